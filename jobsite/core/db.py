@@ -1,0 +1,68 @@
+"""The database: one SQLite file with write-ahead log, one way to write, numbered migrations at start."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import peewee
+from playhouse.migrations import Runner
+
+from jobsite.core.errors import Conflict
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+PRAGMAS = {"journal_mode": "wal", "synchronous": "full", "busy_timeout": 5000, "foreign_keys": 1, "cache_size": -8000}
+
+database = peewee.DatabaseProxy()
+
+
+class DatabaseTooNew(Exception):
+    """The database was written by a later version of the program than this one."""
+
+
+class Model(peewee.Model):
+    """A table of jobsite's database."""
+
+    class Meta:
+        database = database
+        legacy_table_names = False
+
+
+def open_database(path: Path) -> None:
+    """Use the SQLite file `path` from now on, made if it is not there, with every migration applied.
+
+    Raises `DatabaseTooNew` with a sentence when the file has migrations this program does not know.
+    Every transaction is BEGIN IMMEDIATE, so a write never fails halfway for want of the lock.
+    """
+    opened = peewee.SqliteDatabase(path, pragmas=PRAGMAS, lock_type="IMMEDIATE")
+    database.initialize(opened)
+    runner = Runner(opened, directory=str(MIGRATIONS))
+    unknown = [step.name for step in runner.status() if step.path is None]
+    if unknown:
+        opened.close()
+        raise DatabaseTooNew(
+            f"The database {path.name} was written by a newer version of jobsite (it has {unknown[-1]}, "
+            "which this version does not know). Install that version again, or restore an older backup."
+        )
+    runner.up()
+
+
+def close_database() -> None:
+    """Close this thread's connection, if it is open."""
+    if database.obj is not None and not database.is_closed():
+        database.close()
+
+
+@contextmanager
+def writing() -> Iterator[None]:
+    """One write transaction: all of the block is stored, or none of it."""
+    with database.atomic():
+        yield
+
+
+def changed_one(query: peewee.Update | peewee.Delete, otherwise: str) -> None:
+    """Run a conditional write that must hit exactly one row; raise `Conflict(otherwise)` when it hits none."""
+    changed = query.execute()
+    if changed == 0:
+        raise Conflict(otherwise)
+    if changed != 1:
+        raise RuntimeError(f"{changed} rows changed where one was meant")

@@ -1,0 +1,77 @@
+"""The event log: what happened, who did it, append-only and chained by hashes.
+
+Each row's hash covers the row and the hash before it, so a changed, removed or inserted row shows
+(`verify`). Rows are written in the transaction of the change they tell of. Other rooms and other
+programs read on from a cursor (`since`).
+"""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import peewee
+
+from jobsite.core.clock import now, wire
+from jobsite.core.db import Model, database
+
+START = "0" * 64
+
+
+class Event(Model):
+    """One thing that happened. `by` is a username, or "system"; `subject` is `kind:id`."""
+
+    at = peewee.DateTimeField()
+    type = peewee.TextField()
+    by = peewee.TextField()
+    subject = peewee.TextField()
+    data = peewee.TextField()
+    previous = peewee.FixedCharField(64)
+    hash = peewee.FixedCharField(64, unique=True)
+
+    class Meta:
+        indexes = ((("subject",), False), (("type",), False), (("by",), False))
+
+    def as_json(self) -> dict[str, Any]:
+        """The event as other programs read it; `cursor` is where to go on."""
+        facts = {"cursor": self.id, "at": wire(self.at), "type": self.type, "by": self.by}
+        return {**facts, "subject": self.subject, "data": json.loads(self.data), "hash": self.hash}
+
+
+def record(type: str, *, by: str, subject: str, **data: Any) -> Event:
+    """Append an event beside the change it tells of. Raises RuntimeError outside a transaction."""
+    if not database.in_transaction():
+        raise RuntimeError(f"event {type} recorded outside a transaction")
+    last = Event.select(Event.hash).order_by(Event.id.desc()).limit(1).scalar()
+    event = Event(at=now(), type=type, by=by, subject=subject, data=_text(data), previous=last or START)
+    event.hash = _hash(event)
+    event.save(force_insert=True)
+    return event
+
+
+def since(cursor: int, *, limit: int = 1000) -> list[Event]:
+    """The events after `cursor` (0 for all), oldest first."""
+    return list(Event.select().where(Event.id > cursor).order_by(Event.id).limit(limit))
+
+
+def verify() -> tuple[int, Event | None]:
+    """Walk the whole chain. Gives the number of sound rows and the first row that is not, or None."""
+    sound, previous = 0, START
+    for event in _all():
+        if event.previous != previous or event.hash != _hash(event):
+            return sound, event
+        sound, previous = sound + 1, event.hash
+    return sound, None
+
+
+def _all() -> Iterator[Event]:
+    yield from Event.select().order_by(Event.id).iterator()
+
+
+def _hash(event: Event) -> str:
+    parts = [event.previous, wire(event.at), event.type, event.by, event.subject, event.data]
+    return hashlib.sha256(_text(parts).encode()).hexdigest()
+
+
+def _text(value: Any) -> str:
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)

@@ -1,0 +1,256 @@
+"""Files below a root: joined, opened, written, copied and removed without ever following a link.
+
+A relative path is text with forward slashes (`output/a.csv`). Every function that takes one walks it component by component
+from an open directory, so that a link put in its way by a job, at whatever moment, is refused and not followed.
+"""
+
+import hashlib
+import os
+import secrets
+import stat
+import unicodedata
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import BinaryIO, NamedTuple
+
+FILE_MODE = 0o640
+DIRECTORY_MODE = 0o750
+PIECE = 1024 * 1024  # bytes read at once: files are never held whole
+
+_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+# Without O_NONBLOCK, opening a named pipe would wait for its other end.
+_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+_NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+class UnsafePath(ValueError):
+    """A path that leaves its root, or meets a link or something that is no regular file; its text is a sentence."""
+
+
+class Copied(NamedTuple):
+    """What was written by a copy: `size` in bytes and the SHA-256 of exactly these bytes, in hex."""
+
+    size: int
+    sha256: str
+
+
+def components(relative: str) -> tuple[str, ...]:
+    """The names in a relative path.
+
+    Raises UnsafePath for an empty or absolute path, `.` and `..`, double or trailing slashes, backslashes,
+    control characters (NUL, line ends), undecodable bytes, and names or paths longer than a file system takes.
+    """
+    if not relative:
+        raise UnsafePath("A file name is missing.")
+    if reason := _why_unsafe(relative):
+        raise UnsafePath(f"The path {_shown(relative)} {reason}.")
+    return tuple(relative.split("/"))
+
+
+def _why_unsafe(relative: str) -> str | None:
+    if relative.startswith("/"):
+        return "is absolute"
+    if "\\" in relative:
+        return "contains a backslash"
+    if any(unicodedata.category(character) in ("Cc", "Cs") for character in relative):
+        return "contains a control character or bytes that are not UTF-8"
+    names = relative.split("/")
+    if any(name in ("", ".", "..") for name in names):
+        return "is not in standard form (contains double slashes, '.' or '..' elements)"
+    if len(relative.encode()) > 4000 or any(len(name.encode()) > 255 for name in names):
+        return "is too long"
+    return None
+
+
+def _shown(relative: str) -> str:
+    return repr(relative if len(relative) <= 200 else f"{relative[:200]}…")
+
+
+def safe_join(root: Path, relative: str) -> Path:
+    """The path of `relative` below `root`. It says nothing about links: open the result with `open_beneath`.
+
+    Raises UnsafePath as `components` does.
+    """
+    return root.joinpath(*components(relative))
+
+
+@contextmanager
+def directory_beneath(root: Path, names: tuple[str, ...], *, create: bool = False) -> Iterator[int]:
+    """A file descriptor of the directory `names` below `root`, for use as `dir_fd`.
+
+    With `create`, missing directories are made (mode 750). Raises UnsafePath when a component is a link or no
+    directory, FileNotFoundError when it is missing.
+    """
+    current = os.open(root, _DIRECTORY & ~os.O_NOFOLLOW)
+    try:
+        for name in names:
+            current = _step_down(current, name, create)
+        yield current
+    finally:
+        os.close(current)
+
+
+def _step_down(parent: int, name: str, create: bool) -> int:
+    """The descriptor of the directory `name` in `parent`, which is closed only when that succeeded."""
+    if create:
+        with suppress(FileExistsError):
+            os.mkdir(name, DIRECTORY_MODE, dir_fd=parent)
+    try:
+        child = os.open(name, _DIRECTORY, dir_fd=parent)
+    except (NotADirectoryError, OSError) as error:
+        raise _unsafe_or_missing(error, name) from None
+    os.close(parent)
+    return child
+
+
+def _unsafe_or_missing(error: OSError, name: str) -> Exception:
+    """ELOOP and ENOTDIR tell of a link or a file where a directory was expected; other errors are what they are."""
+    if error.errno in (20, 40, 6):
+        return UnsafePath(f"The path component {_shown(name)} is a link or not of the expected type.")
+    return error
+
+
+def open_beneath(root: Path, relative: str) -> BinaryIO:
+    """The regular file `relative` below `root`, open for reading bytes. No link is followed at any component.
+
+    `root` itself is trusted and may be reached by links. Raises UnsafePath (a bad path, a link, a pipe, socket,
+    device or directory), FileNotFoundError (nothing there) or another OSError.
+    """
+    *parents, name = components(relative)
+    with directory_beneath(root, tuple(parents)) as directory:
+        return open_in(directory, name)
+
+
+def open_in(directory: int, name: str) -> BinaryIO:
+    """The regular file `name` of an open directory; otherwise as `open_beneath`."""
+    try:
+        descriptor = os.open(name, _FILE, dir_fd=directory)
+    except OSError as error:
+        raise _unsafe_or_missing(error, name) from None
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise UnsafePath(f"{_shown(name)} is not a regular file.")
+    return open(descriptor, "rb")
+
+
+def sha256_of(file: BinaryIO | Path) -> str:
+    """SHA-256 in hex of a file, read in pieces: of an open one from where it stands, of a path from its start."""
+    if isinstance(file, Path):
+        with file.open("rb") as opened:
+            return sha256_of(opened)
+    digest = hashlib.sha256()
+    while piece := file.read(PIECE):
+        digest.update(piece)
+    return digest.hexdigest()
+
+
+def atomic_write(path: Path, data: bytes | str, *, mode: int = FILE_MODE) -> None:
+    """Puts `data` (text as UTF-8) at `path`: a reader sees the old file or the whole new one, also after a power cut.
+
+    The directory must exist. A link at `path` is replaced, not followed. Raises OSError; then `path` is unchanged.
+    """
+    with directory_beneath(path.parent, ()) as directory:
+        write_in(directory, path.name, data.encode() if isinstance(data, str) else data, mode=mode)
+
+
+def write_in(directory: int, name: str, data: bytes, *, mode: int = FILE_MODE) -> None:
+    """`atomic_write` for the file `name` of an open directory."""
+    temporary = f".{secrets.token_hex(8)}.tmp"
+    try:
+        with open(os.open(temporary, _NEW_FILE, mode, dir_fd=directory), "wb") as file:
+            os.fchmod(file.fileno(), mode)
+            file.write(data)
+            flush_to_disk(file)
+        os.rename(temporary, name, src_dir_fd=directory, dst_dir_fd=directory)
+    except BaseException:
+        with suppress(OSError):
+            os.unlink(temporary, dir_fd=directory)
+        raise
+    os.fsync(directory)
+
+
+def flush_to_disk(file: BinaryIO) -> None:
+    """Returns when what was written to `file` will survive a power cut."""
+    file.flush()
+    os.fsync(file.fileno())
+
+
+def copy_beneath(source: BinaryIO, root: Path, relative: str, *, mode: int = FILE_MODE) -> Copied:
+    """Copies the open file `source`, from where it stands, to a new file below `root`; times are kept.
+
+    Missing directories are made. An older file of that name goes first, a link there is removed and not followed.
+    What is returned was measured on the bytes that were written, and they are on disk. Raises UnsafePath, OSError.
+    """
+    *parents, name = components(relative)
+    times = os.fstat(source.fileno())
+    digest, size = hashlib.sha256(), 0
+    with directory_beneath(root, tuple(parents), create=True) as directory:
+        with suppress(FileNotFoundError):
+            os.unlink(name, dir_fd=directory)
+        with open(os.open(name, _NEW_FILE, mode, dir_fd=directory), "wb") as target:
+            os.fchmod(target.fileno(), mode)
+            while piece := source.read(PIECE):
+                digest.update(piece)
+                size += target.write(piece)
+            target.flush()
+            os.utime(target.fileno(), ns=(times.st_atime_ns, times.st_mtime_ns))
+            os.fsync(target.fileno())
+        os.fsync(directory)
+    return Copied(size, digest.hexdigest())
+
+
+def remove_tree(path: Path) -> None:
+    """Removes `path` and everything below it; links are removed, never followed; nothing there is no error.
+
+    Works for any depth and for directories whose owner took away his own permissions: sub-directories are first
+    moved up beside each other, so neither recursion, path length nor open files grow. Raises OSError when
+    something cannot be removed.
+    """
+    try:
+        mode = os.lstat(path).st_mode
+    except FileNotFoundError:
+        return
+    if not stat.S_ISDIR(mode):
+        os.unlink(path)
+        return
+    with directory_beneath(path.parent, ()) as parent:
+        _permit(parent, path.name)
+    with directory_beneath(path, ()) as top:
+        while directories := _unlink_files(top):
+            for name in directories:
+                _lift_and_remove(top, name)
+    os.rmdir(path)
+
+
+def _unlink_files(directory: int) -> list[str]:
+    """Removes everything in a directory but its sub-directories, whose names are returned."""
+    with os.scandir(directory) as entries:
+        listed = [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries]
+    for name, is_directory in listed:
+        if not is_directory:
+            os.unlink(name, dir_fd=directory)
+    return [name for name, is_directory in listed if is_directory]
+
+
+def _lift_and_remove(top: int, name: str) -> None:
+    _permit(top, name)
+    directory = os.open(name, _DIRECTORY, dir_fd=top)
+    try:
+        for child in _unlink_files(directory):
+            _permit(directory, child)
+            os.rename(child, f".{secrets.token_hex(8)}", src_dir_fd=directory, dst_dir_fd=top)
+    finally:
+        os.close(directory)
+    os.rmdir(name, dir_fd=top)
+
+
+def _permit(parent: int, name: str) -> None:
+    """Gives us back read, write and search on a directory of ours; through O_PATH, as it may not be opened yet."""
+    descriptor = os.open(name, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=parent)
+    try:
+        mode = stat.S_IMODE(os.fstat(descriptor).st_mode)
+        if mode & 0o700 != 0o700:
+            os.chmod(f"/proc/self/fd/{descriptor}", mode | 0o700)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,46 @@
+"""Named rate limits: every limit of the program stands in this one table."""
+
+import time
+
+from limits import parse
+from limits.storage import MemoryStorage
+from limits.strategies import MovingWindowRateLimiter
+
+from jobsite.core.errors import Refused
+
+NAMED = {
+    "sign-in per account": parse("10 per 15 minutes"),
+    "sign-in per address": parse("30 per 15 minutes"),
+    "tokens per person": parse("20 per hour"),
+    "requests per person": parse("120 per hour"),
+}
+
+
+class TooMany(Refused):
+    """Too many attempts; `retry_after` is how many seconds to wait."""
+
+    def __init__(self, sentence: str, retry_after: int) -> None:
+        super().__init__(sentence)
+        self.retry_after = retry_after
+
+
+class Limits:
+    """The counters of this process: attempts per limit and key, in a moving window."""
+
+    def __init__(self) -> None:
+        self._limiter = MovingWindowRateLimiter(MemoryStorage())
+
+    def check(self, name: str, key: str) -> None:
+        """Raise `TooMany` when the limit is used up for this key; counts nothing."""
+        if not self._limiter.test(NAMED[name], name, key):
+            reset = self._limiter.get_window_stats(NAMED[name], name, key).reset_time
+            wait = max(1, int(reset - time.time()) + 1)
+            raise TooMany(f"Too many attempts. Wait {_words(wait)} and try again.", wait)
+
+    def count(self, name: str, key: str) -> None:
+        """Count one attempt against the limit."""
+        self._limiter.hit(NAMED[name], name, key)
+
+
+def _words(seconds: int) -> str:
+    return f"{seconds} seconds" if seconds < 90 else f"{round(seconds / 60)} minutes"

@@ -1,0 +1,48 @@
+"""The instance folder: what is made once, and what every command and the server open first."""
+
+import os
+import secrets
+from pathlib import Path
+
+from jobsite import settings as all_settings
+from jobsite.core.db import close_database, open_database
+from jobsite.settings import Settings, SettingsError
+
+FOLDERS = ("jobs", "work", "repos", "releases", "workspaces/high", "workspaces/level4")
+
+
+def open_instance(settings: Settings) -> None:
+    """Make what is missing of the instance, open its database with all migrations, and use its settings.
+
+    Idempotent. Raises `SettingsError` when the folder cannot be written and `DatabaseTooNew` when the
+    database is of a newer version.
+    """
+    try:
+        settings.instance.mkdir(parents=True, exist_ok=True)
+        for folder in FOLDERS:
+            (settings.instance / folder).mkdir(parents=True, exist_ok=True, mode=0o750)
+        _make_secret_key(settings.instance / "secret.key")
+    except OSError as error:
+        raise SettingsError(f"The instance folder {settings.instance} cannot be used: {error.strerror}.") from None
+    all_settings.use(settings)
+    open_database(settings.database_path)
+
+
+def close_instance() -> None:
+    """Close the database connection of this thread."""
+    close_database()
+
+
+def secret_key(settings: Settings) -> str:
+    """The key that signs cookies and forms: the setting, else the instance's own."""
+    return settings.secret_key or (settings.instance / "secret.key").read_text().strip()
+
+
+def _make_secret_key(path: Path) -> None:
+    """Write a new key that only the owner can read; an existing one, or a quicker other process, wins."""
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return
+    with os.fdopen(descriptor, "w") as file:
+        file.write(secrets.token_hex(32) + "\n")

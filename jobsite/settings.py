@@ -1,0 +1,327 @@
+"""Every setting of jobsite, in one list: its name, default, help and what it accepts.
+
+A value comes from the environment (`JOBSITE_NAME`), else from `jobsite.toml` in the instance folder, else
+from the default. A name nobody knows, or a value that cannot be used, stops the start with a sentence.
+"""
+
+import difflib
+import ipaddress
+import json
+import os
+import re
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, Field, dataclass, field, fields
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+PREFIX = "JOBSITE_"
+FILE = "jobsite.toml"
+
+
+class SettingsError(Exception):
+    """A setting that cannot be used; the text is one sentence for the person who starts jobsite."""
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise ValueError("must be text")
+    return value.strip()
+
+
+def _choice(*words: str) -> Callable[[Any], str]:
+    def parse(value: Any) -> str:
+        if value not in words:
+            raise ValueError(f"must be {' or '.join(words)}")
+        return str(value)
+
+    return parse
+
+
+def _flag(value: Any) -> bool:
+    if str(value).lower() in ("1", "true", "yes", "on"):
+        return True
+    if str(value).lower() in ("0", "false", "no", "off", ""):
+        return False
+    raise ValueError("must be 1 or 0")
+
+
+def _number(low: float, high: float, kind: type = int) -> Callable[[Any], Any]:
+    def parse(value: Any) -> Any:
+        try:
+            number = kind(str(value))
+        except ValueError:
+            number = None
+        if isinstance(value, bool) or number is None or not low <= number <= high:
+            raise ValueError(f"must be a {'whole ' if kind is int else ''}number from {low} to {high}")
+        return number
+
+    return parse
+
+
+_UNITS = {"": 1, "s": 1, "min": 60, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+_SIZES = {"": 1, "b": 1, "k": 2**10, "kb": 2**10, "kib": 2**10, "m": 2**20, "mb": 2**20, "mib": 2**20}
+_SIZES |= {"g": 2**30, "gb": 2**30, "gib": 2**30, "t": 2**40, "tb": 2**40, "tib": 2**40}
+
+
+def _quantity(value: Any, units: Mapping[str, int], example: str) -> int:
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([a-z]*)", str(value).strip().lower())
+    if isinstance(value, bool) or not found or found[2] not in units:
+        raise ValueError(f"must be a positive number with a unit, such as {example}")
+    return round(float(found[1]) * units[found[2]])
+
+
+def _duration(value: Any) -> timedelta:
+    seconds = _quantity(value, _UNITS, "30 min, 1 h or 14 d")
+    if not 0 < seconds <= 10 * 365 * 86400:
+        raise ValueError("must be longer than nothing and shorter than ten years")
+    return timedelta(seconds=seconds)
+
+
+def _size(value: Any) -> int:
+    return _quantity(value, _SIZES, "16 MiB or 4 GiB")
+
+
+def _url(value: Any) -> str:
+    address = _text(value).rstrip("/")
+    parts = urlsplit(address)
+    if address and (parts.scheme not in ("http", "https") or not parts.netloc):
+        raise ValueError("must be an address that begins with http:// or https://")
+    return address
+
+
+def _scheme(*schemes: str) -> Callable[[Any], str]:
+    def parse(value: Any) -> str:
+        address = _text(value)
+        if address and urlsplit(address).scheme not in schemes:
+            raise ValueError(f"must begin with {' or '.join(name + ':' for name in schemes)}")
+        return address
+
+    return parse
+
+
+def _words(value: Any) -> tuple[str, ...]:
+    parts = re.split(r"[,\s]+", value) if isinstance(value, str) else value
+    if not isinstance(parts, list) or not all(isinstance(part, str) for part in parts):
+        raise ValueError("must be a list of words")
+    return tuple(part for part in parts if part)
+
+
+def _table(value: Any) -> dict[str, Any]:
+    try:
+        table = json.loads(value) if isinstance(value, str) else value
+    except ValueError:
+        table = None
+    if not isinstance(table, dict):
+        raise ValueError("must be a table (in the environment: JSON, such as {\"name\": \"value\"})")
+    return table
+
+
+def _variables(value: Any) -> dict[str, str]:
+    return {str(name): str(text) for name, text in (_table(value) if value else {}).items()}
+
+
+def _runtimes(value: Any) -> dict[str, tuple[str, ...]]:
+    """Image name (or name:tag) to the words of the local program that runs its commands."""
+    found = {}
+    for image, command in (_table(value) if value else {}).items():
+        words = (command,) if isinstance(command, str) else tuple(command) if isinstance(command, list) else ()
+        if not words or not all(isinstance(word, str) and word for word in words):
+            raise ValueError(f"must give a program for {image!r}, as text or as a list of words")
+        found[image] = words
+    return found
+
+
+def _networks(value: Any) -> tuple[str, ...]:
+    try:
+        return tuple(str(ipaddress.ip_network(word)) for word in _words(value))
+    except ValueError:
+        raise ValueError("must be a list of networks, such as 10.0.0.0/8") from None
+
+
+def setting(default: Any, help: str, parse: Callable[[Any], Any], *, secret: bool = False) -> Any:
+    """One entry of the list: its default, a line of help, what makes its value, and whether to hide it."""
+    metadata = {"help": help, "parse": parse, "secret": secret}
+    return field(default_factory=dict, metadata=metadata) if default == {} else field(default=default, metadata=metadata)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The settings of one instance, checked. Sizes are bytes, times are timedelta, addresses have no final slash."""
+
+    instance: Path = setting(Path("instance"), "The instance folder: database, files, keys", Path)
+    side: str = setting("both", "Which side runs here: both, public or secure", _choice("both", "public", "secure"))
+    base_url: str = setting("", "The address people use, for links in mails; https makes cookies secure", _url)
+    database_url: str = setting("", "Database address; empty is jobsite.db in the instance folder", _scheme("sqlite"))
+    huey_url: str = setting("", "Queue address; empty is huey.db in the instance folder", _scheme("sqlite"))
+    secret_key: str = setting("", "Signs cookies; empty uses secret.key in the instance folder", _text, secret=True)
+    executor: str = setting("sandbox", "What runs jobs", _choice("sandbox"))
+    executor_unsafe: bool = setting(False, "1 runs jobs without a sandbox where none is possible", _flag)
+    max_workers: int = setting(2, "How many ordinary jobs run at once", _number(1, 10_000))
+    max_db_workers: int = setting(2, "How many database jobs run at once", _number(1, 10_000))
+    job_cpus: float = setting(2.0, "Processors a job may use", _number(0.1, 4096, float))
+    job_memory: int = setting(4 * 2**30, "Memory a job may use", _size)
+    job_disk: int = setting(20 * 2**30, "Disk space a job may use", _size)
+    job_time_limit: timedelta = setting(timedelta(days=7), "How long a job may run", _duration)
+    job_user: int = setting(10_000, "User and group number of jobs when the server is root", _number(1, 2**31 - 2))
+    runtimes: Mapping[str, tuple[str, ...]] = setting({}, "Image name to the local program for it", _runtimes)
+    allowed_repos: tuple[str, ...] = setting(
+        ("https://github.com/",), "Beginnings of repository addresses that may be used; local paths only if listed", _words
+    )
+    database_env: Mapping[str, str] = setting({}, "Variables given to database actions only", _variables, secret=True)
+    github_client_id: str = setting("", "Sign in with GitHub: client id", _text)
+    github_client_secret: str = setting("", "Sign in with GitHub: client secret", _text, secret=True)
+    github_url: str = setting("https://github.com", "Address of GitHub, or of a GitHub Enterprise server", _url)
+    oidc_issuer: str = setting("", "OpenID Connect: address of the provider", _url)
+    oidc_client_id: str = setting("", "OpenID Connect: client id", _text)
+    oidc_client_secret: str = setting("", "OpenID Connect: client secret", _text, secret=True)
+    smtp_url: str = setting("", "Mail server, such as smtp://user:password@host:587", _scheme("smtp", "smtps"), secret=True)
+    mail_from: str = setting("", "Sender of mails", _text)
+    support: str = setting("", "Whom to write to for help: an e-mail address shown on error pages", _text)
+    token_lifetime: timedelta = setting(timedelta(hours=1), "How long a single-use token can be used", _duration)
+    token_login_networks: tuple[str, ...] = setting((), "Networks that may sign in with a token; empty is any", _networks)
+    session_idle: timedelta = setting(timedelta(days=14), "A login ends after so long without use", _duration)
+    session_max: timedelta = setting(timedelta(days=365), "A login ends after so long in any case", _duration)
+    trusted_proxies: int = setting(0, "How many proxies in front set X-Forwarded headers", _number(0, 10))
+    level4_max_filesize: int = setting(16 * 2**20, "Largest file copied to Level 4", _size)
+    level4_max_csv_rows: int = setting(5000, "Most data rows of a CSV file copied to Level 4", _number(1, 10**9))
+    level4_file_types: tuple[str, ...] = setting(
+        (".csv", ".jpg", ".jpeg", ".png", ".svg", ".svgz", ".html", ".txt", ".log", ".json", ".md"),
+        "File types copied to Level 4",
+        _words,
+    )
+    disclosure_threshold: int = setting(7, "Counts from 1 to this are small", _number(1, 1000))
+    rounding_base: int = setting(5, "Counts are rounded to multiples of this", _number(1, 1000))
+    reviews_needed: int = setting(2, "Reviews a release request needs", _number(2, 3))
+    public_url: str = setting("", "Secure side: address of the public side", _url)
+    backend_token: str = setting("", "Secure side: this backend's token at the public side", _text, secret=True)
+    job_creation: bool = setting(True, "0 stops new job requests on the whole site", _flag)
+    fail_at: str = setting("", "For crash tests only: the named point at which to stop dead", _text)
+
+    @property
+    def public(self) -> bool:
+        """Whether pages of the public side are served here."""
+        return self.side in ("both", "public")
+
+    @property
+    def secure(self) -> bool:
+        """Whether pages of the secure side (Level 4) are served here, and jobs run here."""
+        return self.side in ("both", "secure")
+
+    @property
+    def database_path(self) -> Path:
+        """The SQLite file."""
+        return _sqlite_path(self.database_url) or self.instance / "jobsite.db"
+
+    @property
+    def queue_path(self) -> Path:
+        """The queue's own SQLite file."""
+        return _sqlite_path(self.huey_url) or self.instance / "huey.db"
+
+
+@dataclass(frozen=True)
+class Origin:
+    """A setting for people: its value as text (hidden when secret), where it came from, its help."""
+
+    name: str
+    value: str
+    source: str
+    help: str
+
+
+_current: Settings | None = None
+
+
+def use(settings: Settings) -> None:
+    """Make these the settings of the process; done once, when its instance is opened."""
+    global _current
+    _current = settings
+
+
+def current() -> Settings:
+    """The settings of the opened instance. Raises RuntimeError when none is open."""
+    if _current is None:
+        raise RuntimeError("no instance is open")
+    return _current
+
+
+SETTINGS: tuple[Field[Any], ...] = fields(Settings)
+_NAMES = tuple(entry.name for entry in SETTINGS)
+
+
+def load(instance: Path | str | None = None, environ: Mapping[str, str] = os.environ) -> Settings:
+    """The settings of `instance` (else `JOBSITE_INSTANCE`, else `./instance`). Raises `SettingsError`."""
+    given, _ = _given(instance, environ)
+    return Settings(**given)
+
+
+def origins(instance: Path | str | None = None, environ: Mapping[str, str] = os.environ) -> list[Origin]:
+    """Every setting with its value and where it came from, in the order of the list."""
+    given, sources = _given(instance, environ)
+    settings = Settings(**given)
+    return [
+        Origin(e.name.upper(), _shown(e, getattr(settings, e.name)), sources.get(e.name, "default"), e.metadata["help"])
+        for e in SETTINGS
+    ]
+
+
+def _given(instance: Path | str | None, environ: Mapping[str, str]) -> tuple[dict[str, Any], dict[str, str]]:
+    folder = Path(instance or environ.get(PREFIX + "INSTANCE") or "instance").resolve()
+    raw = [(name, value, f"{FILE}") for name, value in _file(folder / FILE).items()]
+    raw += [
+        (name.removeprefix(PREFIX).lower(), value, f"environment ({name})")
+        for name, value in environ.items()
+        if name.startswith(PREFIX)
+    ]
+    given: dict[str, Any] = {}
+    sources: dict[str, str] = {}
+    for name, value, source in raw:
+        if name == "instance" and source == FILE:
+            raise SettingsError(f"{FILE}: instance cannot be set in the file that lies in the instance folder.")
+        given[name], sources[name] = _parsed(name, value, source), source
+    given["instance"] = folder
+    return given, sources
+
+
+def _file(path: Path) -> dict[str, Any]:
+    try:
+        return {name.lower(): value for name, value in tomllib.loads(path.read_text("utf-8")).items()}
+    except FileNotFoundError:
+        return {}
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{path.name} cannot be read: {error}.") from None
+    except OSError as error:
+        raise SettingsError(f"{path} cannot be read: {error.strerror}.") from None
+
+
+def _parsed(name: str, value: Any, source: str) -> Any:
+    if name not in _NAMES:
+        near = difflib.get_close_matches(name, _NAMES, 1)
+        hint = f" Did you mean {near[0].upper()}?" if near else " `jobsite settings` lists them all."
+        raise SettingsError(f"{source}: there is no setting {name.upper()}.{hint}")
+    entry = SETTINGS[_NAMES.index(name)]
+    try:
+        return entry.metadata["parse"](value)
+    except (ValueError, TypeError) as error:
+        raise SettingsError(f"{source}: {name.upper()} {error}.") from None
+
+
+def _shown(entry: Field[Any], value: Any) -> str:
+    if entry.metadata["secret"]:
+        return "(set)" if value else ""
+    if isinstance(value, tuple):
+        return " ".join(value)
+    if isinstance(value, Mapping):
+        return json.dumps(value, default=list)
+    return str(value)
+
+
+def default_text(entry: Field[Any]) -> str:
+    """The default of a setting as text, for documents."""
+    return "{}" if entry.default is MISSING else _shown(entry, entry.default)
+
+
+def _sqlite_path(address: str) -> Path | None:
+    return Path(urlsplit(address).path.removeprefix("/")) if address else None
