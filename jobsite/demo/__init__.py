@@ -1,0 +1,1 @@
+"""The demo: a small real study, and the Python that can run it."""
