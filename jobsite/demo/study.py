@@ -72,7 +72,7 @@ def install_study_python(target: Path) -> Path:
     # Jobs see these files read-only and could not keep what they compile: each would start 2 s later. A test of
     # somebody else's package that does not compile is no reason to stop, hence no look at the exit status.
     compile_all = [str(python), "-m", "compileall", "-q", "-j", "0", "-x", "/tests/", str(target / "lib")]
-    subprocess.run(compile_all, capture_output=True)
+    subprocess.run(compile_all, check=False, capture_output=True)
     complete.write_text(wanted)
     return python
 
@@ -108,7 +108,7 @@ def _git(target: Path, *words: str, **environment: str) -> str:
 
 def _run(words: list[str], cwd: Path | None = None, env: dict[str, str] | None = None) -> str:
     try:
-        done = subprocess.run(words, cwd=cwd, env=env, capture_output=True, text=True)
+        done = subprocess.run(words, cwd=cwd, env=env, check=False, capture_output=True, text=True)
     except FileNotFoundError:
         raise RuntimeError(f"{words[0]} is needed for the demo study and is not installed.") from None
     if done.returncode:
@@ -125,7 +125,9 @@ def _last_words(done: subprocess.CompletedProcess[str]) -> str:
 def _has_lifelines(python: Path) -> bool:
     look = "import importlib.util, sys; sys.exit(importlib.util.find_spec('lifelines') is None)"
     try:
-        return subprocess.run([str(python), "-I", "-c", look], capture_output=True).returncode == 0
+        return (
+            subprocess.run([str(python), "-I", "-c", look], check=False, capture_output=True).returncode == 0
+        )
     except OSError:
         return False
 

@@ -1,0 +1,141 @@
+# What each target does, and why: docs/building.md. Everything is made below this folder.
+
+PORT ?= 8000
+INSTANCE ?= instance
+ROUNDS ?= 20
+PYTHON ?= python3
+WORKERS ?= 2
+
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --require-hashes --no-deps
+# Chapters of `make test` that need each other's machine state run in one worker: @pytest.mark.xdist_group.
+PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
+# The same commit gives the same bytes.
+export SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || echo 1763769600)
+
+.PHONY: run test check bench crash artifact docs clean locks format prepare develop assets system system-venv system-browser
+
+run:
+	@$(MAKE) --no-print-directory system
+	@$(MAKE) --no-print-directory -j 3 prepare
+	@$(BIN)/jobsite demo --run --instance "$(INSTANCE)"
+	@exec $(BIN)/jobsite serve --host 127.0.0.1 --port "$(PORT)" --instance "$(INSTANCE)"
+
+test: system system-browser
+	@$(MAKE) --no-print-directory -j 3 prepare develop
+	@$(PYTEST)
+
+check: develop
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/python -m pytest -q -n 0 tests/test_architecture.py tests/test_build.py -k "not artifact and not wheel"
+
+bench: system prepare develop
+	@$(BIN)/python -m bench
+
+crash: system prepare develop
+	@ROUNDS="$(ROUNDS)" $(BIN)/python -m pytest -n 0 tests/crash
+
+artifact: dist/jobsite.pyz
+
+docs: develop
+	@$(BIN)/python docs/render.py dist/docs
+
+format: develop
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+clean:
+	rm -rf .venv .venv-study node_modules static/vendor dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -not -path './instance/*' -prune -exec rm -rf {} +
+
+# --- what has to be there ---------------------------------------------------------------------------------------
+
+prepare: .venv/.runtime .venv-study/.complete assets
+develop: .venv/.develop assets
+assets: static/vendor/versions.json
+
+.venv/.created: | system-venv
+	@$(PYTHON) -m venv .venv
+	@touch $@
+
+.venv/.runtime: requirements.txt requirements-build.txt pyproject.toml | .venv/.created
+	@echo "Installing jobsite's packages"
+	@$(PIP) -r requirements.txt -r requirements-build.txt
+	@$(BIN)/python -m pip --disable-pip-version-check install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.venv/.develop: .venv/.runtime requirements-dev.txt
+	@echo "Installing the packages for tests and checks"
+	@$(PIP) -r requirements-dev.txt
+	@touch $@
+
+.venv-study/.complete: requirements-study.txt jobsite/demo/study.py | system-venv
+	@echo "Installing the packages of the demo study"
+	@$(PYTHON) jobsite/demo/study.py .venv-study
+
+static/vendor/versions.json: package-lock.json hatch_build.py | .venv/.created
+	@command -v npm >/dev/null || $(PIP) -r requirements-npm.txt
+	@$(BIN)/python hatch_build.py
+	@touch $@
+
+# $(call install,COMMAND THAT FINDS IT,DEBIAN PACKAGES,WHAT FOR): root installs them, anybody else is told how.
+define install
+	@{ $(1); } >/dev/null 2>&1 || { \
+	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	    echo "Installing $(2)"; export DEBIAN_FRONTEND=noninteractive; \
+	    apt-get install -qq -y --no-install-recommends $(2) >/dev/null 2>&1 || { \
+	      apt-get update -qq && apt-get install -qq -y --no-install-recommends $(2) >/dev/null; }; \
+	  else \
+	    echo "$(3) needs what is not installed here. Please run:  sudo apt-get install -y $(2)" >&2; exit 1; \
+	  fi; }
+endef
+
+SANDBOX := command -v bwrap && command -v git && $(PYTHON) -c 'import ctypes; ctypes.CDLL("libseccomp.so.2")'
+
+system: system-venv
+	$(call install,$(SANDBOX),bubblewrap libseccomp2 git,jobsite)
+
+system-venv:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "jobsite needs Python 3.11 or newer; name one with  make PYTHON=python3.12 …" >&2; exit 1; }
+	$(call install,$(PYTHON) -c 'import ensurepip$(comma) venv',python3-venv,Making a virtual environment)
+
+system-browser:
+	$(call install,command -v chromium,chromium fonts-dejavu-core,The browser tests)
+
+comma := ,
+
+# --- one file ---------------------------------------------------------------------------------------------------
+
+SOURCES := $(shell find jobsite templates static -type f -not -path '*/__pycache__/*' -not -path 'static/vendor/*' 2>/dev/null)
+SERVED := 3.11 3.12 3.13
+
+dist/jobsite.pyz: $(SOURCES) requirements.txt pyproject.toml hatch_build.py static/vendor/versions.json .venv/.develop
+	@rm -rf build/artifact && mkdir -p build/artifact dist
+	@$(BIN)/hatchling build -t wheel -d build/artifact >/dev/null
+	@# Compiled parts are named after the Python they are for, so those of several lie side by side.
+	@for version in $(SERVED); do \
+	  $(PIP) --no-compile --only-binary :all: --python-version $$version --target build/artifact/$$version \
+	    -r requirements.txt && \
+	  mkdir -p build/artifact/site && cp -rn build/artifact/$$version/. build/artifact/site/ || exit 1; \
+	done
+	@$(BIN)/python -m pip --disable-pip-version-check install --quiet --no-deps --no-compile --no-index \
+	  --target build/artifact/site build/artifact/jobsite-*.whl
+	@rm -rf build/artifact/site/bin build/artifact/site/jobsite-*.dist-info/direct_url.json
+	@$(BIN)/shiv --reproducible --extend-pythonpath --compressed --site-packages build/artifact/site \
+	  --entry-point jobsite.cli:main --python '/usr/bin/env python3' --output-file $@
+	@rm -rf build/artifact
+	@ls -sh $@
+
+# --- versions ---------------------------------------------------------------------------------------------------
+
+LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate
+
+locks: develop
+	@$(BIN)/python -m pip --disable-pip-version-check install --quiet uv
+	@$(LOCK) $(UPGRADE) pyproject.toml -o requirements.txt
+	@for group in build study npm; do $(LOCK) $(UPGRADE) --group $$group -o requirements-$$group.txt || exit 1; done
+	@$(LOCK) $(UPGRADE) --group dev --constraint requirements.txt -o requirements-dev.txt
+	@npm install --package-lock-only
