@@ -4,6 +4,7 @@ A relative path is text with forward slashes (`output/a.csv`). Every function th
 from an open directory, so that a link put in its way by a job, at whatever moment, is refused and not followed.
 """
 
+import errno
 import hashlib
 import os
 import secrets
@@ -98,16 +99,16 @@ def _step_down(parent: int, name: str, create: bool) -> int:
             os.mkdir(name, DIRECTORY_MODE, dir_fd=parent)
     try:
         child = os.open(name, _DIRECTORY, dir_fd=parent)
-    except (NotADirectoryError, OSError) as error:
+    except OSError as error:
         raise _unsafe_or_missing(error, name) from None
     os.close(parent)
     return child
 
 
 def _unsafe_or_missing(error: OSError, name: str) -> Exception:
-    """ELOOP and ENOTDIR tell of a link or a file where a directory was expected; other errors are what they are."""
-    if error.errno in (20, 40, 6):
-        return UnsafePath(f"The path component {_shown(name)} is a link or not of the expected type.")
+    """These three tell of a link, a file in place of a directory, or a socket; other errors are what they are."""
+    if error.errno in (errno.ELOOP, errno.ENOTDIR, errno.ENXIO):
+        return UnsafePath(f"{_shown(name)} is a link, or not of the expected type.")
     return error
 
 
@@ -124,14 +125,23 @@ def open_beneath(root: Path, relative: str) -> BinaryIO:
 
 def open_in(directory: int, name: str) -> BinaryIO:
     """The regular file `name` of an open directory; otherwise as `open_beneath`."""
+    # Looked at before it is opened, because opening a device can have effects; and after, because it may change.
+    _refuse_irregular(os.stat(name, dir_fd=directory, follow_symlinks=False), name)
     try:
         descriptor = os.open(name, _FILE, dir_fd=directory)
     except OSError as error:
         raise _unsafe_or_missing(error, name) from None
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+    try:
+        _refuse_irregular(os.fstat(descriptor), name)
+    except UnsafePath:
         os.close(descriptor)
-        raise UnsafePath(f"{_shown(name)} is not a regular file.")
+        raise
     return open(descriptor, "rb")
+
+
+def _refuse_irregular(status: os.stat_result, name: str) -> None:
+    if not stat.S_ISREG(status.st_mode):
+        raise UnsafePath(f"{_shown(name)} is not a regular file.")
 
 
 def sha256_of(file: BinaryIO | Path) -> str:
@@ -216,7 +226,7 @@ def remove_tree(path: Path) -> None:
         return
     with directory_beneath(path.parent, ()) as parent:
         _permit(parent, path.name)
-    with directory_beneath(path, ()) as top:
+    with directory_beneath(path.parent, (path.name,)) as top:
         while directories := _unlink_files(top):
             for name in directories:
                 _lift_and_remove(top, name)
