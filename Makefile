@@ -3,11 +3,13 @@
 PORT ?= 8000
 INSTANCE ?= instance
 ROUNDS ?= 20
+DIST ?= dist
+BUILD ?= build
 PYTHON ?= python3
 WORKERS ?= 2
 
 BIN := .venv/bin
-PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --require-hashes --no-deps
+PIP := $(BIN)/python -m pip --disable-pip-version-check install -qq --require-hashes --no-deps
 # Chapters of `make test` that need each other's machine state run in one worker: @pytest.mark.xdist_group.
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
 # The same commit gives the same bytes.
@@ -37,17 +39,17 @@ bench: system prepare develop
 crash: system prepare develop
 	@ROUNDS="$(ROUNDS)" $(BIN)/python -m pytest -n 0 tests/crash
 
-artifact: dist/jobsite.pyz
+artifact: $(DIST)/jobsite.pyz
 
 docs: develop
-	@$(BIN)/python docs/render.py dist/docs
+	@$(BIN)/python docs/render.py $(DIST)/docs
 
 format: develop
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
 clean:
-	rm -rf .venv .venv-study node_modules static/vendor dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-study node_modules static/vendor $(DIST) $(BUILD) .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -not -path './instance/*' -prune -exec rm -rf {} +
 
 # --- what has to be there ---------------------------------------------------------------------------------------
@@ -63,7 +65,7 @@ assets: static/vendor/versions.json
 .venv/.runtime: requirements.txt requirements-build.txt pyproject.toml | .venv/.created
 	@echo "Installing jobsite's packages"
 	@$(PIP) -r requirements.txt -r requirements-build.txt
-	@$(BIN)/python -m pip --disable-pip-version-check install --quiet --no-deps --no-build-isolation --editable .
+	@$(BIN)/python -m pip --disable-pip-version-check install -qq --no-deps --no-build-isolation --editable .
 	@touch $@
 
 .venv/.develop: .venv/.runtime requirements-dev.txt
@@ -112,21 +114,20 @@ comma := ,
 SOURCES := $(shell find jobsite templates static -type f -not -path '*/__pycache__/*' -not -path 'static/vendor/*' 2>/dev/null)
 SERVED := 3.11 3.12 3.13
 
-dist/jobsite.pyz: $(SOURCES) requirements.txt pyproject.toml hatch_build.py static/vendor/versions.json .venv/.develop
-	@rm -rf build/artifact && mkdir -p build/artifact dist
-	@$(BIN)/hatchling build -t wheel -d build/artifact >/dev/null
+$(DIST)/jobsite.pyz: $(SOURCES) requirements.txt pyproject.toml hatch_build.py static/vendor/versions.json .venv/.develop
+	@rm -rf $(BUILD)/artifact && mkdir -p $(BUILD)/artifact $(DIST)
+	@$(BIN)/hatchling build -t wheel -d $(BUILD)/artifact >/dev/null 2>$(BUILD)/artifact/log || { cat $(BUILD)/artifact/log; exit 1; }
 	@# Compiled parts are named after the Python they are for, so those of several lie side by side.
 	@for version in $(SERVED); do \
-	  $(PIP) --no-compile --only-binary :all: --python-version $$version --target build/artifact/$$version \
+	  $(PIP) --no-compile --only-binary :all: --python-version $$version --target $(BUILD)/artifact/$$version \
 	    -r requirements.txt && \
-	  mkdir -p build/artifact/site && cp -rn build/artifact/$$version/. build/artifact/site/ || exit 1; \
+	  mkdir -p $(BUILD)/artifact/site && cp -rn $(BUILD)/artifact/$$version/. $(BUILD)/artifact/site/ || exit 1; \
 	done
-	@$(BIN)/python -m pip --disable-pip-version-check install --quiet --no-deps --no-compile --no-index \
-	  --target build/artifact/site build/artifact/jobsite-*.whl
-	@rm -rf build/artifact/site/bin build/artifact/site/jobsite-*.dist-info/direct_url.json
-	@$(BIN)/shiv --reproducible --extend-pythonpath --compressed --site-packages build/artifact/site \
+	@$(BIN)/python -m zipfile -e $(BUILD)/artifact/jobsite-*.whl $(BUILD)/artifact/site
+	@rm -rf $(BUILD)/artifact/site/bin
+	@$(BIN)/shiv --reproducible --extend-pythonpath --compressed --site-packages $(BUILD)/artifact/site \
 	  --entry-point jobsite.cli:main --python '/usr/bin/env python3' --output-file $@
-	@rm -rf build/artifact
+	@rm -rf $(BUILD)/artifact
 	@ls -sh $@
 
 # --- versions ---------------------------------------------------------------------------------------------------
@@ -134,7 +135,7 @@ dist/jobsite.pyz: $(SOURCES) requirements.txt pyproject.toml hatch_build.py stat
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate
 
 locks: develop
-	@$(BIN)/python -m pip --disable-pip-version-check install --quiet uv
+	@$(BIN)/python -m pip --disable-pip-version-check install -qq uv
 	@$(LOCK) $(UPGRADE) pyproject.toml -o requirements.txt
 	@for group in build study npm; do $(LOCK) $(UPGRADE) --group $$group -o requirements-$$group.txt || exit 1; done
 	@$(LOCK) $(UPGRADE) --group dev --constraint requirements.txt -o requirements-dev.txt
