@@ -1,0 +1,130 @@
+"""People, their sessions, and the backends: everybody and everything that acts with a token."""
+
+from peewee import (
+    AutoField,
+    BooleanField,
+    DateTimeField,
+    FixedCharField,
+    ForeignKeyField,
+    IntegerField,
+    JSONField,
+    TextField,
+    fn,
+)
+
+from jobsite.accounts.rules import PERMISSIONS, permissions_of
+from jobsite.core.db import Model
+
+
+class User(Model):
+    """A person. `username` and `email` are unique ignoring case; `roles` are names of global roles.
+
+    `login_token_hash` and `login_token_expires_at` are set together: the single-use token, of which only a
+    slow hash is kept. `email_confirmed_at` is set for an address that staff or a command gave.
+    """
+
+    id = AutoField()
+    username = TextField()
+    fullname = TextField()
+    email = TextField(null=True, unique=True)
+    email_confirmed_at = DateTimeField(null=True)
+    roles = JSONField(default=list)
+    is_active = BooleanField(default=True)
+    date_joined = DateTimeField()
+    created_by = TextField()
+    last_login = DateTimeField(null=True)
+    login_token_hash = TextField(null=True)
+    login_token_expires_at = DateTimeField(null=True)
+
+    is_authenticated = True
+    is_anonymous = False
+    session_token = ""
+
+    def get_id(self) -> str:
+        """What Flask-Login keeps in the cookie: the token of the session, never the number of the person."""
+        return self.session_token
+
+    @property
+    def display_name(self) -> str:
+        """How a person is named where others read it."""
+        return f"{self.fullname} ({self.username})"
+
+    @property
+    def permissions(self) -> frozenset[str]:
+        """What the person's global roles permit on every project."""
+        return permissions_of(self.roles)
+
+
+User.add_index(fn.LOWER(User.username), unique=True, name="user_username_lower")
+
+
+class AnonymousPerson:
+    """Who looks at a page without being logged in."""
+
+    id = None
+    username = ""
+    fullname = ""
+    roles: tuple[str, ...] = ()
+    permissions: frozenset[str] = frozenset()
+    is_authenticated = False
+    is_anonymous = True
+    is_active = False
+
+    def get_id(self) -> None:
+        """Nobody has no session."""
+
+
+class Session(Model):
+    """A login. Of its token only the SHA-256 is kept; `ended_at` is set when it was ended before its time."""
+
+    id = AutoField()
+    token_hash = FixedCharField(64, unique=True)
+    user = ForeignKeyField(User, backref="sessions")
+    created_at = DateTimeField()
+    last_seen_at = DateTimeField()
+    ended_at = DateTimeField(null=True)
+
+
+class Backend(Model):
+    """A secure server that runs jobs. It acts with a token of its own, of which only the SHA-256 is kept.
+
+    `alert_timeout` is in seconds: after so long without contact the backend counts as missing.
+    """
+
+    id = AutoField()
+    slug = TextField(unique=True)
+    name = TextField()
+    is_active = BooleanField(default=True)
+    accepts_jobs = BooleanField(default=True)
+    auth_token_hash = FixedCharField(64, null=True, unique=True)
+    alert_timeout = IntegerField(default=300)
+    last_seen_at = DateTimeField(null=True)
+    is_in_maintenance_mode = BooleanField(default=False)
+    maintenance_since = DateTimeField(null=True)
+    is_paused = BooleanField(default=False)
+    paused_since = DateTimeField(null=True)
+    created_at = DateTimeField()
+    created_by = TextField()
+
+
+class BackendMembership(Model):
+    """A person may run jobs on this backend, browse its Level 4 outputs and use single-use tokens there."""
+
+    id = AutoField()
+    backend = ForeignKeyField(Backend, backref="memberships")
+    user = ForeignKeyField(User, backref="backend_memberships")
+    created_at = DateTimeField()
+    created_by = TextField()
+
+    class Meta:
+        indexes = ((("backend", "user"), True),)
+
+
+def username_of(by: "User | str") -> str:
+    """The name of who acts, for events and `created_by`: a person's username, or "system" for commands."""
+    return by if isinstance(by, str) else by.username
+
+
+def permissions_everywhere(by: "User | str") -> frozenset[str]:
+    """What the one who acts may do on the whole site; a command of the machine's owner may do all."""
+    return frozenset(PERMISSIONS) if isinstance(by, str) else by.permissions

@@ -1,0 +1,271 @@
+"""Who may do what, as data; and what a username, a name and an e-mail address look like.
+
+The table of roles and permissions is the one of the specification (reference/jobs-site.md, section 4).
+Nothing here reads a database or a request.
+"""
+
+import ipaddress
+import re
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+
+SYSTEM = "system"
+
+GLOBAL = "global"
+PROJECT = "project"
+
+
+@dataclass(frozen=True)
+class Permission:
+    """One thing that may be allowed: `what` it allows, in words that go on after "may"."""
+
+    name: str
+    what: str
+
+
+@dataclass(frozen=True)
+class Role:
+    """A named set of permissions. `scopes` says where it can be given: everywhere, in one project, or both."""
+
+    name: str
+    label: str
+    description: str
+    scopes: tuple[str, ...]
+    permissions: frozenset[str]
+
+
+def _permissions(*pairs: tuple[str, str]) -> dict[str, Permission]:
+    return {name: Permission(name, what) for name, what in pairs}
+
+
+PERMISSIONS = _permissions(
+    ("job_run", "run jobs"),
+    ("job_cancel", "cancel jobs of anybody in the project"),
+    ("project_manage", "edit the project's status and description"),
+    ("workspace_create", "create workspaces and edit their purpose"),
+    ("workspace_archive", "archive workspaces and bring them back"),
+    ("workspace_toggle_notifications", "choose whether a workspace sends e-mails by default"),
+    ("release_file_view", "view released outputs and draft publications"),
+    ("release_file_upload", "review outputs and release them from Level 4"),
+    ("release_file_delete", "delete released outputs"),
+    ("snapshot_create", "create draft publications"),
+    ("snapshot_publish", "publish, reject and withdraw draft publications"),
+    ("unreleased_outputs_view", "view Level 4 outputs"),
+    ("airlock_readonly_access", "read the Level 4 outputs of any workspace"),
+    ("staff_area_access", "use the staff area"),
+    ("user_manage", "manage people and their roles"),
+    ("user_edit_project_roles", "add, edit and remove members of projects"),
+    ("backend_manage", "manage backends"),
+    ("project_create", "create projects"),
+    ("org_create", "create organisations"),
+    ("repo_sign_off_with_outputs", "sign off repositories whose outputs are kept on GitHub"),
+    ("application_manage", "manage applications"),
+    ("project_link_to_application", "link projects to their applications"),
+)
+
+
+def _role(label: str, scopes: tuple[str, ...], description: str, *permissions: str) -> Role:
+    return Role(label.replace(" ", ""), label, description, scopes, frozenset(permissions))
+
+
+def _roles(*roles: Role) -> dict[str, Role]:
+    return {role.name: role for role in roles}
+
+
+ROLES = _roles(
+    _role(
+        "Project Developer",
+        (PROJECT,),
+        "Develops the study of one project: creates workspaces, runs jobs, views outputs, drafts publications.",
+        "job_run",
+        "job_cancel",
+        "project_manage",
+        "workspace_create",
+        "workspace_archive",
+        "workspace_toggle_notifications",
+        "release_file_view",
+        "snapshot_create",
+        "unreleased_outputs_view",
+    ),
+    _role(
+        "Project Collaborator",
+        (PROJECT, GLOBAL),
+        "Reads the released outputs and the draft publications of a project.",
+        "release_file_view",
+    ),
+    _role(
+        "Output Checker",
+        (GLOBAL,),
+        "Reviews outputs at Level 4 and releases those that are safe.",
+        "release_file_view",
+        "release_file_upload",
+        "release_file_delete",
+        "unreleased_outputs_view",
+    ),
+    _role(
+        "Output Publisher",
+        (GLOBAL,),
+        "Makes approved draft publications public.",
+        "snapshot_publish",
+    ),
+    _role(
+        "Staff Area Administrator",
+        (GLOBAL,),
+        "Manages people, organisations and backends in the staff area.",
+        "staff_area_access",
+        "user_manage",
+        "backend_manage",
+        "org_create",
+        "application_manage",
+    ),
+    _role(
+        "Tech Support",
+        (GLOBAL,),
+        "Helps researchers: manages members of projects, creates projects, reads released outputs.",
+        "release_file_view",
+        "user_edit_project_roles",
+        "project_create",
+    ),
+    _role(
+        "Service Administrator",
+        (GLOBAL,),
+        "Sets up projects, organisations and the members of projects.",
+        "user_edit_project_roles",
+        "project_create",
+        "org_create",
+        "project_link_to_application",
+    ),
+    _role(
+        "Sign Off Repo With Outputs",
+        (GLOBAL,),
+        "Signs off repositories whose outputs are kept on GitHub.",
+        "repo_sign_off_with_outputs",
+    ),
+    _role(
+        "Deployment Administrator",
+        (GLOBAL,),
+        "Runs the installation: may run and cancel jobs anywhere and read Level 4 outputs.",
+        "job_run",
+        "job_cancel",
+        "airlock_readonly_access",
+    ),
+)
+
+
+def permissions_of(role_names: Iterable[str]) -> frozenset[str]:
+    """The union of what these roles permit. A name that is no role (any more) grants nothing."""
+    return frozenset().union(*(ROLES[name].permissions for name in role_names if name in ROLES))
+
+
+def roles_in(scope: str) -> tuple[Role, ...]:
+    """The roles that can be given in this scope, `GLOBAL` or `PROJECT`, in the order of the table."""
+    return tuple(role for role in ROLES.values() if scope in role.scopes)
+
+
+def why_not_role(name: str, scope: str) -> str | None:
+    """Why this role cannot be given in this scope (`GLOBAL` or `PROJECT`), or None."""
+    if name not in ROLES:
+        return f"There is no role {name!r}. The roles are {_listed(roles_in(scope))}."
+    if scope not in ROLES[name].scopes and scope == GLOBAL:
+        return f"{name} is given in a project, not for the whole site."
+    if scope not in ROLES[name].scopes:
+        return f"{name} is given for the whole site, not in a project."
+    return None
+
+
+def _listed(roles: Sequence[Role]) -> str:
+    names = [role.name for role in roles]
+    return f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def why_not_username(username: str) -> str | None:
+    """Why this cannot be a username, or None. The shape is that of a GitHub login, with dots and underscores."""
+    if not username:
+        return "Enter a username."
+    if len(username) > 39:
+        return "A username has at most 39 characters."
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", username):
+        return "A username has only letters from a to z, digits, dots, hyphens and underscores, and begins with a letter or digit."
+    if username.lower() == SYSTEM:
+        return f"{username} is not free: it stands for the program itself."
+    return None
+
+
+def why_not_fullname(fullname: str) -> str | None:
+    """Why this cannot be a person's name, or None."""
+    if not fullname.strip():
+        return "Enter a name."
+    if len(fullname) > 100:
+        return "A name has at most 100 characters."
+    if not fullname.isprintable():
+        return "A name is one line without control characters."
+    return None
+
+
+def why_not_email(email: str) -> str | None:
+    """Why this cannot be an e-mail address, or None. No address at all is allowed: give ""."""
+    if not email:
+        return None
+    if len(email) > 254:
+        return "An e-mail address has at most 254 characters."
+    if not re.fullmatch(r"[^@\s]{1,64}@[^@\s.]+(\.[^@\s.]+)*", email) or not email.isprintable():
+        return "Enter an e-mail address in the form name@example.org."
+    return None
+
+
+def why_not_slug(slug: str) -> str | None:
+    """Why this cannot be the slug of a backend, or None."""
+    if not re.fullmatch(r"[a-z0-9]([a-z0-9-]{0,48}[a-z0-9])?", slug):
+        return "A slug has 1 to 50 lower-case letters, digits and hyphens, and neither begins nor ends with a hyphen."
+    return None
+
+
+def why_not_manage(permissions: Collection[str]) -> str | None:
+    """Why somebody with these permissions may not manage people, or None."""
+    if "user_manage" not in permissions:
+        return "Only a Staff Area Administrator may manage people. Ask staff."
+    return None
+
+
+def why_not_manage_backends(permissions: Collection[str]) -> str | None:
+    """Why somebody with these permissions may not manage backends, or None."""
+    if "backend_manage" not in permissions:
+        return "Only a Staff Area Administrator may manage backends. Ask staff."
+    return None
+
+
+def why_not_token(is_active: bool, backends: Sequence[object]) -> str | None:
+    """Why a person gets no single-use token, or None. `backends` are those the person is a member of.
+
+    Where neither GitHub nor OpenID Connect is set up the token is the only way in, and the caller leaves
+    membership out by giving `(None,)`.
+    """
+    if not is_active:
+        return "This account has been deactivated. Ask staff."
+    if not backends:
+        return "You do not have access to log in to any backends. Ask staff for access to one."
+    return None
+
+
+def why_not_token_login(address: str, networks: Sequence[str]) -> str | None:
+    """Why a token may not be used from this address, or None. No networks means that any may."""
+    if not networks:
+        return None
+    try:
+        visitor = ipaddress.ip_address(address)
+    except ValueError:
+        return "Token login only allowed from Level 4"
+    if any(visitor in ipaddress.ip_network(network) for network in networks):
+        return None
+    return "Token login only allowed from Level 4"
+
+
+def neighbourhood(address: str) -> str:
+    """What counts as one address for limits: an IPv4 address, or the /64 an IPv6 address lies in."""
+    try:
+        visitor = ipaddress.ip_address(address)
+    except ValueError:
+        return address
+    if visitor.version == 4:
+        return str(visitor)
+    return str(ipaddress.ip_network(f"{address.split('%')[0]}/64", strict=False))
