@@ -1,0 +1,194 @@
+"""What holds for organisations, projects and workspaces: names, statuses, who may do what. Pure.
+
+Every rule returns None, or the sentence that is shown where a thing is refused.
+"""
+
+import re
+import unicodedata
+from collections.abc import Collection
+from dataclasses import dataclass
+
+LONGEST_NAME = 200
+LONGEST_SLUG = 255
+LONGEST_PURPOSE = 5_000
+LONGEST_DESCRIPTION = 50_000
+
+
+@dataclass(frozen=True)
+class Status:
+    """A status of a project: how it is stored, how it is called, and what its description should say."""
+
+    value: str
+    label: str
+    asks: str
+
+
+_ADDRESSES = (
+    "Give the addresses of published papers, preprints or reports. If more are to come, say which and when."
+)
+
+STATUSES: dict[str, Status] = {
+    status.value: status
+    for status in (
+        Status("ongoing", "Ongoing", "Nothing more is asked for."),
+        Status(
+            "postponed",
+            "Postponed",
+            "Say why the project is postponed. Tell the information-governance team as well.",
+        ),
+        Status(
+            "retired",
+            "Retired",
+            "Say why the project is retired, with a short report of any results. "
+            "Tell the information-governance team as well.",
+        ),
+        Status("ongoing-and-linked", "Ongoing - paper/report linked", _ADDRESSES),
+        Status("completed-and-linked", "Completed - paper/reports linked", _ADDRESSES),
+        Status(
+            "completed-and-awaiting",
+            "Completed - awaiting paper/reports",
+            "Say when papers or reports are expected.",
+        ),
+    )
+}
+
+COMPLETED = ("completed-and-linked", "completed-and-awaiting")
+
+# Where something else answers already: a workspace of such a name could not be reached by its address.
+_FIRST_SEGMENTS = """
+    api apply complete enter-your-name event-list event-log favicon.ico health-check job-requests jobs login
+    login-with-token logout media metrics organisations orgs projects publish-repo repo requests robots.txt
+    settings staff static status ui-components users workspaces 400 403 404 413 429 500
+"""
+_SECOND_SEGMENTS = """
+    archive-toggle branches cancel edit files level-4 log logs new-workspace notifications-toggle outputs
+    published refresh releases run-jobs
+"""
+RESERVED = frozenset((_FIRST_SEGMENTS + _SECOND_SEGMENTS).split())
+
+
+def slug_of(name: str) -> str:
+    """The slug made from a name: lower-case ASCII letters, digits and hyphens; may be empty."""
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
+    return re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:LONGEST_SLUG]
+
+
+def why_not_name(name: str, kind: str) -> str | None:
+    """Why an organisation or project (`kind`) cannot be called that."""
+    if not name.strip():
+        return f"Give the {kind} a name."
+    if len(name) > LONGEST_NAME:
+        return f"The name is too long: at most {LONGEST_NAME} characters."
+    if not name.isprintable():
+        return "The name must be one line without control characters."
+    return None
+
+
+def why_not_slug(slug: str) -> str | None:
+    """Why a project or organisation cannot have this slug."""
+    if not slug:
+        return "No address can be made from this name: give a slug of lower-case letters, digits and hyphens."
+    if len(slug) > LONGEST_SLUG:
+        return f"The slug is too long: at most {LONGEST_SLUG} characters."
+    if not re.fullmatch(r"[-a-z0-9_]+", slug):
+        return "A slug has only lower-case letters a-z, digits, hyphens and underscores."
+    return None
+
+
+def why_not_number(number: str) -> str | None:
+    """Why a project cannot have this number: digits without a leading zero, or `POS-20YY-NNNN`."""
+    if len(number) <= 20 and re.fullmatch(r"[1-9][0-9]*|POS-20[0-9]{2}-[1-9][0-9]{3}", number, re.ASCII):
+        return None
+    return "A project number is digits without a leading zero, or of the form POS-2026-1234."
+
+
+def number_order(number: str | None, name: str) -> tuple[int, int, str, str]:
+    """Sort key of projects: `POS-` numbers newest first, then numbers descending, then the others by name."""
+    if number and number.startswith("POS-"):
+        return (0, -int(number.replace("POS-", "").replace("-", "")), "", name.casefold())
+    if number and number.isdigit():
+        return (1, -int(number), "", name.casefold())
+    return (2, 0, number or "", name.casefold())
+
+
+def why_not_workspace_name(name: str) -> str | None:
+    """Why a workspace cannot be called that; whether it is taken is for the database to say."""
+    if not name:
+        return "Give the workspace a name."
+    if len(name) > 100:
+        return "The name is too long: at most 100 characters."
+    if not re.fullmatch(r"[-a-z0-9_]+", name):
+        return "A workspace name has only letters a-z, digits, hyphens and underscores."
+    if name.isdigit():
+        return "A workspace name cannot be only digits: such addresses are those of job requests."
+    if name in RESERVED:
+        return f"“{name}” is the address of another page: choose another name."
+    return None
+
+
+def why_not_text(text: str, longest: int) -> str | None:
+    """Why a longer text (purpose, description) cannot be stored."""
+    if len(text) > longest:
+        return f"The text is too long: {len(text)} characters, at most {longest}."
+    if any(unicodedata.category(character) in ("Cc", "Cs") and character not in "\n\t" for character in text):
+        return "The text contains control characters. Type it again, or paste it as plain text."
+    return None
+
+
+def why_not_status(status: str) -> str | None:
+    """Why a project cannot have this status."""
+    return None if status in STATUSES else "Choose a status from the list."
+
+
+def tidy(text: str) -> str:
+    """A text as it is stored: line ends as `\\n`, no blanks around it."""
+    return text.replace("\r\n", "\n").replace("\r", "\n").strip()
+
+
+_DEVELOPER = "you need the role Project Developer in this project. Staff can give it to you."
+
+_LACKING = {
+    "workspace_create": f"To create a workspace here, {_DEVELOPER}",
+    "workspace_archive": f"To archive or unarchive a workspace, {_DEVELOPER}",
+    "workspace_toggle_notifications": f"To change the notifications of a workspace, {_DEVELOPER}",
+    "project_manage": f"To edit the project, {_DEVELOPER}",
+    "job_run": "You do not have permission to run jobs on this workspace",
+    "job_cancel": f"To cancel the jobs of others, {_DEVELOPER}",
+    "snapshot_create": f"To create a draft publication, {_DEVELOPER}",
+    "user_edit_project_roles": "Only staff who look after members can change who belongs to a project.",
+    "project_create": "Only staff can create a project.",
+    "org_create": "Only staff can create an organisation.",
+}
+
+
+def why_not_permitted(permission: str, permissions: Collection[str]) -> str | None:
+    """Why a person who holds `permissions` may not do what `permission` stands for."""
+    if permission in permissions:
+        return None
+    return _LACKING.get(
+        permission, "Your roles in this project do not permit this. Staff can give you another role."
+    )
+
+
+def why_not_create_workspace(permissions: Collection[str]) -> str | None:
+    """Why a person may not make a workspace in a project."""
+    return why_not_permitted("workspace_create", permissions)
+
+
+def why_not_edit_workspace(permissions: Collection[str]) -> str | None:
+    """Why a person may not write the purpose of a workspace."""
+    return None if "workspace_create" in permissions else f"To edit the workspace, {_DEVELOPER}"
+
+
+def why_not_edit_project(permissions: Collection[str]) -> str | None:
+    """Why a person may not change status and description of a project."""
+    return why_not_permitted("project_manage", permissions)
+
+
+def why_not_run_jobs(permissions: Collection[str], *, is_archived: bool, has_backend: bool) -> str | None:
+    """Why a person may not run jobs in a workspace, by its state, their roles, and their backends."""
+    if is_archived:
+        return "Jobs cannot be run on an archived workspace"
+    if lacking := why_not_permitted("job_run", permissions):
+        return lacking
+    return None if has_backend else "You do not have permission to run jobs on any backend"
