@@ -1,0 +1,109 @@
+"""Bytes of a project file to text, and text to YAML events, the same with and without the C library.
+
+The C parser of libyaml is taken for speed. It is laxer than YAML 1.2 about tabs and stricter about the names
+of anchors, so a file with a tab, a directive or an odd character, and every file that it refuses, goes through
+the parser in Python: that one decides. Both ways give the same events for the files that both are asked about.
+"""
+
+import codecs
+import re
+from collections.abc import Iterator
+
+import yaml
+
+LINE_BREAK = re.compile("\r\n|[\n\r\x85]")
+UNACCEPTABLE = re.compile("[^\t\n\r -~\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_NEEDS_CARE = re.compile("[\t\x85\ufeff]|^%", re.MULTILINE)
+_SEPARATORS = {0x2028: "\ufffd", 0x2029: "\ufffd"}
+_NAME_ENDS = frozenset("\0 \t\r\n\x85,[]{}")
+
+
+class Undecodable(Exception):
+    """The bytes are no text. `text` is what could be read before the `offset` of the first bad byte."""
+
+    def __init__(self, encoding: str, offset: int, text: str) -> None:
+        super().__init__(encoding)
+        self.encoding, self.offset, self.text = encoding, offset, text
+
+
+def decode(data: bytes | str) -> str:
+    """The text of a project file: UTF-8 with or without byte order mark, or UTF-16 with one.
+
+    Raises Undecodable.
+    """
+    if isinstance(data, str):
+        return data.removeprefix("\ufeff")
+    encoding, start = "UTF-8", 0
+    if data.startswith(codecs.BOM_UTF8):
+        start = 3
+    elif data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        encoding, start = ("UTF-16-LE" if data[0] == 0xFF else "UTF-16-BE"), 2
+    body = data[start:]
+    try:
+        return body.decode(encoding)
+    except UnicodeDecodeError as error:
+        raise Undecodable(encoding, start + error.start, body[: error.start].decode(encoding)) from None
+
+
+def position(text: str, offset: int) -> tuple[int, int]:
+    """Line and column, both from 1, of the character at `offset`."""
+    line, start = 1, 0
+    for found in LINE_BREAK.finditer(text, 0, offset):
+        line, start = line + 1, found.end()
+    return line, offset - start + 1
+
+
+def fast_events(text: str) -> Iterator[yaml.Event] | None:
+    """Events from the C parser, or None if it is not there or would be too lax with this text."""
+    if not yaml.__with_libyaml__ or _NEEDS_CARE.search(text):
+        return None
+    return _events(yaml.cyaml.CParser(text.translate(_SEPARATORS)))
+
+
+def exact_events(text: str) -> Iterator[yaml.Event]:
+    """Events from the parser in Python, whose verdict holds. Raises yaml.YAMLError or ValueError on the way."""
+    return _events(_ExactParser(text.translate(_SEPARATORS)))
+
+
+def _events(parser: yaml.parser.Parser) -> Iterator[yaml.Event]:
+    while parser.check_event():
+        yield parser.get_event()
+
+
+class _ExactParser(yaml.reader.Reader, yaml.scanner.Scanner, yaml.parser.Parser):
+    """PyYAML's parser with the two places mended where YAML 1.2 differs: names of anchors, tabs in [ ] and { }."""
+
+    def __init__(self, text: str) -> None:
+        yaml.reader.Reader.__init__(self, text)
+        yaml.scanner.Scanner.__init__(self)
+        yaml.parser.Parser.__init__(self)
+
+    def scan_to_next_token(self) -> None:
+        super().scan_to_next_token()
+        while self.flow_level and self.peek() == "\t":
+            self.forward()
+            super().scan_to_next_token()
+
+    def scan_anchor(self, TokenClass: type) -> yaml.Token:  # noqa: N803 (the name the overridden method uses)
+        start = self.get_mark()
+        self.forward()
+        length = 0
+        while self.peek(length) not in _NAME_ENDS:
+            length += 1
+        if not length:
+            kind = "alias" if TokenClass is yaml.AliasToken else "anchor"
+            raise yaml.scanner.ScannerError(
+                f"while scanning an {kind}", start, "expected a name", self.get_mark()
+            )
+        name = self.prefix(length)
+        self.forward(length)
+        return TokenClass(name, start, self.get_mark())
+
+    def process_directives(self) -> tuple:
+        version, tags = super().process_directives()
+        if version and version[1] not in (1, 2):
+            mark = self.peek_token().start_mark
+            raise yaml.parser.ParserError(
+                None, None, "found incompatible YAML document (version 1.2 is read)", mark
+            )
+        return version, tags
