@@ -29,23 +29,23 @@ _SHORT_COMMIT = re.compile(r"[0-9a-f]{7,40}")
 _REFSPECS = ("+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*")
 
 
-class RepositoryProblem(Refused):
+class RepositoryError(Refused):
     """A repository does not give what was asked of it; the text is a sentence without secrets."""
 
 
-class RepositoryUnreachable(RepositoryProblem):
+class RepositoryUnreachable(RepositoryError):
     """It cannot be read: not allowed here, not there, no access, no answer, or not fetched yet."""
 
 
-class BranchMissing(RepositoryProblem):
+class BranchMissing(RepositoryError):
     """It has no branch or tag of that name, or no such commit."""
 
 
-class FileMissing(RepositoryProblem):
+class FileMissing(RepositoryError):
     """The commit has no such file."""
 
 
-class FileTooLarge(RepositoryProblem):
+class FileTooLarge(RepositoryError):
     """The file is larger than is read."""
 
 
@@ -105,7 +105,7 @@ def mirror(url: str) -> Path:
     Raises `RepositoryUnreachable` when it is not there (yet) or not allowed (any more).
     """
     _check(url)
-    place = _local(url) if url.startswith("/") else mirror_path(url)
+    place = _local(url) if url.startswith("/") else mirror(url)
     if not (place / "HEAD").exists() and not place.is_file():
         raise RepositoryUnreachable(
             f"There is no git repository at {url}."
@@ -115,7 +115,7 @@ def mirror(url: str) -> Path:
     return place
 
 
-def mirror_path(url: str) -> Path:
+def mirror(url: str) -> Path:
     """Where the mirror of an address lies, whether it is there or not: `repos/⟨readable name⟩-⟨hash⟩.git`."""
     readable = re.sub(r"[^A-Za-z0-9_.-]+", "-", urlsplit(url).path).strip("-.")[:60]
     return settings.current().instance / "repos" / f"{readable}-{sha256(url.encode()).hexdigest()[:12]}.git"
@@ -127,10 +127,10 @@ def refresh(url: str, *, seconds: float = FETCH_SECONDS) -> None:
     Who waits for a fetch that began after they asked gets that one. Raises `RepositoryUnreachable` with the cause; the mirror is then as before.
     """
     if url.startswith("/"):
-        mirror(url)
+        git_directory(url)
         return
     _check(url)
-    place = mirror_path(url)
+    place = mirror(url)
     asked = time.time_ns()
     try:
         with locked(place.with_suffix(".lock"), seconds) as lock:
@@ -147,15 +147,15 @@ def refresh(url: str, *, seconds: float = FETCH_SECONDS) -> None:
 
 def tidy(url: str) -> None:
     """Pack the mirror when git finds it worth while; nothing in it is ever given up. Failing is no harm."""
-    if url.startswith("/") or not mirror_path(url).exists():
+    if url.startswith("/") or not mirror(url).exists():
         return
     try:
-        with locked(mirror_path(url).with_suffix(".lock"), 1) as lock:
+        with locked(mirror(url).with_suffix(".lock"), 1) as lock:
             git(
                 "gc",
                 "--auto",
                 "--quiet",
-                directory=mirror_path(url),
+                directory=mirror(url),
                 seconds=FETCH_SECONDS,
                 keep_open=(lock,),
             )
@@ -345,7 +345,7 @@ def _late(url: str, seconds: float) -> str:
 
 def _read(url: str, *arguments: str) -> bytes:
     try:
-        return git(*arguments, directory=mirror(url))
+        return git(*arguments, directory=git_directory(url))
     except GitFailed as error:
         raise RepositoryUnreachable(_because(url, error.text)) from None
     except GitTooSlow:
@@ -355,7 +355,7 @@ def _read(url: str, *arguments: str) -> bytes:
 def _asked(url: str, *arguments: str) -> str | None:
     """The answer to a question that git answers by its status; None for no."""
     try:
-        return git(*arguments, directory=mirror(url)).decode("utf-8", "replace").strip()
+        return git(*arguments, directory=git_directory(url)).decode("utf-8", "replace").strip()
     except GitFailed:
         return None
     except GitTooSlow:
@@ -377,7 +377,7 @@ def _of_commit(url: str, commit: str, *arguments: str) -> bytes:
     answer = None
     if _COMMIT.fullmatch(commit):
         try:
-            answer = git(*arguments, directory=mirror(url))
+            answer = git(*arguments, directory=git_directory(url))
         except GitFailed:
             answer = None
         except GitTooSlow:

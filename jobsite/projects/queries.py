@@ -1,0 +1,117 @@
+"""What is read of projects: what a person may do, one thing or a stop, and the rows of pages."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from flask_login import current_user
+from peewee import ModelSelect, fn
+
+from jobsite.accounts.models import AnonymousPerson, User, permissions_everywhere
+from jobsite.accounts.queries import backends_of
+from jobsite.accounts.rules import ROLES, Role, permissions_of
+from jobsite.core.errors import NotFound, require
+from jobsite.core.web import ANYONE, granted, login_needed
+from jobsite.projects.models import (
+    Organisation,
+    OrgMembership,
+    Project,
+    ProjectCollaboration,
+    ProjectMembership,
+    Repo,
+    Workspace,
+)
+from jobsite.projects.rules import number_order, why_not_permitted, why_not_run_jobs
+
+Actor = User | AnonymousPerson | str
+
+PAGE = 25
+
+
+def permissions_in(by: Actor, project: Project | int) -> frozenset[str]:
+    """What a person may do in a project (or its id): their global roles and their roles there together.
+
+    "system" (a command) may do all, an anonymous visitor or a deactivated person nothing. Read afresh on
+    every call, so a role taken away is gone at once.
+    """
+    if isinstance(by, str):
+        return permissions_everywhere(by)
+    if not by.is_authenticated or not by.is_active:
+        return frozenset()
+    membership = ProjectMembership.get_or_none(project=project, user=by.id)
+    return by.permissions | permissions_of(membership.roles if membership else ())
+
+
+def project_named(slug: str) -> Project:
+    """The project of that slug, for whoever asks. Raises `NotFound` with a sentence."""
+    found = Project.get_or_none(Project.slug == slug)
+    if found is None:
+        raise NotFound(f"There is no project {slug}.")
+    return found
+
+
+def workspace_named(name: str) -> Workspace:
+    """The workspace of that name with its project and repository. Raises `NotFound` with a sentence."""
+    found = _workspaces().where(Workspace.name == name).first()
+    if found is None:
+        raise NotFound(f"There is no workspace {name}.")
+    return found
+
+
+def org_named(slug: str) -> Organisation:
+    """The organisation of that slug. Raises `NotFound` with a sentence."""
+    found = Organisation.get_or_none(Organisation.slug == slug)
+    if found is None:
+        raise NotFound(f"There is no organisation {slug}.")
+    return found
+
+
+def project_or_stop(slug: str, permission: str = ANYONE) -> Project:
+    """The project of that slug for the person who is asking, with their `permissions` in it.
+
+    Raises `LoginNeeded` for a visitor where a permission is asked for, `NotFound` for an unknown project and,
+    as the specification has it, for a person who may not create workspaces, `Denied` with the rule's sentence.
+    """
+    _visitor_stops(permission)
+    project = project_named(slug)
+    project.permissions = permissions_in(_me(), project)
+    _stop(permission, project.permissions, hidden=("workspace_create",))
+    return project
+
+
+def workspace_or_stop(name: str, permission: str = ANYONE) -> Workspace:
+    """The workspace of that name, its project and its repository, for the person who is asking.
+
+    Raises `LoginNeeded` for a visitor where a permission is asked for, `NotFound` for an unknown workspace and
+    for what one may not know of (running jobs, outputs), `Denied` with the rule's sentence for the rest.
+    """
+    _visitor_stops(permission)
+    workspace = workspace_named(name)
+    workspace.permissions = permissions_in(_me(), workspace.project_id)
+    _stop(permission, workspace.permissions, hidden=("job_run", "unreleased_outputs_view", "release_file_view"))
+    return workspace
+
+
+def _me() -> User | AnonymousPerson:
+    return current_user._get_current_object()
+
+
+def _visitor_stops(permission: str) -> None:
+    if permission != ANYONE:
+        login_needed()
+
+
+def _stop(permission: str, held: frozenset[str], *, hidden: Sequence[str]) -> None:
+    if permission == ANYONE:
+        return
+    why_not = why_not_permitted(permission, held)
+    if why_not and permission in hidden:
+        raise NotFound(why_not)
+    require(why_not)
+    granted(permission)
+
+
+def why_not_run(by: User, workspace: Workspace) -> str | None:
+    """Why this person may not run jobs in a workspace that was loaded for them, by state, roles and backends."""
+    return why_not_run_jobs(
+        workspace.permissions, is_archived=workspace.is_archived, has_backend=bool(backends_of(by))
+    )
