@@ -77,7 +77,7 @@ assets: static/vendor/versions.json
 	@echo "Installing the packages of the demo study"
 	@$(PYTHON) jobsite/demo/study.py .venv-study
 
-static/vendor/versions.json: package-lock.json hatch_build.py | .venv/.created
+static/vendor/versions.json: package-lock.json hatch_build.py | .venv/.runtime
 	@command -v npm >/dev/null || $(PIP) -r requirements-npm.txt
 	@$(BIN)/python hatch_build.py
 	@touch $@
