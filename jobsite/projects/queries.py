@@ -87,7 +87,9 @@ def workspace_or_stop(name: str, permission: str = ANYONE) -> Workspace:
     _visitor_stops(permission)
     workspace = workspace_named(name)
     workspace.permissions = permissions_in(_me(), workspace.project_id)
-    _stop(permission, workspace.permissions, hidden=("job_run", "unreleased_outputs_view", "release_file_view"))
+    _stop(
+        permission, workspace.permissions, hidden=("job_run", "unreleased_outputs_view", "release_file_view")
+    )
     return workspace
 
 

@@ -99,7 +99,7 @@ def why_not_repo(url: str, allowed: Sequence[str]) -> str | None:
     return None
 
 
-def mirror(url: str) -> Path:
+def git_directory(url: str) -> Path:
     """The git directory from which `url` is read: the bare mirror in the instance, or the local folder's own.
 
     Raises `RepositoryUnreachable` when it is not there (yet) or not allowed (any more).
@@ -124,7 +124,8 @@ def mirror(url: str) -> Path:
 def refresh(url: str, *, seconds: float = FETCH_SECONDS) -> None:
     """Bring the mirror up to date with all branches and tags; a local folder is only looked at.
 
-    Who waits for a fetch that began after they asked gets that one. Raises `RepositoryUnreachable` with the cause; the mirror is then as before.
+    Who waits for a fetch that began after they asked gets that one. Raises `RepositoryUnreachable` with the
+    cause; the mirror is then as before.
     """
     if url.startswith("/"):
         git_directory(url)
