@@ -1,0 +1,162 @@
+"""The web application: one function makes it from settings, and mounts the rooms of its side."""
+
+import hashlib
+from collections.abc import Mapping
+from functools import lru_cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, ClassVar
+
+import peewee
+from flask import Flask, Response, g, request, session, url_for
+from flask_login import LoginManager
+from flask_wtf.csrf import CSRFError, CSRFProtect
+from htmx_flask import Htmx
+from jinja2 import StrictUndefined
+from werkzeug.datastructures import MultiDict
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from jobsite.accounts.models import AnonymousPerson, User
+from jobsite.accounts.signing_in import person_of
+from jobsite.accounts.views import routes as accounts
+from jobsite.core.clock import now
+from jobsite.core.db import close_database
+from jobsite.core.limits import Limits
+from jobsite.core.web import error_page, init_web
+from jobsite.instance import open_instance, secret_key
+from jobsite.settings import Settings
+
+ROOMS = (accounts,)
+MACROS = ("form", "state", "time", "table", "nav")
+YEAR = 365 * 24 * 3600
+FORM_TOO_OLD = (
+    "The form was open for too long, or was not sent from a page of this site. Nothing has been changed."
+)
+
+
+class Jobsite(Flask):
+    """The Flask application of jobsite."""
+
+    jinja_options: ClassVar[dict[str, Any]] = {
+        "undefined": StrictUndefined,
+        "trim_blocks": True,
+        "lstrip_blocks": True,
+        "autoescape": True,
+    }
+
+    def get_send_file_max_age(self, filename: str | None) -> int | None:
+        """A year for an asset asked for by its content hash; anything else is asked for again each time."""
+        return YEAR if request.endpoint == "static" and "v" in request.args else None
+
+
+def create_app(settings: Settings) -> Flask:
+    """The application of one instance, which is made or opened first.
+
+    Raises `SettingsError` or `DatabaseTooNew` when that is not possible. Serves the rooms of `settings.side`.
+    """
+    open_instance(settings)
+    app = Jobsite("jobsite", template_folder=str(_folder("templates")), static_folder=str(_folder("static")))
+    app.config.update(_config(settings))
+    app.extensions["jobsite.limits"] = Limits()
+    CSRFProtect(app)
+    Htmx(app)
+    _init_login(app)
+    _init_templates(app, settings)
+    init_web(app)
+    app.register_error_handler(CSRFError, _form_refused)
+    app.teardown_appcontext(lambda error: close_database())
+    for routes in ROOMS:
+        routes.register(app, settings.side)
+    if settings.trusted_proxies:
+        hops = settings.trusted_proxies
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
+    return app
+
+
+def _folder(name: str) -> Path:
+    """Where templates and static files lie: in the installed package, or beside it in a checkout."""
+    package = Path(__file__).parent
+    return next(folder for folder in (package / name, package.parent / name) if folder.is_dir())
+
+
+def _config(settings: Settings) -> dict[str, Any]:
+    secure = settings.base_url.startswith("https:")
+    return {
+        "SECRET_KEY": secret_key(settings),
+        "SESSION_COOKIE_NAME": "__Host-jobsite" if secure else "jobsite",
+        "SESSION_COOKIE_SECURE": secure,
+        "SESSION_COOKIE_HTTPONLY": True,
+        "SESSION_COOKIE_SAMESITE": "Lax",
+        "SESSION_REFRESH_EACH_REQUEST": False,
+        "PERMANENT_SESSION_LIFETIME": settings.session_idle,
+        "WTF_CSRF_TIME_LIMIT": None,  # a form is good as long as the session: people leave pages open
+        "MAX_CONTENT_LENGTH": 2 * 2**20,
+        "MAX_FORM_PARTS": 4000,
+        "PREFERRED_URL_SCHEME": "https" if secure else "http",
+    }
+
+
+def _init_login(app: Flask) -> None:
+    login = LoginManager(app)
+    login.anonymous_user = AnonymousPerson
+    login.session_protection = None  # it would tie a session to an address and a browser version
+    login.user_loader(_person)
+
+
+def _person(token: str) -> User | None:
+    """The person of this request's session. When the database fails, the page that says so shows nobody."""
+    if "session_unreadable" in g:
+        return None
+    try:
+        person = person_of(token)
+    except peewee.PeeweeException:
+        g.session_unreadable = True
+        raise
+    if person is not None and person.session_renewed:
+        session.modified = True  # the cookie slides along with the session
+    return person
+
+
+def _form_refused(error: CSRFError) -> Response:
+    return error_page(400, FORM_TOO_OLD)
+
+
+def _init_templates(app: Flask, settings: Settings) -> None:
+    site = {
+        "public": settings.public,
+        "secure": settings.secure,
+        "support": settings.support,
+        "job_creation": settings.job_creation,
+        "version": version("jobsite"),
+    }
+    app.jinja_env.globals.update(asset=_asset, here=_here, now=now, site=site)
+    for name in MACROS:
+        app.jinja_env.globals[name] = app.jinja_env.get_template(f"parts/{name}.html").module
+
+
+def _asset(name: str) -> str:
+    """The address of a static file, with the hash of its content, so that it can be kept for a year."""
+    path = _folder("static") / name
+    try:
+        stamp = path.stat().st_mtime_ns
+    except FileNotFoundError:
+        return url_for("static", filename=name)
+    return url_for("static", filename=name, v=_digest(path, stamp))
+
+
+@lru_cache
+def _digest(path: Path, stamp: int) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:12]
+
+
+def _here(**changes: Any) -> str:
+    """The address of this page with some query values changed; None leaves one out, a list repeats it."""
+    query = MultiDict(request.args)
+    for name, value in changes.items():
+        query.poplist(name)
+        query.setlist(name, [] if value is None else value if isinstance(value, list) else [str(value)])
+    return url_for(request.endpoint or "", **{**(request.view_args or {}), **_lists(query)})
+
+
+def _lists(query: "MultiDict[str, Any]") -> Mapping[str, list[Any]]:
+    return {name: values for name, values in query.lists() if values}

@@ -1,0 +1,42 @@
+// Small comforts. Every page works without them.
+"use strict";
+
+(() => {
+  // A refused form: the list of what is wrong gets the focus, so that it is read first.
+  const focusSummary = (root) => {
+    const summary = root.querySelector("[data-focus]");
+    if (summary) summary.focus();
+  };
+
+  const openMenus = () => document.querySelectorAll("details.menu[open]");
+
+  // A menu closes when something outside of it is pressed, and on Escape, which gives the focus back.
+  document.addEventListener("click", (event) => {
+    openMenus().forEach((menu) => { if (!menu.contains(event.target)) menu.open = false; });
+  });
+  document.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape") return;
+    openMenus().forEach((menu) => {
+      if (menu.contains(document.activeElement)) menu.querySelector("summary").focus();
+      menu.open = false;
+    });
+  });
+  document.addEventListener("focusin", (event) => {
+    openMenus().forEach((menu) => { if (!menu.contains(event.target)) menu.open = false; });
+  });
+
+  // An exact time that was opened stays open when the region around it is replaced.
+  const openTimes = (root) =>
+    [...root.querySelectorAll("details.when[open] time")].map((time) => time.dateTime);
+  let opened = [];
+  document.addEventListener("htmx:beforeSwap", (event) => { opened = openTimes(event.detail.target); });
+  document.addEventListener("htmx:afterSettle", (event) => {
+    const root = event.detail.elt;
+    root.querySelectorAll("details.when").forEach((when) => {
+      if (opened.includes(when.querySelector("time").dateTime)) when.open = true;
+    });
+    focusSummary(root);
+  });
+
+  focusSummary(document);
+})();

@@ -1,0 +1,151 @@
+"""What all tests share: an instance of their own, the cast, a browserless client, and the rules of the house."""
+
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from argon2 import PasswordHasher
+from flask import Flask
+from flask.testing import FlaskClient
+from pytest_socket import socket_allow_hosts
+
+from jobsite.accounts import signing_in
+from jobsite.accounts.actions import add_user
+from jobsite.accounts.backends import add_backend
+from jobsite.accounts.models import Backend
+from jobsite.accounts.queries import user_or_stop
+from jobsite.application import create_app
+from jobsite.core.db import close_database, database, writing
+from jobsite.instance import close_instance, open_instance
+from jobsite.settings import Settings
+
+CAST = {
+    "ada": ("Ada Adewale", ()),
+    "ben": ("Ben Brandt", ()),
+    "cat": ("Cat Castell", ("OutputChecker",)),
+    "cyd": ("Cyd Cleary", ("OutputChecker",)),
+    "pat": ("Pat Persson", ("OutputPublisher",)),
+    "sam": ("Sam Sato", ("StaffAreaAdministrator", "ServiceAdministrator", "TechSupport")),
+    "dan": ("Dan Duarte", ()),
+}
+
+
+def pytest_runtest_setup() -> None:
+    """No test reaches another machine."""
+    socket_allow_hosts(["127.0.0.1", "::1", "localhost"], allow_unix_socket=True)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cheap_hashes() -> Iterator[None]:
+    """Argon2id as in the program, but at a cost that lets hundreds of tests sign in."""
+    dear, signing_in.hasher = signing_in.hasher, PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+    yield
+    signing_in.hasher = dear
+
+
+@pytest.fixture(scope="session")
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database file with every migration applied, made once."""
+    settings = Settings(instance=tmp_path_factory.mktemp("migrated"))
+    open_instance(settings)
+    database.execute_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+    close_instance()
+    return settings.database_path
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    """The settings of this test's own instance; a test module may override them."""
+    return Settings(instance=tmp_path / "instance")
+
+
+@pytest.fixture
+def instance(settings: Settings, migrated: Path) -> Iterator[Path]:
+    """This test's own instance folder, opened, with an empty database."""
+    settings.instance.mkdir(parents=True)
+    shutil.copy(migrated, settings.database_path)
+    open_instance(settings)
+    yield settings.instance
+    close_instance()
+
+
+@pytest.fixture
+def app(instance: Path, settings: Settings) -> Flask:
+    """The application of this test's instance."""
+    close_database()
+    return create_app(settings)
+
+
+@pytest.fixture
+def client(app: Flask) -> FlaskClient:
+    """A visitor who is not logged in. More of them: `app.test_client()`."""
+    return app.test_client()
+
+
+@pytest.fixture
+def cast(instance: Path) -> SimpleNamespace:
+    """The people of all tests, as users: `cast.ada` … `cast.dan`. Project roles come from the room projects."""
+    with writing():
+        for name, (fullname, roles) in CAST.items():
+            add_user(by="system", username=name, fullname=fullname, email=f"{name}@example.org", roles=roles)
+    return SimpleNamespace(**{name: user_or_stop(name) for name in CAST})
+
+
+@pytest.fixture
+def local(instance: Path) -> Backend:
+    """The backend `local`."""
+    return add_backend(by="system", slug="local", name="Local")
+
+
+@pytest.fixture
+def sign_in() -> Callable[[FlaskClient, str], FlaskClient]:
+    """`sign_in(client, "ada")`: a token by the real verb, used in the real form."""
+
+    def through_the_form(client: FlaskClient, username: str) -> FlaskClient:
+        token = signing_in.make_token(by="system", user=user_or_stop(username))
+        page = client.get("/login/").text
+        form = {"user": username, "token": token, "csrf_token": csrf_of(page)}
+        response = client.post("/login-with-token/", data=form)
+        assert response.status_code == 303, response.text
+        return client
+
+    return through_the_form
+
+
+@pytest.fixture
+def csrf() -> Callable[[FlaskClient, str], str]:
+    """`csrf(client, "/settings/")`: the CSRF token of the forms on that page."""
+    return lambda client, path: csrf_of(client.get(path).text)
+
+
+def csrf_of(page: str) -> str:
+    """The value of the first CSRF field of a page."""
+    found = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', page)
+    assert found, "the page has no form with a CSRF field"
+    return found[1]
+
+
+@pytest.fixture
+def queries() -> Callable[[], Any]:
+    """`with queries() as seen:` collects the SQL statements of the block, without PRAGMAs."""
+
+    @contextmanager
+    def recorder() -> Iterator[list[str]]:
+        seen: list[str] = []
+
+        def note(sql: str, *_: Any, **__: Any) -> None:
+            if not str(sql).startswith(("PRAGMA", "BEGIN", "COMMIT")):
+                seen.append(str(sql))
+
+        database.obj.query_hooks.append(note)
+        try:
+            yield seen
+        finally:
+            database.obj.query_hooks.remove(note)
+
+    return recorder
