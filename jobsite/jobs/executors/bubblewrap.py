@@ -1,0 +1,180 @@
+"""The command line of the sandbox: what a job sees of this machine, and with which rights (§4.2; docs/executors.md).
+
+As an ordinary user everything happens in a new user namespace. As root the mounts are made by root and the job is
+then dropped to an ordinary user without capabilities: no job ever runs as root.
+"""
+
+import os
+import pwd
+import resource
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+
+from jobsite.jobs.executors.contract import AttemptSpec
+
+WORKSPACE = "/workspace"
+_PRLIMIT, _SETPRIV = "/usr/bin/prlimit", "/usr/bin/setpriv"
+_SYSTEM = ("/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
+# What R, fontconfig and the loader need of /etc; none of it is secret.
+_CONFIGURATION = ("/etc/R", "/etc/alternatives", "/etc/fonts", "/etc/ld.so.cache")
+_OPEN_FILES = 4096
+_ROOT_CAPABILITIES = ("CAP_SETUID", "CAP_SETGID", "CAP_SETPCAP", "CAP_DAC_OVERRIDE")
+# Outside a user namespace the kernel counts all processes of a user together; there the control group is exact.
+_SHARED_USER_PROCESSES = 16384
+# Programs reserve far more address space than they use; this only stops a runaway between two looks of the watcher.
+_ADDRESS_SPACE_BEYOND_MEMORY = 16 * 1024**3
+
+
+def path() -> str | None:
+    """Where bwrap is, or None."""
+    return shutil.which("bwrap", path="/usr/bin:/bin:/usr/local/bin:" + os.environ.get("PATH", ""))
+
+
+def environment(spec: AttemptSpec) -> dict[str, str]:
+    """The whole environment of the job; it reaches it by inheritance, so that no value stands on a command line."""
+    own = {
+        "PATH": f"{os.path.dirname(spec.argv[0])}:/usr/local/bin:/usr/bin:/bin",
+        "HOME": "/tmp",  # noqa: S108 - inside the sandbox, private to it
+        "LANG": "C.UTF-8",
+        "TZ": "UTC",
+    }
+    return {**own, **spec.environment}
+
+
+def options(spec: AttemptSpec, passwd_fd: int) -> list[str]:
+    """The options for bwrap but for those that concern the supervisor's pipes. `passwd_fd` holds `passwd(spec)`."""
+    scratch = str(max(64 * 1024**2, spec.limits.memory_bytes // 2))
+    return [
+        *_namespaces(spec),
+        *("--die-with-parent", "--new-session", "--hostname", "job"),
+        *_system_binds(),
+        *("--perms", "0444", "--ro-bind-data", str(passwd_fd), "/etc/passwd"),
+        *(word for bind in visible_paths(spec) for word in ("--ro-bind", bind, bind)),
+        *("--proc", "/proc", "--dev", "/dev"),
+        *("--perms", "1777", "--size", scratch, "--tmpfs", "/dev/shm", "--remount-ro", "/dev"),
+        *("--perms", "1777", "--size", scratch, "--tmpfs", "/tmp"),  # noqa: S108
+        *("--bind", spec.work_dir, WORKSPACE, "--remount-ro", "/", "--chdir", WORKSPACE),
+    ]
+
+
+def command(spec: AttemptSpec) -> list[str]:
+    """What bwrap starts: the limits of each process, for root the step down to the job's user, then the program."""
+    return [*resource_limits(spec), *(step_down(spec) if os.geteuid() == 0 else ()), *spec.argv]
+
+
+def resource_limits(spec: AttemptSpec) -> list[str]:
+    """prlimit with the limits that the kernel keeps for each process. It is set inside the sandbox, where the count of
+    processes is the job's own and not that of everything its user runs."""
+    limits = spec.limits
+    counted_alone = os.geteuid() != 0 and spec.executor == "sandbox"
+    processes = limits.processes if counted_alone else limits.processes + _SHARED_USER_PROCESSES
+    wanted = {
+        "as": (resource.RLIMIT_AS, limits.memory_bytes + _ADDRESS_SPACE_BEYOND_MEMORY),
+        "nproc": (resource.RLIMIT_NPROC, processes),
+        "fsize": (resource.RLIMIT_FSIZE, limits.disk_bytes),
+        "nofile": (resource.RLIMIT_NOFILE, _OPEN_FILES),
+        "core": (resource.RLIMIT_CORE, 0),
+    }
+    words = [_PRLIMIT]
+    for name, (which, value) in wanted.items():
+        most = resource.getrlimit(which)[1]
+        allowed = value if most == resource.RLIM_INFINITY else min(value, most)
+        words.append(f"--{name}={allowed}:{allowed}")
+    return [*words, "--"]
+
+
+def step_down(spec: AttemptSpec) -> list[str]:
+    """setpriv that turns root into the job's user for good."""
+    uid, gid = spec.user
+    return [
+        *(_SETPRIV, "--reuid", str(uid), "--regid", str(gid), "--clear-groups", "--no-new-privs"),
+        *("--inh-caps=-all", "--ambient-caps=-all", "--bounding-set=-all", "--"),
+    ]
+
+
+def passwd(spec: AttemptSpec) -> bytes:
+    """The user data base of the sandbox, so that programs that ask for the user's name get one."""
+    uid, gid = spec.user
+    return f"job:x:{uid}:{gid}:job:/tmp:/usr/sbin/nologin\n".encode()
+
+
+def visible_paths(spec: AttemptSpec) -> list[str]:
+    """Host paths outside /usr that the job may read: what its interpreter needs, and the binds of the spec."""
+    wanted = [*interpreter_paths(spec.argv[0], private=_private(spec)), *spec.read_only_binds]
+    return list(dict.fromkeys(one for one in wanted if not _below(one, "/usr")))
+
+
+def interpreter_paths(program: str, private: Iterable[str]) -> list[str]:
+    """The folders a program is made of: its own prefix, those of every link on the way to the real file, and for a
+    virtual environment the Python it was made from. A prefix that is a home or holds anything of `private` is never
+    shown whole, only its programs and libraries."""
+    prefixes: list[Path] = []
+    waiting = [Path(program)]
+    seen: set[Path] = set()
+    while waiting:
+        step = waiting.pop()
+        if step in seen or len(seen) > 64:
+            continue
+        seen.add(step)
+        prefix = step.parent.parent if step.parent.name in ("bin", "sbin") else step.parent
+        prefixes.append(prefix)
+        if step.is_symlink():
+            waiting.append(Path(os.path.normpath(step.parent / step.readlink())))
+        waiting += [folder / "python" for folder in _base_of_environment(prefix)]
+        waiting.append(step.parent.resolve() / step.name)
+    return [shown for prefix in dict.fromkeys(prefixes) for shown in _shown(prefix, tuple(private))]
+
+
+def _base_of_environment(prefix: Path) -> list[Path]:
+    """The `bin` folder named by pyvenv.cfg (PEP 405)."""
+    try:
+        lines = (prefix / "pyvenv.cfg").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return []
+    pairs = (line.partition("=") for line in lines)
+    return [
+        Path(value.strip())
+        for key, _, value in pairs
+        if key.strip() == "home" and value.strip().startswith("/")
+    ]
+
+
+def _shown(prefix: Path, private: tuple[str, ...]) -> list[str]:
+    homes = {entry.pw_dir for entry in pwd.getpwall()} | {"/", "/home", "/root"}
+    if str(prefix) not in homes and not any(_below(one, str(prefix)) for one in private):
+        return [str(prefix)] if prefix.is_dir() else []
+    parts = (prefix / name for name in ("bin", "sbin", "lib", "lib64", "pyvenv.cfg"))
+    return [
+        str(part) for part in parts if part.exists() and not any(_below(one, str(part)) for one in private)
+    ]
+
+
+def _private(spec: AttemptSpec) -> list[str]:
+    """The folders that lie in the instance and must stay out of sight."""
+    return [spec.attempt_dir, os.path.dirname(spec.work_dir), spec.repo]
+
+
+def _namespaces(spec: AttemptSpec) -> list[str]:
+    shared = ["--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts", "--unshare-cgroup-try"]
+    if os.geteuid() == 0:
+        kept = [word for name in _ROOT_CAPABILITIES for word in ("--cap-add", name)]
+        return [*shared, "--cap-drop", "ALL", *kept]
+    uid, gid = map(str, spec.user)
+    return [*shared, "--unshare-user", "--disable-userns", "--uid", uid, "--gid", gid]
+
+
+def _system_binds() -> list[str]:
+    words = ["--ro-bind", "/usr", "/usr"]
+    for name in _SYSTEM:
+        if os.path.islink(name):
+            words += ["--symlink", os.readlink(name), name]
+        elif os.path.isdir(name):
+            words += ["--ro-bind", name, name]
+    for name in _CONFIGURATION:
+        words += ["--ro-bind-try", name, name]
+    return words
+
+
+def _below(path: str, folder: str) -> bool:
+    return path == folder or path.startswith(folder.rstrip("/") + "/")

@@ -1,0 +1,190 @@
+"""A control group for one attempt: memory, CPU and number of processes, where the machine lets us.
+
+Version 1 has a tree for each controller, version 2 one tree for all (kernel documentation, admin-guide/cgroup-v1 and
+cgroup-v2). The group is made beneath the group of this process, so that it works as root and in a delegated
+subtree alike. What cannot be made is left out: `holds` names the limits that are in force.
+"""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from jobsite.jobs.executors import processes
+from jobsite.jobs.executors.contract import Limits
+
+_PREFIX = "jobsite-"
+_PERIOD = 100_000
+
+
+@dataclass(frozen=True)
+class Group:
+    """The folders of one attempt's group. `memory` is None where no memory controller could be had."""
+
+    folders: tuple[Path, ...]
+    memory: Path | None
+    version: int
+    holds: tuple[str, ...]
+
+    def add(self, pid: int) -> None:
+        """Puts a process, and what it will start, into the group. Raises OSError."""
+        for folder in self.folders:
+            (folder / "cgroup.procs").write_text(str(pid))
+
+    def kills(self) -> int:
+        """How many processes of the group the kernel has killed because the memory limit was reached."""
+        if self.memory is None:
+            return 0
+        name = "memory.oom_control" if self.version == 1 else "memory.events"
+        return _keyed(self.memory / name).get("oom_kill", 0)
+
+    def memory_in_use(self) -> int | None:
+        """Bytes that cannot be given back (no file cache); None without a memory controller."""
+        if self.memory is None:
+            return None
+        stat = _keyed(self.memory / "memory.stat")
+        if self.version == 1:
+            return stat.get("total_rss", 0) + stat.get("total_shmem", 0)
+        return stat.get("anon", 0) + stat.get("shmem", 0)
+
+    def remove(self) -> None:
+        """Removes the emptied group; a group that is still in use stays for `remove_abandoned`."""
+        for folder in self.folders:
+            try:
+                folder.rmdir()
+            except OSError:
+                continue
+
+
+def make(attempt: str, limits: Limits) -> Group | None:
+    """A group with the limits set, or None where not a single one could be."""
+    own = processes.identity(os.getpid())
+    name = f"{_PREFIX}{attempt}-{own['pid']}-{own['start']}"
+    mine = _own_groups()
+    group = _make_v2(_v2_parents(mine), name, limits) or _make_v1(mine, name, limits)
+    return group if group.holds else None
+
+
+def remove_abandoned() -> None:
+    """Removes groups whose supervisor is gone."""
+    mine = _own_groups()
+    for parent in {*_v2_parents(mine), *(path for key, path in mine.items() if key)}:
+        for folder in parent.glob(f"{_PREFIX}*-*-*"):
+            pid, start = folder.name.rsplit("-", 2)[1:]
+            if pid.isdigit() and str(processes.start_ticks(int(pid))) != start:
+                _try_to_remove(folder)
+
+
+def _make_v1(mine: dict[str, Path], name: str, limits: Limits) -> Group:
+    folders, holds = [], []
+    for controller, settings in _v1_settings(limits).items():
+        if controller not in mine:
+            continue
+        folder = mine[controller] / name
+        if _set_up(folder, settings):
+            folders.append(folder)
+            holds.append(controller)
+    memory = mine["memory"] / name if "memory" in holds else None
+    return Group(tuple(folders), memory, 1, tuple(holds))
+
+
+def _v1_settings(limits: Limits) -> dict[str, list[tuple[str, str, bool]]]:
+    """For each controller the (file, value, needed) to write, in this order."""
+    size = str(limits.memory_bytes)
+    return {
+        "memory": [("memory.limit_in_bytes", size, True), ("memory.memsw.limit_in_bytes", size, False)],
+        "cpu": [
+            ("cpu.cfs_period_us", str(_PERIOD), True),
+            ("cpu.cfs_quota_us", str(int(limits.cpus * _PERIOD)), True),
+        ],
+        "pids": [("pids.max", str(limits.processes), True)],
+    }
+
+
+def _make_v2(parents: list[Path], name: str, limits: Limits) -> Group | None:
+    settings = {
+        "memory": [("memory.max", str(limits.memory_bytes), True), ("memory.swap.max", "0", False)],
+        "cpu": [("cpu.max", f"{int(limits.cpus * _PERIOD)} {_PERIOD}", True)],
+        "pids": [("pids.max", str(limits.processes), True)],
+    }
+    for parent in parents:
+        available = _words(parent / "cgroup.controllers")
+        for controller in settings:
+            if controller in available:
+                _write(parent / "cgroup.subtree_control", f"+{controller}")
+        enabled = [one for one in settings if one in _words(parent / "cgroup.subtree_control")]
+        folder = parent / name
+        holds = tuple(one for one in enabled if _set_up(folder, settings[one]))
+        if holds:
+            return Group((folder,), folder if "memory" in holds else None, 2, holds)
+        _try_to_remove(folder)
+    return None
+
+
+def _set_up(folder: Path, settings: list[tuple[str, str, bool]]) -> bool:
+    try:
+        folder.mkdir(exist_ok=True)
+        for name, value, needed in settings:
+            if not _write(folder / name, value) and needed:
+                return False
+        return os.access(folder / "cgroup.procs", os.W_OK)
+    except OSError:
+        return False
+
+
+def _own_groups() -> dict[str, Path]:
+    """Where this process stands: controller name -> folder, and "" -> folder in the version 2 tree."""
+    mounts: dict[str, Path] = {}
+    for line in Path("/proc/self/mountinfo").read_text().splitlines():
+        left, _, right = line.partition(" - ")
+        kind, _, options = right.split(" ", 2)
+        if kind == "cgroup2":
+            mounts[""] = Path(left.split()[4])
+        elif kind == "cgroup":
+            mounts.update((option, Path(left.split()[4])) for option in options.split(","))
+    found = {}
+    for line in Path("/proc/self/cgroup").read_text().splitlines():
+        _, controllers, path = line.split(":", 2)
+        for controller in controllers.split(","):
+            if controller in mounts:
+                folder = mounts[controller] / path.lstrip("/")
+                found[controller] = folder if folder.is_dir() else mounts[controller]
+    return found
+
+
+def _v2_parents(mine: dict[str, Path]) -> list[Path]:
+    """Candidates for the parent of a version 2 group: a group that holds processes may not hand out controllers, so
+    in a delegated subtree (systemd's DelegateSubgroup) it is the one above our own."""
+    own = mine.get("")
+    if own is None:
+        return []
+    return [folder for folder in (own, own.parent) if (folder / "cgroup.controllers").exists()]
+
+
+def _write(path: Path, value: str) -> bool:
+    try:
+        path.write_text(value)
+        return True
+    except OSError:
+        return False
+
+
+def _words(path: Path) -> list[str]:
+    try:
+        return path.read_text().split()
+    except OSError:
+        return []
+
+
+def _keyed(path: Path) -> dict[str, int]:
+    try:
+        pairs = (line.split() for line in path.read_text().splitlines())
+        return {pair[0]: int(pair[1]) for pair in pairs if len(pair) == 2}
+    except (OSError, ValueError):
+        return {}
+
+
+def _try_to_remove(folder: Path) -> None:
+    try:
+        folder.rmdir()
+    except OSError:
+        return

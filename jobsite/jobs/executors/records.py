@@ -1,0 +1,75 @@
+"""The records in an attempt's folder: JSON files that are whole or absent (B59)."""
+
+import json
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+SPEC = "spec.json"
+STAGE = "stage.json"
+PREPARED = "prepared.json"
+EXIT = "exit.json"
+SUPERVISOR = "supervisor.json"
+CANCEL = "cancel.json"
+SAMPLES = "samples"
+LOG = "log"
+
+_SAMPLE_WIDTH = 120
+
+
+def now() -> int:
+    """Microseconds since 1970."""
+    return time.time_ns() // 1000
+
+
+def write(attempt_dir: str | os.PathLike[str], name: str, data: Any) -> None:
+    """Replaces the record: flushed to disk under another name, then renamed. Raises OSError (disk full)."""
+    path = Path(attempt_dir, name)
+    half = path.with_name(f".{name}.{os.getpid()}")
+    with half.open("w", encoding="ascii") as file:
+        json.dump(data, file, separators=(",", ":"))
+        file.flush()
+        os.fsync(file.fileno())
+    half.replace(path)
+
+
+def read(attempt_dir: str | os.PathLike[str], name: str) -> dict[str, Any] | None:
+    """The record, or None when it is absent or is not a JSON object."""
+    try:
+        data = json.loads(Path(attempt_dir, name).read_bytes())
+    except (OSError, ValueError):
+        return None
+    return data if isinstance(data, dict) else None
+
+
+def enter_stage(attempt_dir: str | os.PathLike[str], stage: str) -> None:
+    """Records that `stage` was reached now, beside the times of the stages before it."""
+    times = (read(attempt_dir, STAGE) or {}).get("times", {})
+    write(attempt_dir, STAGE, {"stage": stage, "times": {**times, stage: now()}})
+
+
+def append_sample(attempt_dir: str | os.PathLike[str], row: list[float]) -> None:
+    """Adds one row to the samples; a row lost to a full disk is no loss to the job (B62)."""
+    try:
+        with Path(attempt_dir, SAMPLES).open("a", encoding="ascii") as file:
+            file.write(json.dumps(row) + "\n")
+    except OSError:
+        pass
+
+
+def last_lines(attempt_dir: str | os.PathLike[str], name: str, count: int) -> list[Any]:
+    """The values on the last `count` whole lines of a file of JSON lines, read from its end."""
+    try:
+        with Path(attempt_dir, name).open("rb") as file:
+            file.seek(max(0, file.seek(0, os.SEEK_END) - count * _SAMPLE_WIDTH))
+            lines = file.read().split(b"\n")[:-1]
+    except OSError:
+        return []
+    values = []
+    for line in lines[-count:]:
+        try:
+            values.append(json.loads(line))
+        except ValueError:
+            continue
+    return values

@@ -1,0 +1,145 @@
+"""The executor `sandbox`: programs of this machine behind bubblewrap, each under a supervisor process of its own.
+
+With `unsafe=True` (setting EXECUTOR_UNSAFE, for machines where no sandbox can be made) the same records and log come
+from a plain process without walls. The verbs and what they promise are those of `contract.Executor`.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from jobsite.jobs.executors import bubblewrap, cgroups, processes, records, starting
+from jobsite.jobs.executors.contract import AttemptSpec, Observation, Refused, Sweep, read_exit
+from jobsite.jobs.preparing import remove_tree
+
+_PACKAGE_ROOT = Path(__file__).resolve().parents[3]
+_LAUNCH_SECONDS = 60
+_LAST_WORD = 3.0
+
+
+class Sandbox:
+    """Runs attempts on this machine. Holds no state: any number of them, in any process, act on the same records."""
+
+    def __init__(self, unsafe: bool = False) -> None:
+        self._kind = "unsafe" if unsafe else "sandbox"
+
+    def available(self) -> str | None:
+        """A sentence why no program can be run here, or None."""
+        return None if self._kind == "unsafe" else _why_no_sandbox()
+
+    def launch(self, spec: AttemptSpec) -> None:
+        """Gives the attempt its supervisor, unless it has one or has ended. Raises Refused."""
+        folder = Path(spec.attempt_dir)
+        folder.mkdir(parents=True, exist_ok=True)
+        if read_exit(folder) or processes.is_alive(records.read(folder, records.SUPERVISOR)):
+            return
+        records.write(folder, records.SPEC, replace(spec, executor=self._kind).as_json())
+        done = subprocess.run(
+            [sys.executable, "-I", "-S", "-c", _BOOT, str(_PACKAGE_ROOT), str(folder)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+            timeout=_LAUNCH_SECONDS,
+            check=False,
+        )
+        if done.returncode != 0:
+            said = done.stderr.decode("utf-8", "replace").strip()[-1000:]
+            raise Refused(
+                f"The supervisor of {spec.attempt} could not be started: {said or 'it said nothing'}"
+            )
+
+    def observe(self, attempt_dir: str | os.PathLike[str]) -> Observation:
+        """What the records say now."""
+        who = records.read(attempt_dir, records.SUPERVISOR)
+        alive = processes.is_alive(who)
+        stage = records.read(attempt_dir, records.STAGE) or {}
+        # After `alive`: a supervisor that ended in between has left its record.
+        end = read_exit(attempt_dir)
+        restarted = bool(who) and not alive and end is None and who.get("boot") != processes.boot_id()
+        return Observation(stage.get("stage"), alive, end, stage.get("times", {}), restarted)
+
+    def cancel(self, attempt_dir: str | os.PathLike[str]) -> None:
+        """Asks for the end, with the grace of the spec."""
+        self._ask(attempt_dir, None)
+
+    def kill_now(self, attempt_dir: str | os.PathLike[str]) -> None:
+        """Ends the attempt and all its processes before it returns."""
+        who = self._ask(attempt_dir, 0.0)
+        if not _wait_until_gone(who, _LAST_WORD):
+            processes.signal_if_alive(who, signal.SIGKILL)
+            _wait_until_gone(who, _LAST_WORD)
+        starting.kill_left_behind(os.fspath(attempt_dir))
+
+    def clean(self, spec: AttemptSpec) -> None:
+        """Removes what the attempt left but its records. Raises Refused."""
+        # With its exit record written, a supervisor has nothing left to do but to end.
+        patience = _LAST_WORD if read_exit(spec.attempt_dir) else 0.0
+        if not _wait_until_gone(records.read(spec.attempt_dir, records.SUPERVISOR), patience):
+            raise Refused(f"{spec.attempt} still runs.")
+        starting.kill_left_behind(spec.attempt_dir)
+        try:
+            remove_tree(Path(spec.work_dir))
+        except OSError as problem:
+            raise Refused(f"The work directory of {spec.attempt} stays: {problem}.") from None
+
+    def sweep(self, work_root: str | os.PathLike[str], active: set[str]) -> Sweep:
+        """Removes the directories of `work_root`, named like their attempts, that no active attempt owns."""
+        cgroups.remove_abandoned()
+        removed: list[str] = []
+        failed: list[tuple[str, str]] = []
+        for name in sorted(set(_names(work_root)) - active):
+            try:
+                remove_tree(Path(work_root, name))
+                removed.append(name)
+            except OSError as problem:
+                failed.append((name, str(problem)))
+        return Sweep(tuple(removed), tuple(failed))
+
+    def _ask(self, attempt_dir: str | os.PathLike[str], grace: float | None) -> dict | None:
+        if read_exit(attempt_dir) is None:
+            records.write(attempt_dir, records.CANCEL, {"grace": grace, "time": records.now()})
+        who = records.read(attempt_dir, records.SUPERVISOR)
+        processes.signal_if_alive(who, signal.SIGTERM)
+        return who
+
+
+# The supervisor starts without site-packages and environment, from wherever this package was unpacked.
+_BOOT = (
+    "import sys; sys.path.insert(0, sys.argv[1]); from jobsite.jobs.supervisor import main; main(sys.argv[2])"
+)
+
+
+def _why_no_sandbox() -> str | None:
+    if bubblewrap.path() is None:
+        return (
+            "Bubblewrap is missing, so no job can be run here; install it with: apt-get install bubblewrap."
+        )
+    said = starting.try_sandbox()
+    if said is None:
+        return None
+    return (
+        f"No sandbox can be made on this machine ({said}). Jobs need bubblewrap 0.8 or later and user namespaces "
+        "(sysctl user.max_user_namespaces), or root."
+    )
+
+
+def _wait_until_gone(who: dict | None, seconds: float) -> bool:
+    until = time.monotonic() + seconds
+    while processes.is_alive(who):
+        if time.monotonic() > until:
+            return False
+        time.sleep(0.01)
+    return True
+
+
+def _names(folder: str | os.PathLike[str]) -> Iterator[str]:
+    try:
+        yield from os.listdir(folder)
+    except FileNotFoundError:
+        return

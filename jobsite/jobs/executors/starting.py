@@ -1,0 +1,278 @@
+"""Starts the program of an attempt, in the sandbox or without one, and ends it whole.
+
+Called from the supervisor's main thread only: the kernel ends the sandbox when the THREAD that started it ends.
+"""
+
+import ctypes
+import errno
+import json
+import os
+import random
+import select
+import signal
+import subprocess
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from jobsite.jobs.executors import bubblewrap, processes, seccomp
+from jobsite.jobs.executors.cgroups import Group
+from jobsite.jobs.executors.contract import AttemptSpec
+
+_PR_SET_CHILD_SUBREAPER = 36
+_LONGEST_START = 30.0
+_LIKELY_VICTIM = "500"
+_NICE = 5
+
+
+class NotStarted(Exception):
+    """The sandbox could not be made; the text tells operators why."""
+
+
+@dataclass
+class Running:
+    """A started program. `root` is the process below which all others of the attempt are found; `sandboxed` tells
+    whether the end of `root` is the end of them all."""
+
+    process: subprocess.Popen[bytes]
+    root: int
+    sandboxed: bool
+    group: Group | None
+    unread_go: int = -1
+
+    def ask_to_end(self) -> None:
+        """The polite signal, to the program itself."""
+        program = (processes.children(self.root) or [self.root])[0] if self.sandboxed else self.root
+        _signal(program, signal.SIGTERM)
+
+    def kill(self) -> None:
+        """Ends every process of the attempt. For the sandbox it is the end of its first process that does it."""
+        _signal(self.root, signal.SIGKILL)
+        if not self.sandboxed:
+            kill_descendants(unreaped=self.root)
+
+    def end_rest(self) -> None:
+        """After the end of the program itself: ends what it left running where no sandbox does."""
+        if not self.sandboxed:
+            kill_descendants(unreaped=self.root)
+
+    def wait(self) -> tuple[int, float, int]:
+        """Waits for the end. Gives the exit code (128 + number after a signal), CPU seconds, and the largest resident
+        size of one process in bytes. Raises NotStarted when the program never had its turn."""
+        _, status, use = os.wait4(self.process.pid, 0)
+        self.process.returncode = os.waitstatus_to_exitcode(status)
+        if not self.sandboxed:
+            kill_descendants()
+        if self.unread_go >= 0 and _still_holds(self.unread_go):
+            raise NotStarted("bubblewrap could not set up the sandbox; its words are at the end of the log")
+        code = self.process.returncode
+        return (128 - code if code < 0 else code), use.ru_utime + use.ru_stime, use.ru_maxrss * 1024
+
+    def all_processes(self) -> list[int]:
+        """The processes of the attempt."""
+        return processes.tree(self.root)
+
+
+def label(attempt_dir: str) -> str:
+    """The first word on the command line of the sandbox's processes, by which those left behind are found."""
+    return f"jobsite-sandbox:{attempt_dir}"
+
+
+def start_sandbox(spec: AttemptSpec, group: Group | None) -> Running:
+    """Starts bubblewrap and, once its first process is in the control group, lets the program go. Raises NotStarted."""
+    bwrap = bubblewrap.path()
+    if bwrap is None:
+        raise NotStarted("bubblewrap (bwrap) is not installed")
+    info, info_out = os.pipe()
+    go, go_in = os.pipe()
+    given = [info_out, go, go_in, _in_memory(bubblewrap.passwd(spec))]
+    options = [
+        *bubblewrap.options(spec, passwd_fd=given[-1]),
+        "--info-fd",
+        str(info_out),
+        "--block-fd",
+        str(go),
+    ]
+    program = seccomp.filter_program()
+    if program is not None:
+        given.append(_in_memory(program))
+        options += ["--seccomp", str(given[-1])]
+    # Options go by a file: /proc/1/cmdline inside the sandbox would show the job where things are on this machine.
+    given.append(_in_memory(b"".join(os.fsencode(word) + b"\0" for word in options)))
+    command = [label(spec.attempt_dir), "--args", str(given[-1]), "--", *bubblewrap.command(spec)]
+    # The sandbox holds both ends of the pipe it waits on: a supervisor killed here leaves it waiting, not running.
+    process = _popen(command, executable=bwrap, spec=spec, pass_fds=given)
+    for handle in given:
+        if handle not in (go, go_in):
+            os.close(handle)
+    try:
+        root = _first_process(info)
+        held = _prepare_first_process(root, group)
+        os.write(go_in, b"g")
+    except (OSError, NotStarted) as problem:
+        process.kill()
+        said = process.communicate()[1].decode("utf-8", "replace").strip()
+        raise NotStarted(f"the sandbox could not be made: {said[-1000:] or problem}") from None
+    finally:
+        os.close(info)
+        os.close(go_in)
+    return Running(process, root, True, held, unread_go=go)
+
+
+def try_sandbox() -> str | None:
+    """None when a sandbox like that of a job can be made here, else what bwrap says."""
+    with tempfile.TemporaryDirectory(prefix="jobsite-") as folder:
+        spec = AttemptSpec("trial", f"{folder}/attempt", f"{folder}/work", folder, "", ("/usr/bin/true",))
+        os.mkdir(spec.work_dir)
+        passwd = _in_memory(bubblewrap.passwd(spec))
+        command = [
+            bubblewrap.path() or "bwrap",
+            *bubblewrap.options(spec, passwd),
+            "--",
+            *bubblewrap.command(spec),
+        ]
+        try:
+            done = subprocess.run(
+                command, capture_output=True, pass_fds=[passwd], check=False, timeout=_LONGEST_START
+            )
+        except (OSError, subprocess.TimeoutExpired) as problem:
+            return str(problem)
+        finally:
+            os.close(passwd)
+        said = done.stderr.decode("utf-8", "replace").strip()[-500:]
+        return None if done.returncode == 0 else said or f"exit code {done.returncode}"
+
+
+def start_unsafe(spec: AttemptSpec, group: Group | None) -> Running:
+    """Starts the program as an ordinary process in the work directory: the same records, no walls."""
+    if ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0:
+        raise NotStarted(f"prctl: {os.strerror(ctypes.get_errno())}")
+    closed = _closed_to(spec.user[0], spec.work_dir) if os.geteuid() == 0 else None
+    if closed:
+        raise NotStarted(
+            f"the job's user {spec.user[0]} cannot reach {spec.work_dir}: {closed} is closed to others"
+        )
+    command = bubblewrap.command(spec)
+    process = _popen(command, executable=command[0], spec=spec, pass_fds=(), cwd=spec.work_dir)
+    return Running(process, process.pid, False, _prepare_first_process(process.pid, group))
+
+
+def kill_descendants(unreaped: int = 0) -> None:
+    """Kills and reaps everything below this process, also what has left its session and its parents: as a subreaper
+    this process inherits them. Repeated until none is left, since a process may start another before it dies. The
+    child `unreaped` is killed but its status is left for `wait`."""
+    while below := [pid for pid in processes.tree(os.getpid())[1:] if pid != unreaped or processes.runs(pid)]:
+        for pid in below:
+            _signal(pid, signal.SIGKILL)
+            if pid != unreaped:
+                _reap(pid)
+        time.sleep(0.002)
+
+
+def kill_left_behind(attempt_dir: str) -> None:
+    """Kills what a lost supervisor may have left of the attempt's sandbox, and waits until it is gone."""
+    while left := list(processes.with_first_argument(label(attempt_dir))):
+        for who in left:
+            processes.signal_if_alive(who, signal.SIGKILL)
+        time.sleep(0.005)
+
+
+def keep_to_cpus(count: float) -> str:
+    """Ties this process and its children to so many CPUs, for where no control group limits them. Says how."""
+    here = sorted(os.sched_getaffinity(0))
+    wanted = max(1, round(count))
+    if wanted < len(here):
+        os.sched_setaffinity(0, random.sample(here, wanted))
+    return "affinity"
+
+
+def _popen(
+    command: list[str], *, executable: str, spec: AttemptSpec, pass_fds: object, cwd: str | None = None
+) -> subprocess.Popen[bytes]:
+    try:
+        return subprocess.Popen(
+            command,
+            executable=executable,
+            cwd=cwd,
+            env=bubblewrap.environment(spec),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            pass_fds=pass_fds,
+            bufsize=0,
+            start_new_session=cwd is not None,
+            umask=0o022,
+        )
+    except OSError as problem:
+        raise NotStarted(f"{executable}: {problem}") from None
+
+
+def _closed_to(uid: int, path: str) -> str | None:
+    """The folder above `path` that this user may not pass, or None."""
+    for folder in Path(path).parents:
+        facts = folder.stat()
+        if not facts.st_mode & (0o100 if facts.st_uid == uid else 0o001):
+            return str(folder)
+    return None
+
+
+def _in_memory(data: bytes) -> int:
+    handle = os.memfd_create("jobsite")
+    with os.fdopen(os.dup(handle), "wb") as file:
+        file.write(data)
+    os.lseek(handle, 0, os.SEEK_SET)
+    return handle
+
+
+def _first_process(info: int) -> int:
+    """The number of the sandbox's first process, from what bwrap writes in pieces to its --info-fd."""
+    said = b""
+    while True:
+        if not select.select([info], [], [], _LONGEST_START)[0]:
+            raise NotStarted("bubblewrap did not answer")
+        piece = os.read(info, 4096)
+        said += piece
+        if not piece:
+            break
+    try:
+        return json.loads(said)["child-pid"]
+    except (ValueError, KeyError):
+        raise NotStarted("bubblewrap ended at once") from None
+
+
+def _prepare_first_process(pid: int, group: Group | None) -> Group | None:
+    """Puts the process in its group, and makes it the first that a machine short of memory or time takes it from."""
+    try:
+        os.setpriority(os.PRIO_PROCESS, pid, _NICE)
+        with open(f"/proc/{pid}/oom_score_adj", "w") as file:
+            file.write(_LIKELY_VICTIM)
+    except OSError as problem:
+        if problem.errno == errno.ESRCH:
+            raise
+    try:
+        if group:
+            group.add(pid)
+        return group
+    except OSError:
+        return None
+
+
+def _still_holds(pipe: int) -> bool:
+    """Whether the byte that lets the program go was never taken. Closes the pipe, whose other ends are gone."""
+    with os.fdopen(pipe, "rb") as file:
+        return file.read(1) != b""
+
+
+def _signal(pid: int, number: int) -> None:
+    try:
+        os.kill(pid, number)
+    except ProcessLookupError:
+        return
+
+
+def _reap(pid: int) -> None:
+    try:
+        os.waitpid(pid, os.WNOHANG)
+    except ChildProcessError:
+        return

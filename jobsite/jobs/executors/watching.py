@@ -1,0 +1,93 @@
+"""Looks after a running attempt: samples what it uses, and says which limit it has broken."""
+
+import subprocess
+import time
+
+from jobsite.jobs.executors import processes, records
+from jobsite.jobs.executors.contract import AttemptSpec
+from jobsite.jobs.executors.starting import Running
+
+_SAMPLE_EVERY = 2.0
+_MEMORY_EVERY = 0.2
+_DISK_EVERY = 2.0
+_DISK_SHARE = 10  # a measurement that takes long is made that many times less often than it takes
+
+
+class Watch:
+    """What the supervisor asks at every turn. Memory is kept by the control group where there is one, and by looking
+    every fifth of a second where there is none; the disk by measuring the work directory with du, which knows trees of
+    any depth and follows no link."""
+
+    def __init__(self, spec: AttemptSpec, running: Running) -> None:
+        self._spec = spec
+        self._running = running
+        self._started = time.monotonic()
+        self._sample_due = self._memory_due = self._disk_due = self._started
+        self._du: subprocess.Popen[bytes] | None = None
+        self._du_started = 0.0
+        self.peak_memory = 0
+
+    def look(self) -> str | None:
+        """Does what is due. Gives the reason to end the program, or None."""
+        now = time.monotonic()
+        if now >= self._sample_due:
+            self._sample_due = now + _SAMPLE_EVERY
+            self._sample()
+        if now - self._started > self._spec.limits.time_seconds:
+            return "time_limit"
+        if now >= self._memory_due:
+            self._memory_due = now + _MEMORY_EVERY
+            if self._out_of_memory():
+                return "out_of_memory"
+        return "disk_limit" if self._disk_full(now) else None
+
+    def seconds_until_due(self) -> float:
+        """How long the supervisor may sleep."""
+        return max(0.0, min(self._sample_due, self._memory_due) - time.monotonic())
+
+    def close(self) -> None:
+        """Ends a measurement that is still under way."""
+        if self._du:
+            self._du.kill()
+            self._du.communicate()
+
+    def _sample(self) -> None:
+        pids = self._running.all_processes()
+        seconds, resident = processes.usage(pids)
+        memory = self._memory(resident)
+        row = [records.now(), round(seconds, 2), memory, len(pids) - self._running.sandboxed]
+        records.append_sample(self._spec.attempt_dir, row)
+
+    def _memory(self, resident: int) -> int:
+        group = self._running.group
+        used = group.memory_in_use() if group else None
+        memory = resident if used is None else used
+        self.peak_memory = max(self.peak_memory, memory)
+        return memory
+
+    def _out_of_memory(self) -> bool:
+        group = self._running.group
+        if group and group.memory:
+            self._memory(0)
+            return group.kills() > 0
+        return (
+            self._memory(processes.usage(self._running.all_processes())[1]) > self._spec.limits.memory_bytes
+        )
+
+    def _disk_full(self, now: float) -> bool:
+        if self._du is None:
+            if now >= self._disk_due:
+                self._du_started = now
+                self._du = subprocess.Popen(
+                    ["/usr/bin/du", "-sx", "--block-size=1", "--", self._spec.work_dir],
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.DEVNULL,
+                )
+            return False
+        if self._du.poll() is None:
+            return False
+        size = self._du.communicate()[0].split(b"\t")[0]
+        self._du = None
+        self._disk_due = now + max(_DISK_EVERY, _DISK_SHARE * (now - self._du_started))
+        return size.isdigit() and int(size) > self._spec.limits.disk_bytes

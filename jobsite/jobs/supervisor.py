@@ -1,0 +1,166 @@
+"""The small process that carries one attempt from its spec to its exit record (§4.3, §7).
+
+It outlives the server: its own session, nothing shared but the attempt's folder. Exactly one exists for an attempt (a
+lock held while it lives). If it dies, the sandbox dies with it. It imports nothing of the web or the database, so that
+it starts in a few dozen milliseconds.
+"""
+
+import fcntl
+import os
+import time
+import traceback
+from dataclasses import asdict, replace
+from pathlib import Path
+
+from jobsite.jobs import preparing
+from jobsite.jobs.executors import cgroups, processes, records, seccomp, starting
+from jobsite.jobs.executors.contract import AttemptSpec, Exit, read_exit, read_spec
+from jobsite.jobs.executors.following import Follower, StopWish
+from jobsite.jobs.logs.writer import LogWriter
+
+_LAST_SIGNAL = 192
+
+
+def main(attempt_dir: str) -> None:
+    """Detaches from the caller, which gets exit status 0 once the attempt has a supervisor (this or an earlier one) or an
+    exit record, and runs the attempt to its end. Problems before that go to standard error with status 1."""
+    ready, say_ready = os.pipe()
+    if os.fork():
+        os.close(say_ready)
+        os._exit(0 if os.read(ready, 1) else 1)
+    os.close(ready)
+    os.umask(0o027)
+    lock = os.open(Path(attempt_dir, "supervisor.lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    if _is_first(lock, attempt_dir):
+        records.write(attempt_dir, records.SUPERVISOR, processes.identity(os.getpid()))
+        _leave_caller(say_ready)
+        _run(attempt_dir)
+    else:
+        _leave_caller(say_ready)
+
+
+def _is_first(lock: int, attempt_dir: str) -> bool:
+    """Whether this process is to run the attempt. If another one is about to, waits until it can be observed."""
+    while True:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return read_exit(attempt_dir) is None
+        except BlockingIOError:
+            if processes.is_alive(records.read(attempt_dir, records.SUPERVISOR)):
+                return False
+            time.sleep(0.01)
+
+
+def _leave_caller(say_ready: int) -> None:
+    os.write(say_ready, b"r")
+    os.close(say_ready)
+    nothing = os.open(os.devnull, os.O_RDWR)
+    for standard in (0, 1, 2):
+        os.dup2(nothing, standard)
+    os.close(nothing)
+    os.chdir("/")
+
+
+def _run(attempt_dir: str) -> None:
+    """The attempt from its spec to its exit record, whatever happens."""
+    try:
+        spec = read_spec(attempt_dir)
+        wish = StopWish(spec)
+        log = LogWriter(Path(attempt_dir, records.LOG), spec.limits.log_bytes)
+        end = _carry_out(spec, wish, log)
+        log.note(end.sentence)
+        log.close()
+        end = replace(end, log_lines=log.lines, log_bytes=log.raw_size)
+    except Exception:
+        starting.kill_descendants()
+        end = Exit("platform", detail=traceback.format_exc(), ended_at=records.now())
+    records.write(attempt_dir, records.EXIT, asdict(end))
+
+
+def _carry_out(spec: AttemptSpec, wish: StopWish, log: LogWriter) -> Exit:
+    """Prepares and runs the program, unless an earlier supervisor has already started it: nothing runs twice."""
+    earlier = records.read(spec.attempt_dir, records.STAGE)
+    if earlier:
+        starting.kill_left_behind(spec.attempt_dir)
+        if earlier.get("stage") in ("executing", "executed"):
+            return _unstarted(
+                "platform", "A platform fault stopped it.", "the supervisor was lost while the program ran"
+            )
+    try:
+        records.enter_stage(spec.attempt_dir, "preparing")
+        files, inputs = preparing.prepare(spec, lambda: wish.grace() is not None)
+        records.enter_stage(spec.attempt_dir, "prepared")
+        log.note(f"Prepared {files} files of commit {spec.commit[:12]} and {inputs} inputs.")
+        if wish.grace() is not None:
+            raise preparing.Stopped
+        return _execute(spec, wish, log)
+    except preparing.Stopped:
+        return _unstarted("cancelled", "Stopped before it was started: it was cancelled.")
+    except preparing.JobError as problem:
+        return _unstarted("job_error", str(problem))
+    except starting.NotStarted as problem:
+        return _unstarted("platform", "A platform fault: the program could not be started.", str(problem))
+
+
+def _unstarted(reason: str, sentence: str, detail: str = "") -> Exit:
+    return Exit(reason, sentence=sentence, detail=detail, ended_at=records.now())
+
+
+def _execute(spec: AttemptSpec, wish: StopWish, log: LogWriter) -> Exit:
+    group = cgroups.make(spec.attempt, spec.limits)
+    enforced = _enforced(spec, group)
+    started, clock = records.now(), time.monotonic()
+    # Before the program can run: who finds this stage without a supervisor knows that it must not be started again.
+    records.enter_stage(spec.attempt_dir, "executing")
+    log.note(f"Running {' '.join([Path(spec.argv[0]).name, *spec.argv[1:]])}")
+    log.flush()
+    try:
+        start = starting.start_sandbox if spec.executor == "sandbox" else starting.start_unsafe
+        running = start(spec, group)
+        follower = Follower(spec, running, log, wish)
+        follower.follow()
+        code, cpu_seconds, largest = running.wait()
+        out_of_memory = code != 0 and group is not None and group.kills() > 0
+    finally:
+        if group:
+            group.remove()
+    records.enter_stage(spec.attempt_dir, "executed")
+    reason = follower.reason or ("out_of_memory" if out_of_memory else "exited")
+    seconds = time.monotonic() - clock
+    return Exit(
+        reason,
+        exit_code=code,
+        signal=code - 128 if 128 < code <= _LAST_SIGNAL else None,
+        sentence=_sentence(spec, reason, code, seconds),
+        started_at=started,
+        ended_at=started + int(seconds * 1_000_000),
+        cpu_seconds=round(cpu_seconds, 3),
+        peak_memory_bytes=max(follower.peak_memory, largest),
+        limits=asdict(spec.limits),
+        enforced=enforced,
+    )
+
+
+def _enforced(spec: AttemptSpec, group: cgroups.Group | None) -> dict[str, str]:
+    """By which means each limit and wall holds for this attempt."""
+    held = group.holds if group else ()
+    walls = spec.executor == "sandbox"
+    return {
+        "memory": "cgroup" if "memory" in held else "watch",
+        "cpus": "cgroup" if "cpu" in held else starting.keep_to_cpus(spec.limits.cpus),
+        "processes": "cgroup" if "pids" in held else "rlimit",
+        "disk": "watch",
+        "walls": "bubblewrap" if walls else "none",
+        "system_calls": "seccomp" if walls and seccomp.filter_program() else "none",
+    }
+
+
+def _sentence(spec: AttemptSpec, reason: str, code: int, seconds: float) -> str:
+    limits = spec.limits
+    return {
+        "exited": f"Ended with exit code {code} after {seconds:.1f} s.",
+        "cancelled": f"Stopped after {seconds:.1f} s: it was cancelled.",
+        "time_limit": f"Stopped at the time limit of {limits.time_seconds:g} s.",
+        "out_of_memory": f"Job ran out of memory (limit was {limits.memory_bytes / 1024**3:.2f}GB).",
+        "disk_limit": f"Stopped: its files took more than the limit of {limits.disk_bytes:,} bytes.",
+    }[reason]
