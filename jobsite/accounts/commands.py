@@ -1,0 +1,200 @@
+"""`jobsite user …` and `jobsite backend …`."""
+
+import click
+
+from jobsite.accounts import actions, backends, queries
+from jobsite.accounts.models import Backend, User
+from jobsite.accounts.rules import GLOBAL, SYSTEM, roles_in
+from jobsite.accounts.signing_in import make_token, sign_out_everywhere
+from jobsite.core.clock import wire
+from jobsite.core.commands import as_json, instance_command, print_json
+from jobsite.settings import Settings
+
+_role = click.option(
+    "--role",
+    "roles",
+    multiple=True,
+    metavar="ROLE",
+    help=f"A global role; may be repeated. One of {', '.join(role.name for role in roles_in(GLOBAL))}.",
+)
+_username = click.argument("username")
+_slug = click.argument("slug")
+
+
+@click.group()
+def user() -> None:
+    """People: add them, give them roles and single-use tokens."""
+
+
+@click.group()
+def backend() -> None:
+    """Secure servers that run jobs."""
+
+
+@instance_command(
+    _username,
+    click.option("--name", required=True, help="The full name."),
+    click.option("--email", default="", help="An e-mail address, also a sign-in name."),
+    _role,
+    name="add",
+)
+def add_user(settings: Settings, username: str, name: str, email: str, roles: tuple[str, ...]) -> None:
+    """Add a person."""
+    person = actions.add_user(by=SYSTEM, username=username, fullname=name, email=email, roles=roles)
+    click.echo(f"Added {person.display_name}.")
+
+
+@instance_command(_username, name="token")
+def user_token(settings: Settings, username: str) -> None:
+    """Make a single-use token and print its three words. The one before stops working."""
+    click.echo(make_token(by=SYSTEM, user=queries.user_or_stop(username)))
+
+
+@instance_command(_username, _role, name="roles")
+def user_roles(settings: Settings, username: str, roles: tuple[str, ...]) -> None:
+    """Give a person exactly these global roles; without --role, none."""
+    person = actions.set_roles(by=SYSTEM, user=queries.user_or_stop(username), roles=roles)
+    click.echo(f"{person.username} has {', '.join(person.roles) or 'no role on the whole site'}.")
+
+
+@instance_command(_username, name="deactivate")
+def user_deactivate(settings: Settings, username: str) -> None:
+    """Shut a person out at once."""
+    actions.deactivate(by=SYSTEM, user=queries.user_or_stop(username))
+    click.echo(f"{username} is shut out.")
+
+
+@instance_command(_username, name="activate")
+def user_activate(settings: Settings, username: str) -> None:
+    """Let a deactivated person in again."""
+    actions.activate(by=SYSTEM, user=queries.user_or_stop(username))
+    click.echo(f"{username} may log in again.")
+
+
+@instance_command(_username, name="log-out")
+def user_log_out(settings: Settings, username: str) -> None:
+    """End all logins of a person."""
+    ended = sign_out_everywhere(by=SYSTEM, user=queries.user_or_stop(username))
+    click.echo(f"Ended {ended} logins of {username}.")
+
+
+@instance_command(as_json, name="list")
+def list_users(settings: Settings, json_wanted: bool) -> None:
+    """List everybody."""
+    people = queries.users()
+    if json_wanted:
+        return print_json([_person_as_json(person) for person in people])
+    for person in people:
+        state = "" if person.is_active else "  (deactivated)"
+        click.echo(f"{person.username}  {person.fullname}  {' '.join(person.roles) or '-'}{state}")
+
+
+@instance_command(_slug, click.option("--name", required=True, help="How people call it."), name="add")
+def add_backend(settings: Settings, slug: str, name: str) -> None:
+    """Add a backend."""
+    backends.add_backend(by=SYSTEM, slug=slug, name=name)
+    click.echo(f"Added backend {slug}.")
+
+
+@instance_command(_slug, name="token")
+def backend_token(settings: Settings, slug: str) -> None:
+    """Make the backend's token and print it, this once. The one before stops working."""
+    click.echo(backends.make_backend_token(by=SYSTEM, backend=queries.backend_or_stop(slug)))
+
+
+@instance_command(_slug, name="pause")
+def pause(settings: Settings, slug: str) -> None:
+    """Start no new jobs; those that run go on."""
+    backends.pause(by=SYSTEM, backend=queries.backend_or_stop(slug))
+    click.echo(f"{slug} is paused.")
+
+
+@instance_command(_slug, name="resume")
+def resume(settings: Settings, slug: str) -> None:
+    """Start jobs again."""
+    backends.resume(by=SYSTEM, backend=queries.backend_or_stop(slug))
+    click.echo(f"{slug} starts jobs again.")
+
+
+@instance_command(
+    _slug, click.argument("to", type=click.Choice(["on", "off"]), default="on"), name="maintenance"
+)
+def maintenance(settings: Settings, slug: str, to: str) -> None:
+    """Turn database maintenance on or off: database jobs wait meanwhile, the others go on."""
+    turn = backends.start_maintenance if to == "on" else backends.end_maintenance
+    turn(by=SYSTEM, backend=queries.backend_or_stop(slug))
+    click.echo(f"Database maintenance of {slug} is {to}.")
+
+
+@instance_command(_slug, _username, name="add-member")
+def add_member(settings: Settings, slug: str, username: str) -> None:
+    """Let a person use the backend (asked for only where GitHub or OpenID Connect is set up)."""
+    there, person = queries.backend_or_stop(slug), queries.user_or_stop(username)
+    backends.add_backend_member(by=SYSTEM, backend=there, user=person)
+    click.echo(f"{username} may use {slug}.")
+
+
+@instance_command(_slug, _username, name="remove-member")
+def remove_member(settings: Settings, slug: str, username: str) -> None:
+    """Take the use of the backend away from a person."""
+    there, person = queries.backend_or_stop(slug), queries.user_or_stop(username)
+    backends.remove_backend_member(by=SYSTEM, backend=there, user=person)
+    click.echo(f"{username} may no longer use {slug}.")
+
+
+@instance_command(as_json, name="list")
+def list_backends(settings: Settings, json_wanted: bool) -> None:
+    """List all backends."""
+    found = queries.backends()
+    if json_wanted:
+        return print_json([_backend_as_json(each) for each in found])
+    for each in found:
+        states = [word for word, holds in _states(each).items() if holds]
+        click.echo(f"{each.slug}  {each.name}  {', '.join(states) or 'running'}")
+
+
+def _person_as_json(person: User) -> dict[str, object]:
+    facts = {
+        "username": person.username,
+        "name": person.fullname,
+        "email": person.email,
+        "roles": person.roles,
+    }
+    return {**facts, "is_active": person.is_active, "last_login": wire(person.last_login)}
+
+
+def _backend_as_json(each: Backend) -> dict[str, object]:
+    facts = {
+        "slug": each.slug,
+        "name": each.name,
+        "is_active": each.is_active,
+        "accepts_jobs": each.accepts_jobs,
+    }
+    facts |= {"is_paused": each.is_paused, "paused_since": wire(each.paused_since)}
+    facts |= {
+        "is_in_maintenance_mode": each.is_in_maintenance_mode,
+        "maintenance_since": wire(each.maintenance_since),
+    }
+    return {**facts, "has_token": each.auth_token_hash is not None, "last_seen_at": wire(each.last_seen_at)}
+
+
+def _states(each: Backend) -> dict[str, bool]:
+    return {
+        "inactive": not each.is_active,
+        "paused": each.is_paused,
+        "database maintenance": each.is_in_maintenance_mode,
+        "takes no new requests": not each.accepts_jobs,
+    }
+
+
+for group, commands in (
+    (user, (add_user, user_token, list_users, user_roles, user_log_out, user_deactivate, user_activate)),
+    (
+        backend,
+        (add_backend, backend_token, list_backends, pause, resume, maintenance, add_member, remove_member),
+    ),
+):
+    for command in commands:
+        group.add_command(command)
+
+COMMANDS = (user, backend)
