@@ -1,26 +1,23 @@
 """What is read of projects: what a person may do, one thing or a stop, and the rows of pages."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 from flask_login import current_user
-from peewee import ModelSelect, fn
+from peewee import ModelSelect
 
 from jobsite.accounts.models import AnonymousPerson, User, permissions_everywhere
 from jobsite.accounts.queries import backends_of
-from jobsite.accounts.rules import ROLES, Role, permissions_of
+from jobsite.accounts.rules import permissions_of
 from jobsite.core.errors import NotFound, require
 from jobsite.core.web import ANYONE, granted, login_needed
 from jobsite.projects.models import (
     Organisation,
-    OrgMembership,
     Project,
-    ProjectCollaboration,
     ProjectMembership,
     Repo,
     Workspace,
 )
-from jobsite.projects.rules import number_order, why_not_permitted, why_not_run_jobs
+from jobsite.projects.rules import why_not_permitted, why_not_run_jobs
 
 Actor = User | AnonymousPerson | str
 
@@ -117,3 +114,8 @@ def why_not_run(by: User, workspace: Workspace) -> str | None:
     return why_not_run_jobs(
         workspace.permissions, is_archived=workspace.is_archived, has_backend=bool(backends_of(by))
     )
+
+
+def _workspaces() -> ModelSelect:
+    """Workspaces with project and repository in the same query."""
+    return Workspace.select(Workspace, Project, Repo).join_from(Workspace, Project).join_from(Workspace, Repo)

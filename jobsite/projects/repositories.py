@@ -8,7 +8,7 @@ everything else reads what is here. Nothing of a repository is checked out or ru
 import os
 import re
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -18,11 +18,12 @@ from urllib.parse import urlsplit
 from jobsite import settings
 from jobsite.core.errors import Refused
 from jobsite.core.files import UnsafePath, components
+from jobsite.projects.addresses import why_not_repo
 from jobsite.projects.git import GitFailed, GitTooSlow, LockHeld, git, locked
 
 FETCH_SECONDS = 120.0  # for the background
 ASK_SECONDS = 10.0  # for a person who waits for a form
-LONGEST_URL = 255
+LONGEST_REF = 255
 
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _SHORT_COMMIT = re.compile(r"[0-9a-f]{7,40}")
@@ -62,41 +63,6 @@ class CommitFacts:
     def short(self) -> str:
         """The first seven characters of the id, for people."""
         return self.commit[:7]
-
-
-def normal_url(url: str) -> str:
-    """The one spelling of a repository's address: no blanks, no final slash, and on GitHub no `.git`."""
-    url = url.strip().rstrip("/")
-    github = settings.current().github_url + "/"
-    if url.lower().startswith(github):
-        return github + url[len(github) :].removesuffix(".git")
-    return url
-
-
-def why_not_repo(url: str, allowed: Sequence[str]) -> str | None:
-    """Why a repository at `url` may not be used where `allowed` (the setting ALLOWED_REPOS) are the prefixes.
-
-    A prefix holds on a path boundary: `https://host/org` allows `https://host/org/name`, not `https://host/organ/x`.
-    Only https, exactly owner and name, no credentials; an absolute path only below a listed one, links resolved.
-    """
-    if not url:
-        return "Give the address of the repository."
-    if len(url) > LONGEST_URL or not url.isprintable() or " " in url:
-        return "This is no address of a repository: it is too long, or has blanks or control characters."
-    if url.startswith("/"):
-        return _why_not_path(url, [prefix for prefix in allowed if prefix.startswith("/")])
-    if not url.startswith("https://") or not _splits(url):
-        return "The address of a repository begins with https://, such as https://github.com/owner/name."
-    parts = urlsplit(url)
-    if parts.username is not None or "@" in parts.netloc:
-        return "The address of a repository must not contain a user name, password or token."
-    if not re.fullmatch(r"(/[A-Za-z0-9_.][A-Za-z0-9_.-]*){2}", parts.path) or parts.query or parts.fragment:
-        return "The address of a repository has an owner and a name, such as https://github.com/owner/name."
-    if any(part in (".", "..") for part in parts.path.split("/")):
-        return "The address of a repository must not contain “.” or “..” as a part."
-    if not any(_begins_with(url, prefix) for prefix in allowed):
-        return f"Repositories at this address may not be used here. Allowed are those at {_listed(allowed)}."
-    return None
 
 
 def git_directory(url: str) -> Path:
@@ -189,8 +155,8 @@ def resolve(url: str, ref: str) -> str:
 
     Raises `BranchMissing` ("Missing branch: 'B'"), `RepositoryUnreachable`.
     """
-    if not ref.isprintable() or len(ref) > LONGEST_URL:
-        raise BranchMissing(f"Missing branch: {ref[:LONGEST_URL]!r}")
+    if not ref.isprintable() or len(ref) > LONGEST_REF:
+        raise BranchMissing(f"Missing branch: {ref[:LONGEST_REF]!r}")
     for full in (f"refs/heads/{ref}", f"refs/tags/{ref}"):
         if found := _asked(url, "show-ref", "--verify", "--hash", "--", full):
             return _commit_at(url, found, ref)
@@ -263,33 +229,6 @@ def _time(seconds: str) -> datetime:
 def _check(url: str) -> None:
     if reason := why_not_repo(url, settings.current().allowed_repos):
         raise RepositoryUnreachable(reason)
-
-
-def _why_not_path(path: str, allowed: Sequence[str]) -> str | None:
-    if os.path.normpath(path) != path or path.startswith("//"):
-        return "The path of a repository must be written in full, without “.”, “..” or double slashes."
-    real = os.path.realpath(path)
-    if any(_begins_with(path, prefix) and _begins_with(real, os.path.realpath(prefix)) for prefix in allowed):
-        return None
-    return "Repositories at this path may not be used here."
-
-
-def _begins_with(url: str, prefix: str) -> bool:
-    return url == prefix or url.startswith(prefix.rstrip("/") + "/")
-
-
-def _listed(allowed: Sequence[str]) -> str:
-    shown = [prefix for prefix in allowed if not prefix.startswith("/")]
-    return ", ".join(shown) or "no address"
-
-
-def _splits(url: str) -> bool:
-    """Whether the address has a host and, if any, a port that is a number."""
-    try:
-        parts = urlsplit(url)
-        return bool(parts.hostname) and (parts.port is None or parts.port > 0)
-    except ValueError:
-        return False
 
 
 def _local(path: str) -> Path:
@@ -384,7 +323,7 @@ def _of_commit(url: str, commit: str, *arguments: str) -> bytes:
         except GitTooSlow:
             raise RepositoryUnreachable(f"The repository {url} took too long to read.") from None
     if answer is None:
-        raise BranchMissing(f"Missing commit: {commit[:LONGEST_URL]!r}")
+        raise BranchMissing(f"Missing commit: {commit[:LONGEST_REF]!r}")
     return answer
 
 

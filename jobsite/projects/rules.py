@@ -148,7 +148,7 @@ def tidy(text: str) -> str:
 _DEVELOPER = "you need the role Project Developer in this project. Staff can give it to you."
 
 _LACKING = {
-    "workspace_create": f"To create a workspace here, {_DEVELOPER}",
+    "workspace_create": f"To create or edit workspaces of this project, {_DEVELOPER}",
     "workspace_archive": f"To archive or unarchive a workspace, {_DEVELOPER}",
     "workspace_toggle_notifications": f"To change the notifications of a workspace, {_DEVELOPER}",
     "project_manage": f"To edit the project, {_DEVELOPER}",
@@ -170,19 +170,11 @@ def why_not_permitted(permission: str, permissions: Collection[str]) -> str | No
     )
 
 
-def why_not_create_workspace(permissions: Collection[str]) -> str | None:
-    """Why a person may not make a workspace in a project."""
-    return why_not_permitted("workspace_create", permissions)
-
-
-def why_not_edit_workspace(permissions: Collection[str]) -> str | None:
-    """Why a person may not write the purpose of a workspace."""
-    return None if "workspace_create" in permissions else f"To edit the workspace, {_DEVELOPER}"
-
-
-def why_not_edit_project(permissions: Collection[str]) -> str | None:
-    """Why a person may not change status and description of a project."""
-    return why_not_permitted("project_manage", permissions)
+def why_not_create_workspace(permissions: Collection[str], *, has_org: bool) -> str | None:
+    """Why a person may not make a workspace in a project: by their roles, and by belonging to no organisation."""
+    if lacking := why_not_permitted("workspace_create", permissions):
+        return lacking
+    return None if has_org else "You belong to no organisation yet. Ask staff to add you to yours."
 
 
 def why_not_run_jobs(permissions: Collection[str], *, is_archived: bool, has_backend: bool) -> str | None:
