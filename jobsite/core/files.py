@@ -94,15 +94,23 @@ def directory_beneath(root: Path, names: tuple[str, ...], *, create: bool = Fals
 
 def _step_down(parent: int, name: str, create: bool) -> int:
     """The descriptor of the directory `name` in `parent`, which is closed only when that succeeded."""
-    if create:
-        with suppress(FileExistsError):
-            os.mkdir(name, DIRECTORY_MODE, dir_fd=parent)
+    made = create and _made(parent, name)
     try:
         child = os.open(name, _DIRECTORY, dir_fd=parent)
     except OSError as error:
         raise _unsafe_or_missing(error, name) from None
+    if made:  # whatever the umask; a group inherited from the directory above stays
+        os.fchmod(child, stat.S_IMODE(os.fstat(child).st_mode) | DIRECTORY_MODE)
     os.close(parent)
     return child
+
+
+def _made(parent: int, name: str) -> bool:
+    try:
+        os.mkdir(name, DIRECTORY_MODE, dir_fd=parent)
+    except FileExistsError:
+        return False
+    return True
 
 
 def _unsafe_or_missing(error: OSError, name: str) -> Exception:
@@ -208,6 +216,42 @@ def copy_beneath(source: BinaryIO, root: Path, relative: str, *, mode: int = FIL
             os.fsync(target.fileno())
         os.fsync(directory)
     return Copied(size, digest.hexdigest())
+
+
+def move_beneath(source_root: Path, source: str, root: Path, relative: str) -> None:
+    """Renames a file below one root to a path below another of the same file system; what was there is replaced.
+
+    Missing directories are made; no link is followed. On return the new name is on disk. Raises UnsafePath, OSError.
+    """
+    *from_names, from_name = components(source)
+    *to_names, to_name = components(relative)
+    with directory_beneath(source_root, tuple(from_names)) as old:
+        with directory_beneath(root, tuple(to_names), create=True) as new:
+            os.rename(from_name, to_name, src_dir_fd=old, dst_dir_fd=new)
+            os.fsync(new)
+
+
+def link_beneath(source_root: Path, source: str, root: Path, relative: str) -> None:
+    """Gives a regular file below one root a second name below another of the same file system.
+
+    Nothing happens when the second name is taken. Raises UnsafePath, FileNotFoundError, OSError.
+    """
+    *from_names, from_name = components(source)
+    *to_names, to_name = components(relative)
+    with directory_beneath(source_root, tuple(from_names)) as old:
+        _refuse_irregular(os.stat(from_name, dir_fd=old, follow_symlinks=False), from_name)
+        with directory_beneath(root, tuple(to_names), create=True) as new, suppress(FileExistsError):
+            os.link(from_name, to_name, src_dir_fd=old, dst_dir_fd=new, follow_symlinks=False)
+            os.fsync(new)
+
+
+def remove_beneath(root: Path, relative: str) -> None:
+    """Removes the file or link `relative`; nothing there is no error, a link on the way to it neither: then it is not
+    below this root. Raises OSError, IsADirectoryError for a directory.
+    """
+    *parents, name = components(relative)
+    with suppress(FileNotFoundError, UnsafePath), directory_beneath(root, tuple(parents)) as directory:
+        os.unlink(name, dir_fd=directory)
 
 
 def remove_tree(path: Path) -> None:

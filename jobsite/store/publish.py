@@ -1,0 +1,205 @@
+"""A job's outputs and log, from its working directory into the two stores, as one change."""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from jobsite.core.files import Copied, atomic_write, copy_beneath, open_beneath, safe_join
+from jobsite.store import manifest as manifests
+from jobsite.store import metadata
+from jobsite.store.collecting import Collected, CollectedFile
+from jobsite.store.facts import JobFacts, Published
+from jobsite.store.journal import (
+    STAGED_LOG,
+    STEPS_OF_OUTPUTS,
+    Plan,
+    carry_through,
+    fail_point,
+    resume_workspace,
+    roll_back,
+    staging,
+    write_plan,
+)
+from jobsite.store.level4 import Level4Limits, Verdict, judge, note
+from jobsite.store.logs import level4_log, log_summary, write_log
+from jobsite.store.matching import MODERATELY
+from jobsite.store.metadata import record_of
+from jobsite.store.roots import Roots, locked
+
+_HASH = re.compile(r"[0-9a-f]{64}")
+LOG_FILE = "logs.txt"
+
+
+class ChangedWhileCopied(Exception):
+    """A file is not what it was when it was collected; the text is a sentence that names it."""
+
+
+def publish(
+    roots: Roots,
+    facts: JobFacts,
+    work_dir: Path,
+    collected: Collected,
+    limits: Level4Limits,
+    log: Iterable[bytes],
+) -> dict[str, Published]:
+    """Stores the outputs and log of a job that succeeded, and gives what was stored, by path.
+
+    `log` are the lines of its log with their line ends; it is read once. Only one job of a workspace is published at a
+    time. Readers see the old set of outputs or the new one. Cut off before the decision, nothing has happened, and after
+    it, `resume` or the next publication of the workspace finishes; doing it again gives the same result.
+    Raises ValueError when a pattern is unmatched or the job was cancelled, ChangedWhileCopied, DamagedManifest,
+    UnsafePath and OSError (disk full); then readers see the old set.
+    """
+    if not collected.complete or facts.cancelled or facts.exit_code not in (0, None):
+        raise ValueError("Only a job that succeeded, with a file for each of its patterns, is published.")
+    with locked(roots, facts.workspace):
+        resume_workspace(roots, facts.workspace)
+        fail_point("store.before_stage")
+        with _rolled_back_on_error(roots, facts):
+            plan = _staged(roots, facts, work_dir, collected, limits)
+            _stage_log(roots, facts, log, log_summary(facts, collected, plan.files))
+            plan.record = record_of(facts, collected, plan.files)
+            fail_point("store.after_stage")
+            write_plan(roots, plan)
+        fail_point("store.after_plan")
+        carry_through(roots, plan)
+    return dict(plan.files)
+
+
+def record_log(
+    roots: Roots, facts: JobFacts, log: Iterable[bytes], collected: Collected | None = None
+) -> None:
+    """Stores the log and record of a job that ended otherwise; outputs and manifest stay as they are (B22).
+
+    `collected` is given when the job ran to its end but patterns were unmatched. The log of a cancelled job goes to its
+    attempt only, not to the stores. Raises OSError.
+    """
+    summary = log_summary(facts, collected, {})
+    record = record_of(facts, collected, {})
+    if facts.cancelled:
+        write_log(_attempt_log(roots, facts), log, summary)
+        metadata.write(roots, facts, record)
+        return
+    with locked(roots, facts.workspace):
+        resume_workspace(roots, facts.workspace)
+        with _rolled_back_on_error(roots, facts):
+            plan = Plan(facts, {}, record, done=list(STEPS_OF_OUTPUTS))
+            _stage_log(roots, facts, log, summary)
+            write_plan(roots, plan)
+        carry_through(roots, plan)
+
+
+@contextmanager
+def _rolled_back_on_error(roots: Roots, facts: JobFacts) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        roll_back(roots, facts.workspace, facts.attempt)
+        raise
+
+
+def _attempt_log(roots: Roots, facts: JobFacts) -> Path:
+    return roots.attempt_of(facts.job, facts.attempt) / LOG_FILE
+
+
+def _stage_log(roots: Roots, facts: JobFacts, log: Iterable[bytes], summary: str) -> None:
+    """Writes logs.txt of the attempt, and the copies for both stores, which pass the same way as outputs (B27)."""
+    path = _attempt_log(roots, facts)
+    write_log(path, log, summary)
+    with open_beneath(path.parent, path.name) as file:
+        copy_beneath(file, _staging_high(roots, facts), STAGED_LOG)
+        low = staging(roots.level4_of(facts.workspace), facts.attempt)
+        low.mkdir(parents=True, exist_ok=True)
+        atomic_write(low / STAGED_LOG, level4_log(file))
+
+
+def _staging_high(roots: Roots, facts: JobFacts) -> Path:
+    directory = staging(roots.high_of(facts.workspace), facts.attempt)
+    directory.mkdir(parents=True, exist_ok=True)
+    return directory
+
+
+def _staged(
+    roots: Roots, facts: JobFacts, work_dir: Path, collected: Collected, limits: Level4Limits
+) -> Plan:
+    """Copies the outputs into the staging directories, judges them for level 4, and plans what becomes of the rest."""
+    manifest = manifests.read(roots.level4_of(facts.workspace), facts.workspace)
+    high = _staging_high(roots, facts)
+    low = staging(roots.level4_of(facts.workspace), facts.attempt)
+    low.mkdir(parents=True, exist_ok=True)
+    files: dict[str, Published] = {}
+    verdicts: dict[str, Verdict] = {}
+    for path, output in collected.outputs.items():
+        _copy(work_dir, path, high, output)
+        fail_point("store.after_first_copy")
+        if output.level == MODERATELY:
+            verdicts[path] = _judged(high, path, limits)
+            if verdicts[path].reason is None:
+                _copy(high / "files", path, low, output)
+        files[path] = _published(output, verdicts.get(path))
+    plan = Plan(facts, files, {})
+    _plan_old_files(plan, manifest["outputs"])
+    _stage_notes(plan, manifest["outputs"], verdicts, low)
+    return plan
+
+
+def _copy(source_root: Path, path: str, staged: Path, output: CollectedFile) -> None:
+    """Copies to `files/` in a staging directory, and proves that the copy is what was collected."""
+    with open_beneath(source_root, path) as source:
+        copied = copy_beneath(source, staged, f"files/{path}")
+    if copied != Copied(output.size, output.sha256):
+        raise ChangedWhileCopied(f"{path} was changed while it was copied.")
+
+
+def _judged(staged: Path, path: str, limits: Level4Limits) -> Verdict:
+    with open_beneath(staged, f"files/{path}") as file:
+        return judge(file, path, limits)
+
+
+def _published(output: CollectedFile, verdict: Verdict | None) -> Published:
+    reason, _, rows, columns = verdict or Verdict(None)
+    timestamp = output.mtime_ns / 1e9
+    return Published(output.level, output.size, timestamp, output.sha256, reason, rows, columns)
+
+
+def _plan_old_files(plan: Plan, old: Mapping[str, Any]) -> None:
+    """Plans the end of what the new files replace: kept by hash; its level-4 copy goes when the new one has none."""
+    new = plan.files
+    directories = {parent for path in new for parent in _parents(path)}
+    plan.displaced = [
+        path for path in old if path in directories or not new.keys().isdisjoint(_parents(path))
+    ]
+    plan.level4 = [path for path, file in new.items() if file.at_level4]
+    plan.gone = [path for path, file in new.items() if not file.at_level4]
+    for path in (*plan.displaced, *(path for path in new if path in old)):
+        entry = old[path] if isinstance(old[path], dict) else {}
+        if _HASH.fullmatch(str(entry.get("content_hash"))):
+            plan.kept[path] = entry["content_hash"]
+            if manifests.at_level4(entry):
+                plan.kept_level4[path] = entry["content_hash"]
+
+
+def _parents(path: str) -> list[str]:
+    names = path.split("/")
+    return ["/".join(names[:length]) for length in range(1, len(names))]
+
+
+def _stage_notes(plan: Plan, old: Mapping[str, Any], verdicts: Mapping[str, Verdict], low: Path) -> None:
+    """Writes a note for each file kept out of level 4, and plans the end of older ones. No output loses its place to
+    a note (B18), neither an old one nor one of this job."""
+    taken = {*old, *plan.files} - set(plan.displaced)
+    taken.update(parent for path in tuple(taken) for parent in _parents(path))
+    for path in plan.files:
+        note_path = f"{path}.txt"
+        if note_path in taken or len(PurePosixPath(note_path).name.encode()) > 255:
+            continue
+        verdict = verdicts.get(path)
+        if verdict is not None and verdict.reason is not None:
+            target = safe_join(low / "files", note_path)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            atomic_write(target, note(path, verdict))
+            plan.level4.append(note_path)
+        else:
+            plan.gone.append(note_path)
