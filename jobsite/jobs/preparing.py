@@ -13,6 +13,7 @@ import subprocess
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO, Self
 
 from jobsite.jobs.executors import records
 from jobsite.jobs.executors.contract import AttemptSpec, InputFile
@@ -175,9 +176,9 @@ def _write_files(
             for piece in repository.pieces(blob.object_id):
                 file.write(piece)
     targets = {path: os.fsdecode(target) for path, target in links.items()}
-    for path in targets:
+    for path, target in targets.items():
         if _leads_outside(path, targets):
-            raise JobError(f"The repository has a link that leads outside of it: {path} -> {targets[path]}.")
+            raise JobError(f"The repository has a link that leads outside of it: {path} -> {target}.")
     return links
 
 
@@ -229,7 +230,7 @@ def _copy_input(
         )
 
 
-def _new_file(path: Path, mode: int, owner: tuple[int, int] | None):
+def _new_file(path: Path, mode: int, owner: tuple[int, int] | None) -> IO[bytes]:
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, mode)
     if owner:
         os.fchown(handle, *owner)
@@ -276,7 +277,7 @@ class _Repository:
             stderr=subprocess.DEVNULL,
         )
 
-    def __enter__(self) -> "_Repository":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -71,7 +71,7 @@ def _run(attempt_dir: str) -> None:
         log.note(end.sentence)
         log.close()
         end = replace(end, log_lines=log.lines, log_bytes=log.raw_size)
-    except Exception:
+    except Exception:  # noqa: BLE001 - whatever it is, the record must say so
         starting.kill_descendants()
         end = Exit("platform", detail=traceback.format_exc(), ended_at=records.now())
     records.write(attempt_dir, records.EXIT, asdict(end))

@@ -52,7 +52,7 @@ def options(spec: AttemptSpec, passwd_fd: int) -> list[str]:
         *("--perms", "0444", "--ro-bind-data", str(passwd_fd), "/etc/passwd"),
         *(word for bind in visible_paths(spec) for word in ("--ro-bind", bind, bind)),
         *("--proc", "/proc", "--dev", "/dev"),
-        *("--perms", "1777", "--size", scratch, "--tmpfs", "/dev/shm", "--remount-ro", "/dev"),
+        *("--perms", "1777", "--size", scratch, "--tmpfs", "/dev/shm", "--remount-ro", "/dev"),  # noqa: S108
         *("--perms", "1777", "--size", scratch, "--tmpfs", "/tmp"),  # noqa: S108
         *("--bind", spec.work_dir, WORKSPACE, "--remount-ro", "/", "--chdir", WORKSPACE),
     ]

@@ -1,7 +1,6 @@
 """The executor `sandbox`: programs of this machine behind bubblewrap, each under a supervisor process of its own.
 
-With `unsafe=True` (setting EXECUTOR_UNSAFE, for machines where no sandbox can be made) the same records and log come
-from a plain process without walls. The verbs and what they promise are those of `contract.Executor`.
+The verbs and what they promise are those of `contract.Executor`.
 """
 
 import os
@@ -25,20 +24,27 @@ _LAST_WORD = 3.0
 class Sandbox:
     """Runs attempts on this machine. Holds no state: any number of them, in any process, act on the same records."""
 
-    def __init__(self, unsafe: bool = False) -> None:
-        self._kind = "unsafe" if unsafe else "sandbox"
+    name = "sandbox"
 
     def available(self) -> str | None:
-        """A sentence why no program can be run here, or None."""
-        return None if self._kind == "unsafe" else _why_no_sandbox()
+        """A sentence why no sandbox can be made here, or None."""
+        if bubblewrap.path() is None:
+            return "Bubblewrap is missing, so no job can be run here; install it with: apt-get install bubblewrap."
+        said = starting.try_sandbox()
+        return said and (
+            f"No sandbox can be made on this machine ({said}). Jobs need bubblewrap 0.8 or later, and user namespaces "
+            "(sysctl user.max_user_namespaces) or root."
+        )
 
     def launch(self, spec: AttemptSpec) -> None:
         """Gives the attempt its supervisor, unless it has one or has ended. Raises Refused."""
+        if not all(map(os.path.isabs, (spec.attempt_dir, spec.work_dir, spec.repo, *spec.argv[:1]))):
+            raise Refused(f"The paths in the spec of {spec.attempt} must be absolute.")
         folder = Path(spec.attempt_dir)
         folder.mkdir(parents=True, exist_ok=True)
         if read_exit(folder) or processes.is_alive(records.read(folder, records.SUPERVISOR)):
             return
-        records.write(folder, records.SPEC, replace(spec, executor=self._kind).as_json())
+        records.write(folder, records.SPEC, replace(spec, executor=self.name).as_json())
         done = subprocess.run(
             [sys.executable, "-I", "-S", "-c", _BOOT, str(_PACKAGE_ROOT), str(folder)],
             stdin=subprocess.DEVNULL,
@@ -113,20 +119,6 @@ class Sandbox:
 _BOOT = (
     "import sys; sys.path.insert(0, sys.argv[1]); from jobsite.jobs.supervisor import main; main(sys.argv[2])"
 )
-
-
-def _why_no_sandbox() -> str | None:
-    if bubblewrap.path() is None:
-        return (
-            "Bubblewrap is missing, so no job can be run here; install it with: apt-get install bubblewrap."
-        )
-    said = starting.try_sandbox()
-    if said is None:
-        return None
-    return (
-        f"No sandbox can be made on this machine ({said}). Jobs need bubblewrap 0.8 or later and user namespaces "
-        "(sysctl user.max_user_namespaces), or root."
-    )
 
 
 def _wait_until_gone(who: dict | None, seconds: float) -> bool:

@@ -76,7 +76,7 @@ class Running:
 
 def label(attempt_dir: str) -> str:
     """The first word on the command line of the sandbox's processes, by which those left behind are found."""
-    return f"jobsite-sandbox:{attempt_dir}"
+    return f"jobsite-sandbox:{os.path.abspath(attempt_dir)}"
 
 
 def start_sandbox(spec: AttemptSpec, group: Group | None) -> Running:

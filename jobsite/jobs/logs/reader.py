@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from jobsite.jobs.logs import format as form
 
@@ -59,7 +59,7 @@ class LogReader:
         self._file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         self._index = _Index(self._file, form.index_path(path))
 
-    def __enter__(self) -> "LogReader":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -187,9 +187,19 @@ class _Index:
         if self._file < 0 or os.pread(self._file, len(form.INDEX_MAGIC), 0) != form.INDEX_MAGIC:
             return 0
         stored = (os.fstat(self._file).st_size - len(form.INDEX_MAGIC)) // form.INDEX_ENTRY.size
-        while stored > 0 and not self._begins_record(self._entry(stored - 1).offset):
+        while stored > 0 and not self._holds_true(stored - 1):
             stored -= 1
         return max(0, stored)
+
+    def _holds_true(self, number: int) -> bool:
+        """Whether this entry can be right: a record begins there, and it lies as far on as its number demands."""
+        here = self._entry(number)
+        before = self._entry(number - 1) if number else None
+        far_enough = (
+            before.offset + form.INDEX_STEP * form.PREFIX <= here.offset if before else here.offset == 0
+        )
+        raw_fits = (before.raw if before else 0) <= here.raw <= here.offset
+        return far_enough and raw_fits and self._begins_record(here.offset)
 
     def _begins_record(self, offset: int) -> bool:
         """Whether a record begins there: the form fits, and a newline stands before it."""

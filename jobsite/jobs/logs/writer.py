@@ -28,7 +28,7 @@ class LogWriter:
     """Appends to `path` and to `path`.index. One writer for a log at a time; it may be closed and opened again, and then
     drops a record that a crash left torn.
 
-    When the program has written `limit` bytes, three quarters of them stay, the rest goes round in two files beside the
+    When the log would grow beyond `limit` bytes, its first three quarters stay, the rest goes round in two files beside the
     log, and `close` joins what is left of it to the log after a line that states the gap.
     """
 
@@ -124,7 +124,7 @@ class LogWriter:
         batch, self._batch = self._batch, []
         if not batch:
             return
-        if self._tail is None and self.raw_size + sum(map(len, batch)) > self._limit * _KEPT_FIRST:
+        if self._tail is None and self._size + sum(map(len, batch)) > self._limit * _KEPT_FIRST:
             batch = self._begin_tail(batch)
         if self._tail:
             self._tail.add(batch)
@@ -134,7 +134,7 @@ class LogWriter:
     def _begin_tail(self, batch: list[bytes]) -> list[bytes]:
         """Writes what still fits and a line that says what happens from here on; gives the rest of the batch."""
         kept = 0
-        size = self.raw_size
+        size = self._size
         while kept < len(batch) and size + len(batch[kept]) <= self._limit * _KEPT_FIRST:
             size += len(batch[kept])
             kept += 1
