@@ -89,5 +89,7 @@ else:
 
 
 if __name__ == "__main__":
-    for path in fetch_assets(Path(__file__).resolve().parent):
-        print(path.relative_to(Path(__file__).resolve().parent))
+    try:
+        fetch_assets(Path(__file__).resolve().parent)
+    except RuntimeError as refusal:
+        sys.exit(str(refusal))
