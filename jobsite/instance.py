@@ -23,7 +23,9 @@ def open_instance(settings: Settings) -> None:
             (settings.instance / folder).mkdir(parents=True, exist_ok=True, mode=0o750)
         _make_secret_key(settings.instance / "secret.key")
     except OSError as error:
-        raise SettingsError(f"The instance folder {settings.instance} cannot be used: {error.strerror}.") from None
+        raise SettingsError(
+            f"The instance folder {settings.instance} cannot be used: {error.strerror}."
+        ) from None
     all_settings.use(settings)
     open_database(settings.database_path)
 

@@ -27,7 +27,7 @@ class SettingsError(Exception):
 
 def _text(value: Any) -> str:
     if not isinstance(value, str):
-        raise ValueError("must be text")
+        raise TypeError("must be text")
     return value.strip()
 
 
@@ -105,7 +105,7 @@ def _scheme(*schemes: str) -> Callable[[Any], str]:
 def _words(value: Any) -> tuple[str, ...]:
     parts = re.split(r"[,\s]+", value) if isinstance(value, str) else value
     if not isinstance(parts, list) or not all(isinstance(part, str) for part in parts):
-        raise ValueError("must be a list of words")
+        raise TypeError("must be a list of words")
     return tuple(part for part in parts if part)
 
 
@@ -115,7 +115,7 @@ def _table(value: Any) -> dict[str, Any]:
     except ValueError:
         table = None
     if not isinstance(table, dict):
-        raise ValueError("must be a table (in the environment: JSON, such as {\"name\": \"value\"})")
+        raise ValueError('must be a table (in the environment: JSON, such as {"name": "value"})')
     return table
 
 
@@ -127,7 +127,9 @@ def _runtimes(value: Any) -> dict[str, tuple[str, ...]]:
     """Image name (or name:tag) to the words of the local program that runs its commands."""
     found = {}
     for image, command in (_table(value) if value else {}).items():
-        words = (command,) if isinstance(command, str) else tuple(command) if isinstance(command, list) else ()
+        words = (
+            (command,) if isinstance(command, str) else tuple(command) if isinstance(command, list) else ()
+        )
         if not words or not all(isinstance(word, str) and word for word in words):
             raise ValueError(f"must give a program for {image!r}, as text or as a list of words")
         found[image] = words
@@ -137,14 +139,18 @@ def _runtimes(value: Any) -> dict[str, tuple[str, ...]]:
 def _networks(value: Any) -> tuple[str, ...]:
     try:
         return tuple(str(ipaddress.ip_network(word)) for word in _words(value))
-    except ValueError:
+    except (ValueError, TypeError):
         raise ValueError("must be a list of networks, such as 10.0.0.0/8") from None
 
 
 def setting(default: Any, help: str, parse: Callable[[Any], Any], *, secret: bool = False) -> Any:
     """One entry of the list: its default, a line of help, what makes its value, and whether to hide it."""
     metadata = {"help": help, "parse": parse, "secret": secret}
-    return field(default_factory=dict, metadata=metadata) if default == {} else field(default=default, metadata=metadata)
+    return (
+        field(default_factory=dict, metadata=metadata)
+        if default == {}
+        else field(default=default, metadata=metadata)
+    )
 
 
 @dataclass(frozen=True)
@@ -152,11 +158,19 @@ class Settings:
     """The settings of one instance, checked. Sizes are bytes, times are timedelta, addresses have no final slash."""
 
     instance: Path = setting(Path("instance"), "The instance folder: database, files, keys", Path)
-    side: str = setting("both", "Which side runs here: both, public or secure", _choice("both", "public", "secure"))
-    base_url: str = setting("", "The address people use, for links in mails; https makes cookies secure", _url)
-    database_url: str = setting("", "Database address; empty is jobsite.db in the instance folder", _scheme("sqlite"))
+    side: str = setting(
+        "both", "Which side runs here: both, public or secure", _choice("both", "public", "secure")
+    )
+    base_url: str = setting(
+        "", "The address people use, for links in mails; https makes cookies secure", _url
+    )
+    database_url: str = setting(
+        "", "Database address; empty is jobsite.db in the instance folder", _scheme("sqlite")
+    )
     huey_url: str = setting("", "Queue address; empty is huey.db in the instance folder", _scheme("sqlite"))
-    secret_key: str = setting("", "Signs cookies; empty uses secret.key in the instance folder", _text, secret=True)
+    secret_key: str = setting(
+        "", "Signs cookies; empty uses secret.key in the instance folder", _text, secret=True
+    )
     executor: str = setting("sandbox", "What runs jobs", _choice("sandbox"))
     executor_unsafe: bool = setting(False, "1 runs jobs without a sandbox where none is possible", _flag)
     max_workers: int = setting(2, "How many ordinary jobs run at once", _number(1, 10_000))
@@ -165,28 +179,44 @@ class Settings:
     job_memory: int = setting(4 * 2**30, "Memory a job may use", _size)
     job_disk: int = setting(20 * 2**30, "Disk space a job may use", _size)
     job_time_limit: timedelta = setting(timedelta(days=7), "How long a job may run", _duration)
-    job_user: int = setting(10_000, "User and group number of jobs when the server is root", _number(1, 2**31 - 2))
+    job_user: int = setting(
+        10_000, "User and group number of jobs when the server is root", _number(1, 2**31 - 2)
+    )
     runtimes: Mapping[str, tuple[str, ...]] = setting({}, "Image name to the local program for it", _runtimes)
     allowed_repos: tuple[str, ...] = setting(
-        ("https://github.com/",), "Beginnings of repository addresses that may be used; local paths only if listed", _words
+        ("https://github.com/",),
+        "Beginnings of repository addresses that may be used; local paths only if listed",
+        _words,
     )
-    database_env: Mapping[str, str] = setting({}, "Variables given to database actions only", _variables, secret=True)
+    database_env: Mapping[str, str] = setting(
+        {}, "Variables given to database actions only", _variables, secret=True
+    )
     github_client_id: str = setting("", "Sign in with GitHub: client id", _text)
     github_client_secret: str = setting("", "Sign in with GitHub: client secret", _text, secret=True)
-    github_url: str = setting("https://github.com", "Address of GitHub, or of a GitHub Enterprise server", _url)
+    github_url: str = setting(
+        "https://github.com", "Address of GitHub, or of a GitHub Enterprise server", _url
+    )
     oidc_issuer: str = setting("", "OpenID Connect: address of the provider", _url)
     oidc_client_id: str = setting("", "OpenID Connect: client id", _text)
     oidc_client_secret: str = setting("", "OpenID Connect: client secret", _text, secret=True)
-    smtp_url: str = setting("", "Mail server, such as smtp://user:password@host:587", _scheme("smtp", "smtps"), secret=True)
+    smtp_url: str = setting(
+        "", "Mail server, such as smtp://user:password@host:587", _scheme("smtp", "smtps"), secret=True
+    )
     mail_from: str = setting("", "Sender of mails", _text)
     support: str = setting("", "Whom to write to for help: an e-mail address shown on error pages", _text)
-    token_lifetime: timedelta = setting(timedelta(hours=1), "How long a single-use token can be used", _duration)
-    token_login_networks: tuple[str, ...] = setting((), "Networks that may sign in with a token; empty is any", _networks)
+    token_lifetime: timedelta = setting(
+        timedelta(hours=1), "How long a single-use token can be used", _duration
+    )
+    token_login_networks: tuple[str, ...] = setting(
+        (), "Networks that may sign in with a token; empty is any", _networks
+    )
     session_idle: timedelta = setting(timedelta(days=14), "A login ends after so long without use", _duration)
     session_max: timedelta = setting(timedelta(days=365), "A login ends after so long in any case", _duration)
     trusted_proxies: int = setting(0, "How many proxies in front set X-Forwarded headers", _number(0, 10))
     level4_max_filesize: int = setting(16 * 2**20, "Largest file copied to Level 4", _size)
-    level4_max_csv_rows: int = setting(5000, "Most data rows of a CSV file copied to Level 4", _number(1, 10**9))
+    level4_max_csv_rows: int = setting(
+        5000, "Most data rows of a CSV file copied to Level 4", _number(1, 10**9)
+    )
     level4_file_types: tuple[str, ...] = setting(
         (".csv", ".jpg", ".jpeg", ".png", ".svg", ".svgz", ".html", ".txt", ".log", ".json", ".md"),
         "File types copied to Level 4",
@@ -196,7 +226,9 @@ class Settings:
     rounding_base: int = setting(5, "Counts are rounded to multiples of this", _number(1, 1000))
     reviews_needed: int = setting(2, "Reviews a release request needs", _number(2, 3))
     public_url: str = setting("", "Secure side: address of the public side", _url)
-    backend_token: str = setting("", "Secure side: this backend's token at the public side", _text, secret=True)
+    backend_token: str = setting(
+        "", "Secure side: this backend's token at the public side", _text, secret=True
+    )
     job_creation: bool = setting(True, "0 stops new job requests on the whole site", _flag)
     fail_at: str = setting("", "For crash tests only: the named point at which to stop dead", _text)
 
@@ -262,7 +294,12 @@ def origins(instance: Path | str | None = None, environ: Mapping[str, str] = os.
     given, sources = _given(instance, environ)
     settings = Settings(**given)
     return [
-        Origin(e.name.upper(), _shown(e, getattr(settings, e.name)), sources.get(e.name, "default"), e.metadata["help"])
+        Origin(
+            e.name.upper(),
+            _shown(e, getattr(settings, e.name)),
+            sources.get(e.name, "default"),
+            e.metadata["help"],
+        )
         for e in SETTINGS
     ]
 
@@ -279,7 +316,9 @@ def _given(instance: Path | str | None, environ: Mapping[str, str]) -> tuple[dic
     sources: dict[str, str] = {}
     for name, value, source in raw:
         if name == "instance" and source == FILE:
-            raise SettingsError(f"{FILE}: instance cannot be set in the file that lies in the instance folder.")
+            raise SettingsError(
+                f"{FILE}: instance cannot be set in the file that lies in the instance folder."
+            )
         given[name], sources[name] = _parsed(name, value, source), source
     given["instance"] = folder
     return given, sources

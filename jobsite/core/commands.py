@@ -5,6 +5,7 @@ import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 
 import click
@@ -14,10 +15,14 @@ from jobsite.core.errors import Refused
 from jobsite.instance import close_instance, open_instance
 from jobsite.settings import SettingsError, load
 
-as_json = click.option("--json", "json_wanted", is_flag=True, help="Print one JSON document and nothing else.")
+as_json = click.option(
+    "--json", "json_wanted", is_flag=True, help="Print one JSON document and nothing else."
+)
 
 
-def instance_command(*options: Any, name: str | None = None, opens: bool = True) -> Callable[[Callable[..., None]], click.Command]:
+def instance_command(
+    *options: Any, name: str | None = None, opens: bool = True
+) -> Callable[[Callable[..., None]], click.Command]:
     """Make a click command that takes `--instance DIR` and, unless `opens` is False, opens it first.
 
     The function gets `settings` as its first argument. A refusal ends with its sentence on standard error
@@ -36,7 +41,9 @@ def instance_command(*options: Any, name: str | None = None, opens: bool = True)
                 finally:
                     close_instance()
 
-        folder = click.option("--instance", type=click.Path(path_type=Path), metavar="DIR", help="The instance folder.")
+        folder = click.option(
+            "--instance", type=click.Path(path_type=Path), metavar="DIR", help="The instance folder."
+        )
         for option in reversed((*options, folder)):
             run = option(run)
         return click.command(name)(run)
@@ -50,7 +57,9 @@ class refusals_as_sentences:
     def __enter__(self) -> None:
         pass
 
-    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         if isinstance(error, Refused | SettingsError | DatabaseTooNew):
             click.echo(str(error), err=True)
             sys.exit(1)

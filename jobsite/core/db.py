@@ -10,7 +10,13 @@ from playhouse.migrations import Runner
 from jobsite.core.errors import Conflict
 
 MIGRATIONS = Path(__file__).parent / "migrations"
-PRAGMAS = {"journal_mode": "wal", "synchronous": "full", "busy_timeout": 5000, "foreign_keys": 1, "cache_size": -8000}
+PRAGMAS = {
+    "journal_mode": "wal",
+    "synchronous": "full",
+    "busy_timeout": 5000,
+    "foreign_keys": 1,
+    "cache_size": -8000,
+}
 
 database = peewee.DatabaseProxy()
 

@@ -50,6 +50,8 @@ class Table:
 
     def diagram(self) -> str:
         """The table as a Mermaid state diagram."""
-        steps = [f"    {before} --> {after}" for before, follow in self.transitions.items() for after in follow]
+        steps = [
+            f"    {before} --> {after}" for before, follow in self.transitions.items() for after in follow
+        ]
         ends = [f"    {state} --> [*]" for state in self.final]
         return "\n".join(["stateDiagram-v2", f"    [*] --> {self.states[0]}", *steps, *ends])

@@ -54,7 +54,9 @@ class Routes:
         self.room = room
         self.all: list[Route] = []
 
-    def __call__(self, rule: str, *, needs: str, side: str = "any", methods: tuple[str, ...] = ("GET",)) -> Any:
+    def __call__(
+        self, rule: str, *, needs: str, side: str = "any", methods: tuple[str, ...] = ("GET",)
+    ) -> Any:
         """Decorator: serve `rule` with this view."""
 
         def add(view: View) -> View:
@@ -93,7 +95,9 @@ def page(template: str, *, fragments: tuple[str, ...] = (), status: int = 200, *
     The block of an element id has underscores for its hyphens. The ids are fixed by the view, never sent by
     the client. `Vary` keeps caches from mixing the two.
     """
-    asked = htmx_request.htmx and not htmx_request.htmx.boosted and not htmx_request.htmx.history_restore_request
+    asked = (
+        htmx_request.htmx and not htmx_request.htmx.boosted and not htmx_request.htmx.history_restore_request
+    )
     target = htmx_request.htmx.target if asked else None
     if target in fragments:
         html = render_block(template, (target, *_companions(fragments, target)), data)
@@ -181,14 +185,23 @@ def error_page(status: int, sentence: str = "", **headers: str) -> Response:
 
 ADVICE = {
     400: ("Bad request", "Go back, reload the page, and send the form again."),
-    403: ("Not allowed", "If you think you should be allowed, ask a person who manages the project, or staff."),
-    404: ("Page not found", "Check the address, or start from the home page. Some pages show only after logging in."),
+    403: (
+        "Not allowed",
+        "If you think you should be allowed, ask a person who manages the project, or staff.",
+    ),
+    404: (
+        "Page not found",
+        "Check the address, or start from the home page. Some pages show only after logging in.",
+    ),
     405: ("Not possible this way", "Open the page by its link, not by resending a form."),
     409: ("Somebody was quicker", "Reload the page to see how things stand now."),
     413: ("Too large", "Send less at once."),
     422: ("This cannot be used", "Go back and correct what is named above."),
     429: ("Too many attempts", "Wait a little, then try again."),
-    500: ("Something went wrong here", "It is our fault, not yours, and it has been noted. Try again in a minute."),
+    500: (
+        "Something went wrong here",
+        "It is our fault, not yours, and it has been noted. Try again in a minute.",
+    ),
 }
 
 

@@ -1,0 +1,84 @@
+"""The tables in the documents that are made from the code; `python docs/tables.py` writes them, a test compares."""
+
+import re
+import sys
+from pathlib import Path
+
+import click
+
+from jobsite.cli import main
+from jobsite.jobs.rules import CODES, JOB
+from jobsite.settings import SETTINGS, default_text
+
+DOCS = Path(__file__).parent
+
+
+def settings_table() -> str:
+    """Every setting with its default and help."""
+    rows = [
+        f"| `{entry.name.upper()}` | {_code(default_text(entry))} | {entry.metadata['help']} |"
+        for entry in SETTINGS
+    ]
+    return "\n".join(["| name | default | what it is |", "|---|---|---|", *rows])
+
+
+def commands_table() -> str:
+    """Every command with what it does."""
+    rows = [
+        f"| `{name}` | {command.get_short_help_str(200)} |" for name, command in _commands(main, "jobsite")
+    ]
+    return "\n".join(["| command | what it does |", "|---|---|", *rows])
+
+
+def codes_table() -> str:
+    """Every status code of a job with its state, sentence and advice."""
+    rows = [f"| `{name}` | {code.state} | {code.sentence} | {code.advice} |" for name, code in CODES.items()]
+    return "\n".join(["| code | state | sentence | what to do |", "|---|---|---|---|", *rows])
+
+
+def diagram() -> str:
+    """The states of a job."""
+    return f"```mermaid\n{JOB.diagram()}\n```"
+
+
+TABLES = {
+    "settings.md": {"settings": settings_table},
+    "commands.md": {"commands": commands_table},
+    "jobs.md": {"codes": codes_table, "states": diagram},
+}
+
+
+def filled(name: str) -> str:
+    """The document with its tables as the code has them now."""
+    text = (DOCS / name).read_text("utf-8")
+    for mark, table in TABLES[name].items():
+        pattern = rf"(<!-- {mark}: made from the code -->\n).*?(\n<!-- end {mark} -->)"
+        text = re.sub(
+            pattern, lambda found, table=table: found[1] + table() + found[2], text, flags=re.DOTALL
+        )
+    return text
+
+
+def _commands(group: click.Group, path: str) -> list[tuple[str, click.Command]]:
+    found = []
+    for name, command in sorted(group.commands.items()):
+        if isinstance(command, click.Group):
+            found += _commands(command, f"{path} {name}")
+        else:
+            arguments = [
+                one.make_metavar(click.Context(command))
+                for one in command.params
+                if one.param_type_name == "argument"
+            ]
+            found.append((" ".join([path, name, *arguments]), command))
+    return found
+
+
+def _code(text: str) -> str:
+    return f"`{text}`" if text else "(empty)"
+
+
+if __name__ == "__main__":
+    for document in TABLES:
+        (DOCS / document).write_text(filled(document), "utf-8")
+    sys.exit(0)

@@ -1,0 +1,228 @@
+"""The verbs of running: submit a request, cancel, and every step in the life of a job.
+
+`move` is the one door through which a job changes: one conditional update, the request's status beside it,
+one event, one transaction.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from jobsite.accounts.models import Backend, User
+from jobsite.core import hub
+from jobsite.core.clock import now
+from jobsite.core.db import changed_one, database, writing
+from jobsite.core.errors import Invalid, require
+from jobsite.core.events import record
+from jobsite.core.ids import short_id
+from jobsite.jobs.definitions import Definition
+from jobsite.jobs.models import Job, JobRequest, ProjectFile
+from jobsite.jobs.planning import plan_request
+from jobsite.jobs.rules import CODES, JOB, REQUEST_ACTIVE, request_status, why_not_cancel
+from jobsite.jobs.runtimes import why_not_runtime
+from jobsite.pipelines.planning import Decision, Plan, job_identifier
+from jobsite.projects.models import Workspace
+from jobsite.settings import current
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What a person asks for with one press of Submit. `form_key` names the form it came from."""
+
+    workspace: Workspace
+    backend: Backend
+    definition: Definition
+    actions: tuple[str, ...]
+    force: bool = False
+    will_notify: bool = False
+    form_key: str | None = None
+
+
+def submit(*, by: User, wish: Wish) -> tuple[JobRequest, Plan]:
+    """Store a job request and its jobs, planned against the jobs there are: all of it, or nothing.
+
+    A `form_key` seen before gives the request that it made. Raises `Invalid` with the field and the
+    sentence for what cannot run, and `Denied` for what may not.
+    """
+    require(why_not_submit(wish.workspace, wish.backend))
+    _check_definition(wish.definition)
+    with writing():
+        plan = plan_request(wish.workspace, wish.backend, wish.definition, wish.actions, force=wish.force)
+        if wish.form_key and (made := JobRequest.get_or_none(JobRequest.form_key == wish.form_key)):
+            return made, plan
+        _check_runtimes(wish.definition, plan)
+        request = _store_request(by, wish, plan)
+        _store_jobs(request, wish.definition, plan)
+        facts = {"workspace": wish.workspace.name, "actions": list(wish.actions), "jobs": len(plan.new)}
+        record("request:submit", by=by.username, subject=f"request:{request.id}", **facts)
+        database.after_commit(hub.ring)
+    return request, plan
+
+
+def cancel(*, by: User, request: JobRequest, jobs: Sequence[Job] | None = None, may_cancel: bool) -> int:
+    """Ask for the end of a request's active jobs, or of those given; gives how many it touched.
+
+    A job that waits is cancelled at once. One that runs is "cancelling" until its processes are gone.
+    Finished jobs stay as they are. Raises `Denied` with the reason when there is nothing to cancel.
+    """
+    with writing():
+        found = list(Job.select().where(Job.job_request == request)) if jobs is None else list(jobs)
+        wanted = [job for job in found if job.is_active and not job.cancelling]
+        active = any(job.is_active for job in found)
+        require(why_not_cancel(active=active, already_asked=active and not wanted, may_cancel=may_cancel))
+        for job in wanted:
+            _ask_cancel(by, job)
+        cancelled = sorted({*request.cancelled_actions, *(job.action for job in wanted)})
+        JobRequest.update(cancelled_actions=cancelled).where(JobRequest.id == request.id).execute()
+        record(
+            "request:cancel",
+            by=by.username,
+            subject=f"request:{request.id}",
+            jobs=[j.identifier for j in wanted],
+        )
+        database.after_commit(hub.ring)
+    return len(wanted)
+
+
+def move(job: Job, code: str, message: str = "", *, by: str = "system", **changes: Any) -> None:
+    """Take the job to the status `code`. Raises `Conflict` when it is no longer where this object saw it."""
+    target = CODES[code].state
+    if target != job.state:
+        JOB.step(job.state, target)
+    moment = max(now(), job.updated_at)
+    changes |= {"state": target, "status_code": code, "status_message": message or CODES[code].sentence}
+    changes |= {"updated_at": moment, "status_code_updated_at": moment, **_times(job, target, moment)}
+    with writing():
+        seen = (Job.id == job.id) & (Job.state == job.state) & (Job.status_code == job.status_code)
+        changed_one(Job.update(**changes).where(seen), f"Job {job.identifier} has moved on.")
+        record(f"job:{code}", by=by, subject=f"job:{job.identifier}", action=job.action)
+        if target != job.state:
+            _follow(job.job_request_id)
+        database.after_commit(hub.ring)
+    for name, value in changes.items():
+        setattr(job, name, value)
+
+
+def _times(job: Job, target: str, moment: Any) -> dict[str, Any]:
+    if target == "running":
+        return {"started_at": job.started_at or moment}
+    if target == "pending":
+        return {"started_at": None}
+    return {"completed_at": moment}
+
+
+def _follow(request_id: int) -> None:
+    """Derive the request's status, counts and times from its jobs, in the transaction of their change."""
+    request = JobRequest.get_by_id(request_id)
+    rows = list(Job.select(Job.state, Job.started_at, Job.completed_at).where(Job.job_request == request_id))
+    states = [row.state for row in rows]
+    status = request_status(request.status, states)
+    starts = [row.started_at for row in rows if row.started_at]
+    ended = status not in REQUEST_ACTIVE
+    JobRequest.update(
+        status=status,
+        status_message="Failed due to job failure" if status == "failed" else request.status_message,
+        jobs_succeeded=states.count("succeeded"),
+        started_at=request.started_at or min(starts, default=None),
+        completed_at=max((row.completed_at for row in rows if row.completed_at), default=None)
+        if ended
+        else None,
+    ).where(JobRequest.id == request_id).execute()
+
+
+def _ask_cancel(by: User, job: Job) -> None:
+    moment = now()
+    if job.state == "pending":
+        move(job, "cancelled_by_user", by=by.username, cancel_asked_at=moment, cancel_asked_by=by.username)
+        return
+    asked = Job.update(cancel_asked_at=moment, cancel_asked_by=by.username)
+    changed_one(
+        asked.where((Job.id == job.id) & (Job.state == "running")), f"{job.action} has just finished."
+    )
+
+
+def why_not_submit(workspace: Workspace, backend: Backend) -> str | None:
+    """Why no job can be asked for here at the moment, whoever asks; None when it can."""
+    if not current().job_creation:
+        return "New job requests are switched off on this site at the moment. Ask the people who run it."
+    if workspace.is_archived:
+        return "Jobs cannot be run on an archived workspace"
+    if not (backend.is_active and backend.accepts_jobs):
+        return f"{backend.name} does not accept jobs at the moment."
+    return None
+
+
+def _check_definition(definition: Definition) -> None:
+    problems = definition.report.problems
+    if problems:
+        more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+        raise Invalid({"project": f"project.yaml, line {problems[0].line}: {problems[0].message}{more}"})
+
+
+def _check_runtimes(definition: Definition, plan: Plan) -> None:
+    for name in plan.new:
+        action = definition.report.pipeline.actions[name]
+        if why_not := why_not_runtime(action, current().runtimes):
+            raise Invalid({"requested_actions": why_not})
+
+
+def _store_request(by: User, wish: Wish, plan: Plan) -> JobRequest:
+    moment = now()
+    return JobRequest.create(
+        identifier=short_id(),
+        workspace=wish.workspace,
+        backend=wish.backend,
+        requested_actions=list(dict.fromkeys(wish.actions)),
+        force_run_dependencies=wish.force,
+        commit=wish.definition.commit,
+        project_file=_project_file(wish.definition.text),
+        will_notify=wish.will_notify,
+        status="pending" if plan.new else "nothing_to_do",
+        status_message=plan.nothing_to_do or "",
+        jobs_total=len(plan.new),
+        form_key=wish.form_key,
+        created_at=moment,
+        created_by=by,
+        completed_at=None if plan.new else moment,
+    )
+
+
+def _project_file(text: str) -> ProjectFile:
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    return ProjectFile.get_or_none(ProjectFile.sha256 == digest) or ProjectFile.create(
+        sha256=digest, text=text
+    )
+
+
+def _store_jobs(request: JobRequest, definition: Definition, plan: Plan) -> None:
+    ids = {name: job_identifier(request.identifier, name) for name in plan.new}
+    rows = [
+        _job_row(request, definition, decision, position, ids)
+        for position, decision in enumerate(one for one in plan.decisions if one.action in ids)
+    ]
+    if rows:
+        Job.insert_many(rows).execute()
+
+
+def _job_row(
+    request: JobRequest, definition: Definition, decision: Decision, position: int, ids: dict[str, str]
+) -> dict[str, Any]:
+    action = definition.report.pipeline.actions[decision.action]
+    return {
+        "identifier": ids[action.name],
+        "job_request": request.id,
+        "workspace": request.workspace_id,
+        "backend": request.backend_id,
+        "action": action.name,
+        "position": position,
+        "run_command": action.run_command,
+        "is_database_action": action.is_database_action,
+        "needs": {need: supplier or ids[need] for need, supplier in decision.suppliers.items()},
+        "outputs": action.outputs,
+        "reason": decision.reason,
+        "status_message": CODES["created"].sentence,
+        "created_at": request.created_at,
+        "updated_at": request.created_at,
+        "status_code_updated_at": request.created_at,
+    }

@@ -1,0 +1,74 @@
+"""What would run: the pure plan, fed with the latest jobs of a workspace on a backend."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+from peewee import fn
+
+from jobsite.accounts.models import Backend
+from jobsite.core.errors import Invalid
+from jobsite.jobs.definitions import Definition
+from jobsite.jobs.models import Job, JobOutput, JobRequest
+from jobsite.pipelines.planning import Latest, Plan, PlanRefused, plan
+from jobsite.projects.models import Workspace
+from jobsite.settings import current
+from jobsite.store.content import has_outputs
+from jobsite.store.roots import Roots
+
+
+def latest_jobs(workspace: Workspace, backend: Backend) -> dict[str, Job]:
+    """The newest job of each action that was not cancelled, by action. Two queries, however many jobs."""
+    here = (Job.workspace == workspace) & (Job.backend == backend) & (Job.state != "cancelled")
+    newest = [row for (row,) in Job.select(fn.MAX(Job.id)).where(here).group_by(Job.action).tuples()]
+    rows = Job.select(Job, JobRequest).join(JobRequest).where(Job.id.in_(newest))
+    return {job.action: job for job in rows}
+
+
+def plan_request(
+    workspace: Workspace,
+    backend: Backend,
+    definition: Definition,
+    actions: Sequence[str],
+    *,
+    force: bool,
+    latest: dict[str, Job] | None = None,
+) -> Plan:
+    """What each wanted action and its needs would do. Raises `Invalid` with the field's sentence.
+
+    `latest` spares the queries of `latest_jobs` where the caller has just asked them.
+    """
+    if not actions:
+        raise Invalid({"requested_actions": "Choose at least one action to run."})
+    latest = latest_jobs(workspace, backend) if latest is None else latest
+    recorded = _recorded([job for job in latest.values() if job.state == "succeeded"])
+    facts = {name: _latest(workspace, job, recorded) for name, job in latest.items()}
+    try:
+        return plan(definition.report.pipeline, actions, facts, force=force, commit=definition.commit)
+    except PlanRefused as refusal:
+        raise Invalid({"requested_actions": str(refusal)}) from None
+
+
+def _recorded(jobs: list[Job]) -> dict[int, dict[str, str]]:
+    """The outputs of each job, path to hash, in one query."""
+    found: dict[int, dict[str, str]] = defaultdict(dict)
+    for job, path, sha256 in (
+        JobOutput.select(JobOutput.job, JobOutput.path, JobOutput.sha256)
+        .where(JobOutput.job.in_(jobs))
+        .tuples()
+    ):
+        found[job][path] = sha256
+    return found
+
+
+def _latest(workspace: Workspace, job: Job, recorded: dict[int, dict[str, str]]) -> Latest:
+    files = recorded.get(job.id, {})
+    there = job.state == "succeeded" and has_outputs(Roots.of(current().instance), workspace.name, files)
+    return Latest(
+        job_id=job.identifier,
+        state=job.state,
+        has_outputs=there,
+        finished_at=job.completed_at,
+        status_message=job.status_message,
+        commit=job.job_request.commit,
+        run_command=job.run_command,
+    )

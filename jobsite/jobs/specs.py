@@ -1,0 +1,68 @@
+"""From a job's row to the complete order that its supervisor carries out."""
+
+from jobsite.jobs.execution import attempt_dir, work_dir
+from jobsite.jobs.executors.contract import AttemptSpec, InputFile, Limits
+from jobsite.jobs.models import Attempt, Job, JobOutput
+from jobsite.jobs.runtimes import argv_of
+from jobsite.projects.repositories import git_directory
+from jobsite.settings import Settings, current
+from jobsite.store.content import MissingInput, input_files
+from jobsite.store.roots import Roots
+
+
+class CannotRun(Exception):
+    """The job cannot be run as things are; the text says what the user can change."""
+
+
+def make_spec(job: Job, attempt: Attempt) -> AttemptSpec:
+    """The order for one attempt. Raises `CannotRun` when its runtime or an input is gone."""
+    settings = current()
+    argv = argv_of(job.run_command, settings.runtimes)
+    if argv is None:
+        raise CannotRun(f"There is no runtime for {job.run_command.split()[0]} on this server any more.")
+    return AttemptSpec(
+        attempt=attempt.identifier,
+        attempt_dir=str(attempt_dir(job, attempt)),
+        work_dir=str(work_dir(attempt)),
+        repo=str(git_directory(job.workspace.repo.url)),
+        commit=job.job_request.commit,
+        argv=argv,
+        inputs=_inputs(job),
+        environment=_environment(job, settings),
+        limits=_limits(settings),
+        user=(settings.job_user, settings.job_user),
+        is_database_action=job.is_database_action,
+        labels={"workspace": job.workspace.name, "action": job.action, "job": job.identifier},
+    )
+
+
+def recorded_inputs(job: Job) -> dict[str, JobOutput]:
+    """The outputs of the jobs that supply this one, by path; of two with the same path the later need wins."""
+    rows = JobOutput.select(JobOutput, Job).join(Job).where(Job.identifier.in_(list(job.needs.values())))
+    by_job: dict[str, list[JobOutput]] = {}
+    for row in rows:
+        by_job.setdefault(row.job.identifier, []).append(row)
+    return {row.path: row for key in job.needs.values() for row in by_job.get(key, ())}
+
+
+def _inputs(job: Job) -> tuple[InputFile, ...]:
+    recorded = {path: row.sha256 for path, row in recorded_inputs(job).items()}
+    try:
+        found = input_files(Roots.of(current().instance), job.workspace.name, recorded)
+    except MissingInput as missing:
+        raise CannotRun(str(missing)) from None
+    return tuple(InputFile(one.path, str(one.source), one.sha256) for one in found)
+
+
+def _environment(job: Job, settings: Settings) -> dict[str, str]:
+    own = {"OPENSAFELY_BACKEND": job.backend.slug}
+    return {**settings.database_env, **own} if job.is_database_action else own
+
+
+def _limits(settings: Settings) -> Limits:
+    return Limits(
+        memory_bytes=settings.job_memory,
+        cpus=settings.job_cpus,
+        disk_bytes=settings.job_disk,
+        time_seconds=settings.job_time_limit.total_seconds(),
+    )

@@ -1,0 +1,96 @@
+"""The server: web, background tasks and the scheduler of jobs in one process.
+
+Stopping takes no new requests, finishes those in flight, and leaves jobs running: their supervisors are
+processes of their own, and the next start finds them.
+"""
+
+import logging
+import signal
+import threading
+from collections.abc import Callable
+from types import FrameType, TracebackType
+from typing import NoReturn
+
+import waitress.server
+
+from jobsite.application import create_app
+from jobsite.core import hub
+from jobsite.core.queue import nudge, open_queue
+from jobsite.jobs.engine import Engine
+from jobsite.jobs.execution import executor, why_no_jobs
+from jobsite.jobs.lock import InstanceLock
+from jobsite.jobs.tasks import finish_job
+from jobsite.settings import Settings
+
+THREADS = 16
+MOST_BODY = 64 * 2**20
+
+log = logging.getLogger("jobsite.serve")
+
+
+def serve(settings: Settings, *, host: str, port: int, say: Callable[[str], None]) -> None:
+    """Serve until SIGTERM or SIGINT. `say` gets the lines for people, last of all `ready on http://H:N`.
+
+    Raises `Conflict` when another server has the instance and OSError when the address is taken.
+    """
+    with InstanceLock(settings.instance):
+        app = create_app(settings)
+        _stop_on_signals()
+        server = waitress.server.create_server(
+            app,
+            host=host,
+            port=port,
+            threads=THREADS,
+            ident="jobsite",
+            asyncore_use_poll=True,
+            connection_limit=2000,
+            max_request_body_size=MOST_BODY,
+            max_request_header_size=65536,
+            channel_timeout=60,
+            clear_untrusted_proxy_headers=True,
+        )
+        with Workers(settings, say):
+            say(f"ready on http://{host}:{server.effective_port}")
+            try:
+                server.run()
+            finally:
+                server.close()
+
+
+class Workers:
+    """The background of a server: the consumer of the queue, and where jobs run the scheduler's thread."""
+
+    def __init__(self, settings: Settings, say: Callable[[str], None]) -> None:
+        self._stop = threading.Event()
+        self._consumer = open_queue(settings.queue_path).consumer(workers=4)
+        self._thread: threading.Thread | None = None
+        if settings.secure:
+            if why_not := why_no_jobs():
+                say(f"Jobs do not run here: {why_not}")
+            engine = Engine(executor(), finish=lambda job_id: nudge(finish_job, job_id))
+            self._thread = threading.Thread(
+                target=engine.run, args=(self._stop,), name="scheduler", daemon=True
+            )
+
+    def __enter__(self) -> None:
+        self._consumer.start()
+        if self._thread:
+            self._thread.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stop.set()
+        hub.ring()
+        if self._thread:
+            self._thread.join(timeout=20)
+        self._consumer.stop(graceful=True)
+
+
+def _stop_on_signals() -> None:
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _stop)
+
+
+def _stop(number: int, frame: FrameType | None) -> NoReturn:
+    raise SystemExit(0)

@@ -1,0 +1,87 @@
+"""The database: migrations at start, refusal of what is newer, one way to write."""
+
+import sqlite3
+import threading
+from pathlib import Path
+
+import pytest
+from peewee import IntegrityError
+
+from jobsite.accounts.models import Backend
+from jobsite.core.clock import now
+from jobsite.core.db import DatabaseTooNew, changed_one, close_database, database, open_database, writing
+from jobsite.core.errors import Conflict
+
+
+def make(slug: str) -> Backend:
+    return Backend.create(slug=slug, name=slug, created_at=now(), created_by="system")
+
+
+def test_a_database_of_a_newer_version_is_refused_with_a_sentence(instance: Path) -> None:
+    database.execute_sql("INSERT INTO schema_migration (name, applied) VALUES ('9999_future', '2030-01-01')")
+    close_database()
+    with pytest.raises(DatabaseTooNew, match="written by a newer version of jobsite .*9999_future"):
+        open_database(instance / "jobsite.db")
+
+
+def test_opening_twice_applies_each_migration_once(instance: Path) -> None:
+    before = list(database.execute_sql("SELECT name FROM schema_migration"))
+    close_database()
+    open_database(instance / "jobsite.db")
+    assert list(database.execute_sql("SELECT name FROM schema_migration")) == before != []
+
+
+def test_it_uses_the_write_ahead_log_and_foreign_keys(instance: Path) -> None:
+    assert database.execute_sql("PRAGMA journal_mode").fetchone() == ("wal",)
+    assert database.execute_sql("PRAGMA foreign_keys").fetchone() == (1,)
+
+
+def test_all_of_a_block_is_stored_or_none(instance: Path) -> None:
+    with pytest.raises(IntegrityError), writing():
+        make("one")
+        make("one")
+    assert Backend.select().count() == 0
+
+
+def test_a_conditional_write_hits_one_row_or_refuses(instance: Path) -> None:
+    make("one")
+    rename = Backend.update(name="new")
+    changed_one(rename.where(Backend.slug == "one"), "unused")
+    with pytest.raises(Conflict, match="is gone"):
+        changed_one(rename.where(Backend.slug == "two"), "It is gone.")
+    make("two")
+    with pytest.raises(RuntimeError, match="2 rows"):
+        changed_one(rename, "unused")
+
+
+def test_writers_take_turns_and_none_is_lost(instance: Path) -> None:
+    def count_up() -> None:
+        for _ in range(20):
+            with writing():
+                backend = Backend.get(Backend.slug == "one")
+                Backend.update(alert_timeout=backend.alert_timeout + 1).execute()
+        close_database()
+
+    make("one")
+    start = Backend.get().alert_timeout
+    threads = [threading.Thread(target=count_up) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert Backend.get().alert_timeout == start + 80
+
+
+def test_the_tables_are_those_of_the_models(instance: Path) -> None:
+    """The migrations and the models describe the same columns."""
+    from jobsite.core.db import Model
+
+    connection = sqlite3.connect(instance / "jobsite.db")
+    for model in Model.__subclasses__():
+        columns = {
+            row[1]: bool(row[3]) or bool(row[5])
+            for row in connection.execute(f"PRAGMA table_info('{model._meta.table_name}')")
+        }
+        wanted = {field.column_name: not field.null for field in model._meta.sorted_fields}
+        assert columns == wanted, model.__name__
+    connection.close()
