@@ -132,7 +132,7 @@ $(DIST)/jobsite.pyz: $(SOURCES) requirements.txt pyproject.toml hatch_build.py s
 
 # --- versions ---------------------------------------------------------------------------------------------------
 
-LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate
+LOCK := $(BIN)/uv pip compile --quiet --universal --fork-strategy fewest --python-version 3.11 --generate-hashes --no-header --no-annotate
 
 locks: develop
 	@$(BIN)/python -m pip --disable-pip-version-check install -qq uv
