@@ -1,5 +1,6 @@
 """What actions need: names that exist, and no circles (specification 1.7)."""
 
+import re
 from collections.abc import Iterator, Mapping
 
 from jobsite.pipelines.findings import Draft, Findings
@@ -7,6 +8,7 @@ from jobsite.pipelines.nodes import Node, Scalar, Sequence, is_broken, kind_of
 from jobsite.pipelines.wording import Nearest, quote
 
 _LONGEST_CIRCLE = 12
+_BLANK = re.compile(r"\s")
 
 
 def read_needs(draft: Draft, node: Node, names: Mapping[str, Draft], find: Nearest, found: Findings) -> None:
@@ -19,7 +21,7 @@ def read_needs(draft: Draft, node: Node, names: Mapping[str, Draft], find: Neare
             continue
         if not isinstance(entry, Scalar) or not entry.is_text:
             _not_text(draft, entry, found)
-        elif any(letter.isspace() for letter in entry.text):
+        elif _BLANK.search(entry.text):
             _spaces(draft, entry, names, found)
         elif entry.text == "run_all" or entry.text not in names:
             _unknown(draft, entry, find, found)

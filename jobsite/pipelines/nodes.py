@@ -1,21 +1,6 @@
-"""YAML events to a tree of nodes that know where they stand in the file.
-
-Aliases, merge keys, duplicate keys and the limits on size are dealt with here, without recursion.
-Lines and columns count from 1. A node that an alias stands for has the position of the alias; what is inside
-it keeps the place where it was written.
-"""
-
-import re
-from collections.abc import Iterator
-
-import yaml
+"""The values of a YAML file as a tree of nodes that know where they stand. Lines and columns count from 1."""
 
 from jobsite.pipelines import scalars
-from jobsite.pipelines.limits import Limits
-
-_STANDARD = "tag:yaml.org,2002:"
-_COLLECTION_TAGS = {"map": "mapping", "omap": "mapping", "seq": "list", "set": "set", "pairs": "list"}
-_UNSAFE_LETTERS = re.compile("[\0\ud800-\udfff]")
 
 
 class Unreadable(Exception):
@@ -29,7 +14,7 @@ class Unreadable(Exception):
 class Node:
     """A value of the file: where it stands, and how much it weighs when its aliases are written out."""
 
-    __slots__ = ("line", "column", "weight", "height")
+    __slots__ = ("column", "height", "line", "weight")
 
     def __init__(self, line: int, column: int) -> None:
         self.line, self.column, self.weight, self.height = line, column, 1, 0
@@ -38,7 +23,7 @@ class Node:
 class Scalar(Node):
     """A word or text. `value` is what it means, `text` what stands in the file, `is_text` whether it counts as text."""
 
-    __slots__ = ("text", "value", "is_text", "is_plain")
+    __slots__ = ("is_plain", "is_text", "text", "value")
 
     def __init__(self, line: int, column: int, text: str, value: scalars.Value, is_text: bool) -> None:
         self.line, self.column, self.height = line, column, 0
@@ -64,7 +49,7 @@ class Sequence(Node):
 class Mapping(Node):
     """Pairs of key and value in file order, merge keys already written out, no key twice."""
 
-    __slots__ = ("pairs", "seen", "merges")
+    __slots__ = ("merges", "pairs", "seen")
 
     def __init__(self, line: int, column: int) -> None:
         super().__init__(line, column)
@@ -111,256 +96,3 @@ def kind_of(node: Node) -> str:
     if isinstance(node.value, int | float):
         return "a number"
     return "a date" if hasattr(node.value, "isoformat") else "a value with a tag of its own"
-
-
-class _Open:
-    """A list or mapping whose end has not come yet."""
-
-    __slots__ = ("node", "is_set", "key")
-
-    def __init__(self, node: Node, is_set: bool) -> None:
-        self.node, self.is_set, self.key = node, is_set, None
-
-
-class Composer:
-    """Builds the tree of one file. `problems` collects (code, node, values) that do not stop the reading."""
-
-    def __init__(self, size: int, limits: Limits) -> None:
-        self.limits = limits
-        self.most_weight = min(max(size, 1), limits.nodes) * limits.expansion
-        self.root: Node | None = None
-        self.problems: list[tuple[str, Node, tuple]] = []
-        self._open: list[_Open] = []
-        self._anchors: dict[str, Node] = {}
-        self._documents = 0
-        self._nodes = 0
-        self._expanded = 0
-        self._steps = {
-            yaml.ScalarEvent: self._scalar,
-            yaml.AliasEvent: self._alias,
-            yaml.MappingStartEvent: self._start,
-            yaml.SequenceStartEvent: self._start,
-            yaml.MappingEndEvent: self._end,
-            yaml.SequenceEndEvent: self._end,
-            yaml.DocumentStartEvent: self._document,
-        }
-
-    def compose(self, events: Iterator[yaml.Event]) -> Node | None:
-        """The root of the single document, None if there is none. Raises Unreadable, and what `events` raises."""
-        steps = self._steps
-        for event in events:
-            step = steps.get(event.__class__)
-            if step:
-                step(event)
-        return self.root
-
-    def _document(self, event: yaml.Event) -> None:
-        self._documents += 1
-        if self._documents > 1:
-            line, column = _place(event)
-            raise Unreadable(
-                "yaml-documents",
-                line,
-                column,
-                f"A project file must be a single document, but a second one starts on line {line}.",
-                "Delete the line `---` (or `...`) between them.",
-            )
-
-    def _scalar(self, event: yaml.ScalarEvent) -> None:
-        mark = event.start_mark
-        text, tag = event.value, event.tag
-        line, column = mark.line + 1, mark.column + 1
-        if event.style == '"' and _UNSAFE_LETTERS.search(text):
-            raise _unsafe_escape(line, column)
-        if tag and tag != "!":
-            node = _tagged(line, column, text, tag)
-        elif event.implicit[0] and (not text or text[0] in scalars.MAY_BE_SPECIAL):
-            value = _resolved(line, column, text)
-            node = Scalar(line, column, text, value, value is text)
-        else:
-            node = Scalar(line, column, text, text, True)
-        node.is_plain = event.implicit[0] and not tag
-        if event.anchor:
-            self._anchors[event.anchor] = node
-        self._attach(node)
-
-    def _alias(self, event: yaml.AliasEvent) -> None:
-        line, column = _place(event)
-        target = self._anchors.get(event.anchor)
-        if target is None:
-            node = Opaque(line, column, is_broken=True)
-            self.problems.append(("yaml-alias", node, (event.anchor,)))
-            self._attach(node)
-            return
-        if any(frame.node is target for frame in self._open):
-            raise _nesting(
-                line, column, f"`*{event.anchor}` stands for something that it is a part of itself"
-            )
-        self._expanded += target.weight
-        if self._expanded > self.most_weight:
-            raise Unreadable(
-                "yaml-nesting",
-                line,
-                column,
-                f"The file is too large: its aliases make it more than {self.limits.expansion} times longer.",
-                "Write repeated parts out, or make the file with a script.",
-            )
-        self._attach(_copy_at(target, line, column))
-
-    def _start(self, event: yaml.NodeEvent) -> None:
-        line, column = _place(event)
-        if len(self._open) >= self.limits.depth:
-            raise _nesting(line, column, f"there are more than {self.limits.depth} levels")
-        kind = "mapping" if isinstance(event, yaml.MappingStartEvent) else "list"
-        tag = event.tag or ""
-        wanted = _COLLECTION_TAGS.get(tag.removeprefix(_STANDARD)) if tag.startswith(_STANDARD) else None
-        if wanted in ("mapping", "list") and wanted != kind and tag != _STANDARD + "omap":
-            raise Unreadable(
-                "yaml-syntax", line, column, f"line {line}: the tag `{tag}` does not fit a {kind}."
-            )
-        node = Mapping(line, column) if kind == "mapping" else Sequence(line, column)
-        if event.anchor:
-            self._anchors[event.anchor] = node
-        self._open.append(_Open(node, wanted == "set"))
-
-    def _end(self, event: yaml.Event) -> None:
-        frame = self._open.pop()
-        node = frame.node
-        if isinstance(node, Mapping):
-            if node.merges:
-                _merge(node)
-            node.seen = {}
-        if len(self._open) + node.height > self.limits.depth:
-            raise _nesting(node.line, node.column, f"there are more than {self.limits.depth} levels")
-        self._attach(Opaque(node.line, node.column) if frame.is_set else node)
-
-    def _attach(self, node: Node) -> None:
-        self._nodes += 1
-        if self._nodes > self.limits.nodes:
-            raise Unreadable(
-                "yaml-nesting",
-                node.line,
-                node.column,
-                f"The file is too large: it has more than {self.limits.nodes:,} values.",
-                "Split the study into several repositories.",
-            )
-        if not self._open:
-            self.root = node
-            return
-        frame = self._open[-1]
-        parent = frame.node
-        parent.weight += node.weight
-        if parent.height <= node.height:
-            parent.height = node.height + 1
-        if isinstance(parent, Sequence):
-            parent.items.append(node)
-        elif frame.key is None:
-            frame.key = node
-        else:
-            key, frame.key = frame.key, None
-            self._pair(parent, key, node)
-
-    def _pair(self, parent: Mapping, key: Node, value: Node) -> None:
-        if isinstance(key, Scalar):
-            first = parent.seen.setdefault(key.value, key)
-            if first is not key:
-                self.problems.append(("yaml-duplicate-key", key, (key.text, first.line, first.text)))
-                return
-            if key.text == "<<" and key.is_plain:
-                parent.merges.append(value)
-                return
-        parent.pairs.append((key, value))
-
-
-def _merge(node: Mapping) -> None:
-    """Adds the pairs of the merge key `<<` that the mapping does not have itself."""
-    sources = []
-    for value in node.merges:
-        sources.extend(value.items if isinstance(value, Sequence) else [value])
-    have = {key.value for key, _ in node.pairs if isinstance(key, Scalar)}
-    for source in sources:
-        if is_broken(source):
-            continue
-        if not isinstance(source, Mapping):
-            raise Unreadable(
-                "yaml-syntax",
-                source.line,
-                source.column,
-                f"line {source.line}: the merge key `<<` takes a dictionary, or a list of them, but this is "
-                f"{kind_of(source)}.",
-                "Write `<<: *name`, where `&name` stands before a dictionary further up.",
-            )
-        for key, value in source.pairs:
-            if isinstance(key, Scalar):
-                if key.value in have:
-                    continue
-                have.add(key.value)
-            node.pairs.append((key, value))
-    node.merges = []
-
-
-def _place(event: yaml.Event) -> tuple[int, int]:
-    return event.start_mark.line + 1, event.start_mark.column + 1
-
-
-def _copy_at(target: Node, line: int, column: int) -> Node:
-    if isinstance(target, Scalar):
-        node = Scalar(line, column, target.text, target.value, target.is_text)
-        node.is_plain = target.is_plain
-        return node
-    node = target.__class__(line, column)
-    node.weight, node.height = target.weight, target.height
-    if isinstance(target, Mapping):
-        node.pairs = target.pairs
-    elif isinstance(target, Sequence):
-        node.items = target.items
-    return node
-
-
-def _tagged(line: int, column: int, text: str, tag: str) -> Scalar:
-    """A scalar with its own tag. None counts as text; only the standard tags of YAML mean something."""
-    name = tag.removeprefix(_STANDARD) if tag.startswith(_STANDARD) else ""
-    value: object = None
-    if name in ("int", "float", "bool", "timestamp"):
-        value = _resolved(line, column, text)
-        wanted = {"int": int, "float": int | float, "bool": bool, "timestamp": scalars.datetime.date}[name]
-        if not isinstance(value, wanted):
-            raise Unreadable(
-                "yaml-syntax", line, column, f"line {line}: `{text}` does not fit the tag `!!{name}`."
-            )
-    elif name != "null":
-        value = (tag, text)
-    return Scalar(line, column, text, value, False)
-
-
-def _resolved(line: int, column: int, text: str) -> scalars.Value:
-    try:
-        return scalars.resolve(text)
-    except ValueError:
-        raise Unreadable(
-            "yaml-syntax",
-            line,
-            column,
-            f"line {line}: `{text}` looks like a date, but there is no such day or time.",
-            f'If it is meant as text, put it in quotes: "{text}".',
-        ) from None
-
-
-def _unsafe_escape(line: int, column: int) -> Unreadable:
-    return Unreadable(
-        "yaml-encoding",
-        line,
-        column,
-        f"The text on line {line} has an escape that stands for an unacceptable character (NUL or half a letter).",
-        "Delete the escape, or write \\\\ if a backslash is meant.",
-    )
-
-
-def _nesting(line: int, column: int, why: str) -> Unreadable:
-    return Unreadable(
-        "yaml-nesting",
-        line,
-        column,
-        f"The file is nested too deeply: on line {line} {why}.",
-        "An action needs no more than four levels; look for brackets that are never closed.",
-    )

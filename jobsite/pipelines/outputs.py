@@ -12,12 +12,14 @@ from jobsite.pipelines.wording import nearest, quote
 LEVEL4_TYPES = (".csv", ".jpg", ".jpeg", ".png", ".svg", ".svgz", ".html", ".txt", ".log", ".json", ".md")
 """Types of files that may be looked at on the Level 4 server."""
 
-_OTHER_TYPES = (
-    *".arrow .feather .parquet .rds .rda .RData .Rdata .Rds .dta .sas7bdat .sav .gz .zip .bz2 .xz .zst .tar".split(),
-    *".csv.gz .pkl .pickle .npy .npz .h5 .hdf5 .jsonl .ndjson .geojson .xml .yaml .yml .toml .sql .sqlite .db".split(),
-    *".pdf .tex .doc .docx .xlsx .xls .pptx .rtf .eps .ps .tif .tiff .gif .bmp .webp .gph .smcl .ster .do .py".split(),
-    *".R .r .Rmd .qmd .ipynb .htm .css .js .tsv .dat .out .err .bin .tmp .ini .cfg .joblib .model .fst .qs .duckdb".split(),
-)
+_OTHER_TYPES_TEXT = """
+.arrow .feather .parquet .rds .rda .RData .Rdata .Rds .dta .sas7bdat .sav .fst .qs .duckdb .sqlite .db .sql
+.gz .zip .bz2 .xz .zst .tar .pkl .pickle .joblib .model .npy .npz .h5 .hdf5 .bin .dat .tmp
+.jsonl .ndjson .geojson .xml .yaml .yml .toml .ini .cfg .tsv .htm .css .js
+.pdf .tex .doc .docx .xls .xlsx .pptx .rtf .eps .ps .tif .tiff .gif .bmp .webp .gph .smcl .ster
+.do .py .R .r .Rmd .qmd .ipynb .out .err
+"""
+_OTHER_TYPES = frozenset(_OTHER_TYPES_TEXT.split())
 _PRIVATE_TYPES = re.compile(
     r"\.(?:rds|rda|rdata|feather|arrow|parquet|dta|gz|zip|pkl|pickle|sav|sas7bdat|h5)", re.IGNORECASE
 )

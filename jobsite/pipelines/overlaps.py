@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from jobsite.pipelines.findings import Draft, Findings, Pattern
 from jobsite.pipelines.wording import quote
@@ -12,30 +13,71 @@ LEVELS_BY_PRIVACY = ("highly_sensitive", "minimally_sensitive", "moderately_sens
 _MOST_TESTS = 300_000
 
 
+@dataclass(slots=True)
+class _Shape:
+    """A pattern taken apart: its place in the file, and the letters before its first and after its last `*`.
+
+    It is flat if no `*` stands in the name of a folder.
+    """
+
+    pattern: Pattern
+    place: int
+    slashes: int
+    is_flat: bool
+    head: str
+    tail: str
+    is_warned: bool = False
+
+
 def warn_of_overlaps(drafts: Iterable[Draft], found: Findings) -> None:
-    """Warns of patterns that can match the same file. Looks at a bounded number of pairs."""
+    """Warns, once for each, of patterns that can match a file of an earlier one. Looks at a bounded number of pairs.
+
+    Two patterns can only meet if one begins with all that the other has before its first `*`, and likewise at the
+    end; that leaves few pairs to compare letter by letter.
+    """
     patterns = [pattern for draft in drafts for pattern in draft.patterns if pattern.is_sound]
-    by_head: dict[str, list[Pattern]] = defaultdict(list)
-    for pattern in patterns:
-        if "*" in pattern.text:
-            by_head[pattern.text.partition("*")[0]].append(pattern)
-    lengths = sorted({len(head) for head in by_head})
-    order = {id(pattern): place for place, pattern in enumerate(patterns)}
+    shapes = [_shape(pattern, place) for place, pattern in enumerate(patterns)]
+    by_head: dict[tuple[int, str], list[_Shape]] = defaultdict(list)
+    for shape in shapes:
+        if "*" in shape.pattern.text:
+            by_head[shape.slashes, shape.head].append(shape)
+    lengths = sorted({len(head) for _, head in by_head})
     tests = _MOST_TESTS
-    warned: set[int] = set()
-    for pattern in patterns:
-        head = pattern.text.partition("*")[0]
-        for other in (
-            other for length in lengths if length <= len(head) for other in by_head.get(head[:length], ())
-        ):
-            if tests <= 0:
-                return
-            tests -= 1
-            if other is not pattern and can_meet(pattern.text, other.text):
-                early, late = sorted((pattern, other), key=lambda one: order[id(one)])
-                if id(late) not in warned:
-                    warned.add(id(late))
-                    _warn_of_overlap(early, late, found)
+    for shape in shapes:
+        own = len(shape.head)
+        for length in lengths:
+            if length > own or tests < 0:
+                break
+            others = by_head.get((shape.slashes, shape.head[:length]))
+            if others:
+                tests -= len(others)
+                _compare(shape, others, found)
+
+
+def _shape(pattern: Pattern, place: int) -> _Shape:
+    text = pattern.text
+    head, star, _ = text.partition("*")
+    slashes = text.count("/")
+    tail = text.rpartition("*")[2] if star else text
+    return _Shape(pattern, place, slashes, head.count("/") == slashes, head, tail)
+
+
+def _compare(shape: _Shape, others: list[_Shape], found: Findings) -> None:
+    tail = shape.tail
+    for other in others:
+        if not (other.tail.endswith(tail) or tail.endswith(other.tail)):
+            continue
+        early, late = (other, shape) if other.place < shape.place else (shape, other)
+        if early is not late and not late.is_warned and _meet(shape, other):
+            late.is_warned = True
+            _warn_of_overlap(early.pattern, late.pattern, found)
+
+
+def _meet(shape: _Shape, wild: _Shape) -> bool:
+    """`can_meet` for two shapes in as many folders whose ends agree, the second with a `*`."""
+    if not (shape.is_flat and wild.is_flat):
+        return can_meet(shape.pattern.text, wild.pattern.text)
+    return "*" in shape.pattern.text or matches(wild.pattern.text, shape.pattern.text)
 
 
 def _warn_of_overlap(early: Pattern, late: Pattern, found: Findings) -> None:
@@ -60,10 +102,12 @@ def _warn_of_overlap(early: Pattern, late: Pattern, found: Findings) -> None:
 
 def can_meet(left: str, right: str) -> bool:
     """Whether some file name matches both patterns; `*` stands for any letters but a slash."""
-    if "*" not in left and "*" not in right:
-        return left == right
     lefts, rights = left.split("/"), right.split("/")
-    return len(lefts) == len(rights) and all(map(_parts_can_meet, lefts, rights))
+    if len(lefts) != len(rights):
+        return False
+    return all(
+        left == right or _parts_can_meet(left, right) for left, right in zip(lefts, rights, strict=True)
+    )
 
 
 def _parts_can_meet(left: str, right: str) -> bool:

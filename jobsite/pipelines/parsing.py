@@ -9,9 +9,10 @@ from jobsite.pipelines.checking import (
     read_actions,
 )
 from jobsite.pipelines.command import Command
+from jobsite.pipelines.composing import Composer
 from jobsite.pipelines.findings import Draft, Findings
 from jobsite.pipelines.limits import Limits
-from jobsite.pipelines.nodes import Composer, Mapping, Node, Scalar, Sequence, Unreadable, kind_of
+from jobsite.pipelines.nodes import Mapping, Node, Scalar, Sequence, Unreadable, kind_of
 from jobsite.pipelines.planning import creation_order
 from jobsite.pipelines.reading import Undecodable, decode, exact_events, fast_events
 from jobsite.pipelines.report import Action, Pipeline, Report, job_command
@@ -99,12 +100,12 @@ def _tree(text: str, limits: Limits, found: Findings) -> Mapping | None:
 def _compose(text: str, limits: Limits) -> tuple[Composer, Node | None]:
     fast = fast_events(text)
     if fast is not None:
-        composer = Composer(len(text), limits)
+        composer = Composer(text, limits)
         try:
             return composer, composer.compose(fast)
         except syntax.FAILURES:
             pass  # the exact parser decides, and says where
-    composer = Composer(len(text), limits)
+    composer = Composer(text, limits)
     try:
         return composer, composer.compose(exact_events(text))
     except syntax.FAILURES as error:

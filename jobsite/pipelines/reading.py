@@ -13,7 +13,7 @@ import yaml
 
 LINE_BREAK = re.compile("\r\n|[\n\r\x85]")
 UNACCEPTABLE = re.compile("[^\t\n\r -~\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-_NEEDS_CARE = re.compile("[\t\x85\ufeff]|^%", re.MULTILINE)
+_NEEDS_CARE = re.compile(r"[\t\x85\ufeff]|^%|[|>][-+0-9]*#|(?:^|[\s,:\[{-])!\S", re.MULTILINE)
 _SEPARATORS = {0x2028: "\ufffd", 0x2029: "\ufffd"}
 _NAME_ENDS = frozenset("\0 \t\r\n\x85,[]{}")
 
@@ -84,7 +84,7 @@ class _ExactParser(yaml.reader.Reader, yaml.scanner.Scanner, yaml.parser.Parser)
             self.forward()
             super().scan_to_next_token()
 
-    def scan_anchor(self, TokenClass: type) -> yaml.Token:  # noqa: N803 (the name the overridden method uses)
+    def scan_anchor(self, TokenClass: type) -> yaml.Token:
         start = self.get_mark()
         self.forward()
         length = 0
