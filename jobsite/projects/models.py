@@ -38,7 +38,8 @@ class OrgMembership(Model):
 class Project(Model):
     """An approved study: organisations, members with roles, a status, workspaces.
 
-    `permissions` is what the person for whom it was loaded may do in it; only the loaders of `queries` set it.
+    `permissions` is what the person for whom it was loaded may do in it, `is_member` whether they belong to it;
+    only the loaders of `queries` set them.
     """
 
     name = CharField(unique=True)
@@ -52,6 +53,7 @@ class Project(Model):
     updated_by = TextField()
 
     permissions: frozenset[str] = frozenset()
+    is_member = False
 
     @property
     def title(self) -> str:
@@ -124,7 +126,7 @@ class Repo(Model):
 class Workspace(Model):
     """One branch of one repository inside one project; repository and branch are fixed for life.
 
-    `permissions` is what the person for whom it was loaded may do in its project.
+    `permissions` and `is_member` tell of the person for whom it was loaded, as with Project.
     """
 
     name = CharField(unique=True)
@@ -140,6 +142,7 @@ class Workspace(Model):
     updated_by = TextField()
 
     permissions: frozenset[str] = frozenset()
+    is_member = False
 
     @property
     def branch_url(self) -> str | None:

@@ -1,27 +1,29 @@
 """What is read of projects: what a person may do, one thing or a stop, and the rows of pages."""
 
 from collections.abc import Sequence
+from typing import NoReturn
 
+from flask import request
 from flask_login import current_user
 from peewee import ModelSelect
 
 from jobsite.accounts.models import AnonymousPerson, User, permissions_everywhere
-from jobsite.accounts.queries import backends_of
+from jobsite.accounts.queries import backends_of, membership_asked_for
 from jobsite.accounts.rules import permissions_of
 from jobsite.core.errors import NotFound, require
 from jobsite.core.web import ANYONE, granted, login_needed
 from jobsite.projects.models import (
     Organisation,
+    OrgMembership,
     Project,
     ProjectMembership,
     Repo,
     Workspace,
 )
+from jobsite.projects.moved import MovedForGood, moved_to
 from jobsite.projects.rules import why_not_permitted, why_not_run_jobs
 
 Actor = User | AnonymousPerson | str
-
-PAGE = 25
 
 
 def permissions_in(by: Actor, project: Project | int) -> frozenset[str]:
@@ -34,8 +36,19 @@ def permissions_in(by: Actor, project: Project | int) -> frozenset[str]:
         return permissions_everywhere(by)
     if not by.is_authenticated or not by.is_active:
         return frozenset()
-    membership = ProjectMembership.get_or_none(project=project, user=by.id)
+    membership = _membership(by, project)
     return by.permissions | permissions_of(membership.roles if membership else ())
+
+
+def has_org(user: Actor) -> bool:
+    """Whether a person belongs to an organisation, as far as that is asked for.
+
+    It is not where neither GitHub nor OpenID Connect is set up: there people are known to the owner of the
+    machine, and any repository that ALLOWED_REPOS allows may be used. A command acts for everybody.
+    """
+    if isinstance(user, str) or not membership_asked_for():
+        return True
+    return OrgMembership.select().where(OrgMembership.user == user.id).exists()
 
 
 def project_named(slug: str) -> Project:
@@ -70,7 +83,7 @@ def project_or_stop(slug: str, permission: str = ANYONE) -> Project:
     """
     _visitor_stops(permission)
     project = project_named(slug)
-    project.permissions = permissions_in(_me(), project)
+    _know(project, project)
     _stop(permission, project.permissions, hidden=("workspace_create",))
     return project
 
@@ -82,16 +95,33 @@ def workspace_or_stop(name: str, permission: str = ANYONE) -> Workspace:
     for what one may not know of (running jobs, outputs), `Denied` with the rule's sentence for the rest.
     """
     _visitor_stops(permission)
-    workspace = workspace_named(name)
-    workspace.permissions = permissions_in(_me(), workspace.project_id)
+    workspace = _workspaces().where(Workspace.name == name).first() or _elsewhere(name)
+    _know(workspace, workspace.project)
     _stop(
         permission, workspace.permissions, hidden=("job_run", "unreleased_outputs_view", "release_file_view")
     )
     return workspace
 
 
-def _me() -> User | AnonymousPerson:
-    return current_user._get_current_object()
+def _know(thing: Project | Workspace, project: Project) -> None:
+    """Note on the thing what the person who is asking may do with it, and whether they belong to its project."""
+    if not current_user.is_authenticated:
+        return
+    membership = _membership(current_user, project)
+    thing.is_member = membership is not None
+    thing.permissions = current_user.permissions | permissions_of(membership.roles if membership else ())
+
+
+def _membership(person: User, project: Project | int) -> ProjectMembership | None:
+    return ProjectMembership.get_or_none(project=project, user=person.id)
+
+
+def _elsewhere(name: str) -> NoReturn:
+    """No workspace has this name: the page of a project of old moved for good, anything else is not found."""
+    path = moved_to(name, request.path.removeprefix(f"/{name}/")) if request.method == "GET" else None
+    if path is not None:
+        raise MovedForGood(path)
+    raise NotFound(f"There is no workspace {name}.")
 
 
 def _visitor_stops(permission: str) -> None:
@@ -109,10 +139,11 @@ def _stop(permission: str, held: frozenset[str], *, hidden: Sequence[str]) -> No
     granted(permission)
 
 
-def why_not_run(by: User, workspace: Workspace) -> str | None:
-    """Why this person may not run jobs in a workspace that was loaded for them, by state, roles and backends."""
+def why_not_run(by: User | AnonymousPerson, workspace: Workspace) -> str | None:
+    """Why this person may not run jobs in a workspace that was loaded for them: by state, roles, backends."""
+    backends = backends_of(by) if "job_run" in workspace.permissions else ()
     return why_not_run_jobs(
-        workspace.permissions, is_archived=workspace.is_archived, has_backend=bool(backends_of(by))
+        workspace.permissions, is_archived=workspace.is_archived, has_backend=bool(backends)
     )
 
 

@@ -102,15 +102,6 @@ def why_not_number(number: str) -> str | None:
     return "A project number is digits without a leading zero, or of the form POS-2026-1234."
 
 
-def number_order(number: str | None, name: str) -> tuple[int, int, str, str]:
-    """Sort key of projects: `POS-` numbers newest first, then numbers descending, then the others by name."""
-    if number and number.startswith("POS-"):
-        return (0, -int(number.replace("POS-", "").replace("-", "")), "", name.casefold())
-    if number and number.isdigit():
-        return (1, -int(number), "", name.casefold())
-    return (2, 0, number or "", name.casefold())
-
-
 def why_not_workspace_name(name: str) -> str | None:
     """Why a workspace cannot be called that; whether it is taken is for the database to say."""
     if not name:

@@ -4,7 +4,6 @@ from typing import Any
 
 from jobsite import settings
 from jobsite.accounts.models import User, username_of
-from jobsite.accounts.queries import membership_asked_for
 from jobsite.core.clock import now
 from jobsite.core.db import changed_one, writing
 from jobsite.core.errors import require
@@ -13,8 +12,8 @@ from jobsite.core.queue import nudge
 from jobsite.projects import repositories
 from jobsite.projects.actions import refuse
 from jobsite.projects.addresses import normal_url, why_not_repo
-from jobsite.projects.models import OrgMembership, Project, Repo, Workspace
-from jobsite.projects.queries import permissions_in
+from jobsite.projects.models import Project, Repo, Workspace
+from jobsite.projects.queries import has_org, permissions_in
 from jobsite.projects.repositories import ASK_SECONDS, RepositoryError
 from jobsite.projects.rules import (
     LONGEST_PURPOSE,
@@ -27,17 +26,6 @@ from jobsite.projects.rules import (
 from jobsite.projects.tasks import refresh_repository
 
 _GONE = "This workspace is no longer there."
-
-
-def has_org(user: User | str) -> bool:
-    """Whether a person belongs to an organisation, as far as that is asked for.
-
-    It is not where neither GitHub nor OpenID Connect is set up: there people are known to the owner of the
-    machine, and any repository that ALLOWED_REPOS allows may be used. A command acts for everybody.
-    """
-    if isinstance(user, str) or not membership_asked_for():
-        return True
-    return OrgMembership.select().where(OrgMembership.user == user.id).exists()
 
 
 def create_workspace(

@@ -12,107 +12,109 @@ from peewee import (
 )
 
 
-def up(migrator, db):
-    """Make the tables."""
+class User(Model):
+    class Meta:
+        table_name = "user"
 
-    class User(Model):
-        class Meta:
-            database = db
-            table_name = "user"
 
-    class Organisation(Model):
-        name = CharField(unique=True)
-        slug = CharField(unique=True)
-        description = TextField()
-        created_at = DateTimeField()
-        created_by = TextField()
+class Organisation(Model):
+    name = CharField(unique=True)
+    slug = CharField(unique=True)
+    description = TextField()
+    created_at = DateTimeField()
+    created_by = TextField()
 
-        class Meta:
-            database = db
-            table_name = "organisation"
+    class Meta:
+        table_name = "organisation"
 
-    class OrgMembership(Model):
-        org = ForeignKeyField(Organisation, on_delete="CASCADE")
-        user = ForeignKeyField(User, on_delete="CASCADE")
-        created_at = DateTimeField()
-        created_by = TextField()
 
-        class Meta:
-            database = db
-            table_name = "org_membership"
-            indexes = ((("org", "user"), True),)
+class OrgMembership(Model):
+    org = ForeignKeyField(Organisation, on_delete="CASCADE")
+    user = ForeignKeyField(User, on_delete="CASCADE")
+    created_at = DateTimeField()
+    created_by = TextField()
 
-    class Project(Model):
-        name = CharField(unique=True)
-        slug = CharField(unique=True)
-        number = CharField(null=True, unique=True)
-        status = CharField()
-        status_description = TextField()
-        created_at = DateTimeField()
-        created_by = TextField()
-        updated_at = DateTimeField()
-        updated_by = TextField()
+    class Meta:
+        table_name = "org_membership"
+        indexes = ((("org", "user"), True),)
 
-        class Meta:
-            database = db
-            table_name = "project"
 
-    class ProjectCollaboration(Model):
-        org = ForeignKeyField(Organisation, on_delete="RESTRICT")
-        project = ForeignKeyField(Project, on_delete="CASCADE")
-        is_lead = BooleanField()
+class Project(Model):
+    name = CharField(unique=True)
+    slug = CharField(unique=True)
+    number = CharField(null=True, unique=True)
+    status = CharField()
+    status_description = TextField()
+    created_at = DateTimeField()
+    created_by = TextField()
+    updated_at = DateTimeField()
+    updated_by = TextField()
 
-        class Meta:
-            database = db
-            table_name = "project_collaboration"
-            indexes = ((("org", "project"), True),)
+    class Meta:
+        table_name = "project"
 
-    class ProjectMembership(Model):
-        project = ForeignKeyField(Project, on_delete="CASCADE")
-        user = ForeignKeyField(User, on_delete="CASCADE")
-        roles = JSONField()
-        created_at = DateTimeField()
-        created_by = TextField()
 
-        class Meta:
-            database = db
-            table_name = "project_membership"
-            indexes = ((("project", "user"), True),)
+class ProjectCollaboration(Model):
+    org = ForeignKeyField(Organisation, on_delete="RESTRICT")
+    project = ForeignKeyField(Project, on_delete="CASCADE")
+    is_lead = BooleanField()
 
-    class Repo(Model):
-        url = CharField(unique=True)
-        branches = JSONField()
-        checked_at = DateTimeField(null=True)
-        problem = TextField()
+    class Meta:
+        table_name = "project_collaboration"
+        indexes = ((("org", "project"), True),)
 
-        class Meta:
-            database = db
-            table_name = "repo"
 
-    class Workspace(Model):
-        name = CharField(unique=True)
-        project = ForeignKeyField(Project, on_delete="RESTRICT")
-        repo = ForeignKeyField(Repo, on_delete="RESTRICT")
-        branch = CharField()
-        purpose = TextField()
-        is_archived = BooleanField()
-        should_notify = BooleanField()
-        created_at = DateTimeField()
-        created_by = TextField()
-        updated_at = DateTimeField()
-        updated_by = TextField()
+class ProjectMembership(Model):
+    project = ForeignKeyField(Project, on_delete="CASCADE")
+    user = ForeignKeyField(User, on_delete="CASCADE")
+    roles = JSONField()
+    created_at = DateTimeField()
+    created_by = TextField()
 
-        class Meta:
-            database = db
-            table_name = "workspace"
+    class Meta:
+        table_name = "project_membership"
+        indexes = ((("project", "user"), True),)
 
-    tables = [Organisation, OrgMembership, Project, ProjectCollaboration, ProjectMembership, Repo, Workspace]
-    db.create_tables(tables)
-    one_lead = ProjectCollaboration.index(
+
+class Repo(Model):
+    url = CharField(unique=True)
+    branches = JSONField()
+    checked_at = DateTimeField(null=True)
+    problem = TextField()
+
+    class Meta:
+        table_name = "repo"
+
+
+class Workspace(Model):
+    name = CharField(unique=True)
+    project = ForeignKeyField(Project, on_delete="RESTRICT")
+    repo = ForeignKeyField(Repo, on_delete="RESTRICT")
+    branch = CharField()
+    purpose = TextField()
+    is_archived = BooleanField()
+    should_notify = BooleanField()
+    created_at = DateTimeField()
+    created_by = TextField()
+    updated_at = DateTimeField()
+    updated_by = TextField()
+
+    class Meta:
+        table_name = "workspace"
+
+
+ProjectCollaboration.add_index(
+    ProjectCollaboration.index(
         ProjectCollaboration.project,
         unique=True,
         where=SQL("is_lead"),
         name="project_collaboration_one_lead",
     )
-    ProjectCollaboration.add_index(one_lead)
-    db.execute(one_lead)
+)
+TABLES = [Organisation, OrgMembership, Project, ProjectCollaboration, ProjectMembership, Repo, Workspace]
+
+
+def up(migrator, db):
+    """Make the tables."""
+    with db.bind_ctx([User, *TABLES], bind_refs=False, bind_backrefs=False):
+        db.create_tables(TABLES)

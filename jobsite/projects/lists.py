@@ -1,0 +1,188 @@
+"""The rows of the pages of projects. Each function asks a fixed number of queries, said in its docstring."""
+
+from dataclasses import dataclass
+
+from peewee import JOIN, Case, ModelSelect, fn
+
+from jobsite.accounts.models import AnonymousPerson, User
+from jobsite.accounts.rules import PERMISSIONS, ROLES, Role, permissions_of
+from jobsite.projects.models import (
+    Organisation,
+    OrgMembership,
+    Project,
+    ProjectCollaboration,
+    ProjectMembership,
+    Repo,
+    Workspace,
+)
+from jobsite.projects.queries import has_org
+from jobsite.projects.rules import why_not_create_workspace
+
+SIZE = 25  # rows of a page
+
+
+@dataclass(frozen=True)
+class Page:
+    """One page of a long list: its rows, its number from 1, rows a page, and how many there are in all."""
+
+    rows: list
+    number: int
+    size: int
+    total: int
+
+
+@dataclass(frozen=True)
+class Mine:
+    """A project of a person: their roles in it, and why they may not create a workspace there, if so."""
+
+    project: Project
+    roles: list[Role]
+    why_not_create: str | None
+
+
+@dataclass(frozen=True)
+class Member:
+    """A member of a project with the roles they have there; roles that no longer exist are left out."""
+
+    user: User
+    roles: list[Role]
+
+
+def paged(rows: ModelSelect, number: int, size: int = SIZE) -> Page:
+    """One page of a select, the last one where `number` is beyond it. Two queries."""
+    total = rows.count()
+    number = min(max(number, 1), max((total + size - 1) // size, 1))
+    return Page(list(rows.paginate(number, size)), number, size, total)
+
+
+def projects(search: str = "") -> ModelSelect:
+    """All projects, each with `org_name` and `org_slug` of its lead, those whose texts contain `search`.
+
+    `POS-` numbers come first, newest first, then numbers descending, then the others by name.
+    """
+    lead = ProjectCollaboration.is_lead & (ProjectCollaboration.project == Project.id)
+    rows = (
+        Project.select(Project, Organisation.name.alias("org_name"), Organisation.slug.alias("org_slug"))
+        .join_from(Project, ProjectCollaboration, JOIN.LEFT_OUTER, on=lead)
+        .join_from(ProjectCollaboration, Organisation, JOIN.LEFT_OUTER)
+        .order_by(*_order())
+        .objects()
+    )
+    for word in search.split()[:10]:
+        texts = (Project.name, Project.number, Project.slug, Organisation.name)
+        rows = rows.where(_any(text.contains(word) for text in texts))
+    return rows
+
+
+def my_projects(person: User | AnonymousPerson) -> list[Mine]:
+    """The projects a person is a member of, in the order of `projects`. At most two queries."""
+    if not person.is_authenticated:
+        return []
+    rows = (
+        ProjectMembership.select(ProjectMembership, Project)
+        .join(Project)
+        .where(ProjectMembership.user == person.id)
+        .order_by(*_order())
+    )
+    in_org = has_org(person)
+    return [
+        Mine(
+            row.project,
+            _roles(row.roles),
+            why_not_create_workspace(person.permissions | permissions_of(row.roles), has_org=in_org),
+        )
+        for row in rows
+    ]
+
+
+def my_workspaces(person: User) -> ModelSelect:
+    """The workspaces of a person's projects with project and repository, the last changed first."""
+    mine = ProjectMembership.select(ProjectMembership.project).where(ProjectMembership.user == person.id)
+    return (
+        Workspace.select(Workspace, Project, Repo)
+        .join_from(Workspace, Project)
+        .join_from(Workspace, Repo)
+        .where(Workspace.project.in_(mine))
+        .order_by(Workspace.updated_at.desc(), Workspace.id.desc())
+    )
+
+
+def workspaces_of(project: Project) -> list[Workspace]:
+    """The workspaces of a project with their repositories, active ones first, by name. One query."""
+    rows = Workspace.select(Workspace, Repo).join(Repo).where(Workspace.project == project)
+    return list(rows.order_by(Workspace.is_archived, Workspace.name))
+
+
+def members_of(project: Project) -> list[Member]:
+    """The members of a project by name. One query."""
+    rows = (
+        ProjectMembership.select(ProjectMembership, User)
+        .join(User, on=ProjectMembership.user == User.id)
+        .where(ProjectMembership.project == project)
+        .order_by(fn.LOWER(User.fullname), fn.LOWER(User.username))
+    )
+    return [Member(row.user, _roles(row.roles)) for row in rows]
+
+
+def may(role: Role) -> list[str]:
+    """What a role permits, in words that go on after "may", in the order of the specification."""
+    return [permission.what for name, permission in PERMISSIONS.items() if name in role.permissions]
+
+
+def orgs_of(project: Project) -> list[Organisation]:
+    """The organisations of a project, the lead first. One query."""
+    rows = Organisation.select().join(ProjectCollaboration).where(ProjectCollaboration.project == project)
+    return list(rows.order_by(ProjectCollaboration.is_lead.desc(), ProjectCollaboration.id))
+
+
+def repositories_of(project: Project) -> list[Repo]:
+    """The repositories that workspaces of a project use, by address. One query."""
+    used = Workspace.select(Workspace.repo).where(Workspace.project == project)
+    return list(Repo.select().where(Repo.id.in_(used)).order_by(Repo.url))
+
+
+def repository(url: str) -> Repo | None:
+    """What was last heard of a repository, or None."""
+    return Repo.get_or_none(Repo.url == url) if url else None
+
+
+def organisations(member: User | None = None) -> ModelSelect:
+    """All organisations, or those a person belongs to, by name, each with `projects`, how many it takes part in."""
+    count = ProjectCollaboration.select(fn.COUNT(ProjectCollaboration.id)).where(
+        ProjectCollaboration.org == Organisation.id
+    )
+    rows = Organisation.select(Organisation, count.alias("projects")).order_by(fn.LOWER(Organisation.name))
+    if member is not None:
+        rows = rows.join(OrgMembership).where(OrgMembership.user == member.id)
+    return rows
+
+
+def projects_of(org: Organisation) -> ModelSelect:
+    """The projects of an organisation, each with `people` and `spaces`: how many members and workspaces it has."""
+    people = ProjectMembership.select(fn.COUNT(ProjectMembership.id)).where(
+        ProjectMembership.project == Project.id
+    )
+    spaces = Workspace.select(fn.COUNT(Workspace.id)).where(Workspace.project == Project.id)
+    return (
+        Project.select(Project, people.alias("people"), spaces.alias("spaces"))
+        .join(ProjectCollaboration)
+        .where(ProjectCollaboration.org == org)
+        .order_by(*_order())
+    )
+
+
+def _order() -> tuple:
+    """A number without leading zeros sorts by its length, then by its text; `POS-` numbers all have one length."""
+    kind = Case(None, ((Project.number.startswith("POS-"), 0), (Project.number.is_null(False), 1)), 2)
+    return (kind, fn.LENGTH(Project.number).desc(), Project.number.desc(), fn.LOWER(Project.name))
+
+
+def _any(expressions) -> object:
+    first, *others = expressions
+    for other in others:
+        first |= other
+    return first
+
+
+def _roles(names: list[str]) -> list[Role]:
+    return [ROLES[name] for name in names if name in ROLES]

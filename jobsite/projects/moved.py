@@ -1,0 +1,39 @@
+"""Addresses of old: `/⟨project⟩/⟨workspace⟩/…` and `/⟨project⟩/…` lead, for good, to where the thing is now."""
+
+from urllib.parse import quote
+
+from flask import request
+from werkzeug.exceptions import HTTPException
+
+from jobsite.projects.models import Project, Workspace
+from jobsite.projects.rules import RESERVED
+
+PROJECT_PAGES = ("", "edit/", "logs/", "new-workspace/", "releases/")
+
+
+class MovedForGood(HTTPException):
+    """301 to another path of this site; the query is kept."""
+
+    code = 301
+
+    def __init__(self, path: str) -> None:
+        super().__init__()
+        query = request.query_string.decode("latin-1")
+        self.new_url = quote(path) + (f"?{query}" if query else "")
+
+
+def moved_to(first: str, rest: str) -> str | None:
+    """Where `/first/rest` is now, or None: a workspace of that project, else a page of the project of that slug.
+
+    `rest` is "" or ends with a slash where the address did. At most two queries.
+    """
+    if first in RESERVED:
+        return None
+    project = Project.get_or_none(Project.slug == first)
+    if project is None:
+        return None
+    name, _, below = rest.partition("/")
+    if name and Workspace.select().where(Workspace.name == name, Workspace.project == project).exists():
+        return f"/{name}/{below}"
+    page = rest if not rest or rest.endswith("/") else f"{rest}/"
+    return f"/projects/{first}/{page}" if page in PROJECT_PAGES else None

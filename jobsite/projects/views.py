@@ -1,0 +1,130 @@
+"""Home, and workspaces: yours, where to make one, each with its switches."""
+
+from flask import Response, flash, request
+
+from jobsite.core.errors import Invalid
+from jobsite.core.web import ANYONE, LOGIN, page, see
+from jobsite.projects import lists, workspaces
+from jobsite.projects.forms import WorkspaceForm, show
+from jobsite.projects.models import Workspace
+from jobsite.projects.parts import parts
+from jobsite.projects.project_views import me, page_number, routes
+from jobsite.projects.queries import why_not_run, workspace_or_stop
+from jobsite.projects.rules import why_not_permitted
+
+__all__ = ["routes"]
+
+
+@routes("/", needs=ANYONE)
+def home() -> Response:
+    """What the site is, or for somebody logged in what is theirs; the newest job requests."""
+    person = me()
+    mine = lists.my_projects(person)
+    spaces = lists.paged(lists.my_workspaces(person), 1, 5) if mine else None
+    return page("home.html", projects=mine, spaces=spaces, parts=parts("home", person=person))
+
+
+@routes("/health-check/", needs=ANYONE)
+def health_check() -> Response:
+    """An empty 200: the process answers."""
+    return Response("", 200)
+
+
+@routes("/workspaces/", needs=LOGIN)
+def yours() -> Response:
+    """The workspaces of one's projects."""
+    listed = lists.paged(lists.my_workspaces(me()), page_number(), 20)
+    return page("projects/workspaces.html", listed=listed)
+
+
+@routes("/workspaces/new/", needs=LOGIN)
+def pick() -> Response:
+    """The first step of a new workspace: the project; where it may not be made, the reason."""
+    return page("projects/pick.html", mine=lists.my_projects(me()))
+
+
+@routes("/<name>/", needs=ANYONE)
+def workspace(name: str) -> Response:
+    """A workspace: what it is for, what can be done, and where its outputs are."""
+    shown = workspace_or_stop(name)
+    person = me()
+    held = shown.permissions
+    reasons = {
+        "run": why_not_run(person, shown),
+        "edit": why_not_permitted("workspace_create", held),
+        "archive": why_not_permitted("workspace_archive", held),
+        "notify": why_not_permitted("workspace_toggle_notifications", held),
+    }
+    data = {
+        "orgs": lists.orgs_of(shown.project),
+        "reasons": reasons,
+        "sees_outputs": bool({"unreleased_outputs_view", "airlock_readonly_access"} & held),
+        "parts": parts("workspace", person=person, workspace=shown),
+    }
+    return page("projects/workspace.html", fragments=("repository",), workspace=shown, **data)
+
+
+@routes("/<name>/edit/", needs="workspace_create")
+def edit_workspace(name: str) -> Response:
+    """The form of the purpose."""
+    shown = workspace_or_stop(name, "workspace_create")
+    return _form(shown, WorkspaceForm(formdata=None, data={"purpose": shown.purpose}))
+
+
+@routes("/<name>/edit/", needs="workspace_create", methods=("POST",))
+def save_workspace(name: str) -> Response:
+    """Save the purpose."""
+    shown = workspace_or_stop(name, "workspace_create")
+    form = WorkspaceForm()
+    try:
+        workspaces.edit_workspace(by=me(), workspace=shown, purpose=form.purpose.data or "")
+    except Invalid as refusal:
+        show(form, refusal)
+        return _form(shown, form, status=422)
+    flash("The workspace has been saved.", "good")
+    return see("projects.workspace", name=name)
+
+
+def _form(shown: Workspace, form: WorkspaceForm, status: int = 200) -> Response:
+    return page("projects/edit_workspace.html", status=status, workspace=shown, entry=form)
+
+
+@routes("/<name>/archive-toggle/", needs="workspace_archive", methods=("POST",))
+def archive_toggle(name: str) -> Response:
+    """Archive the workspace (`is_archived` is True) or bring it back."""
+    shown = workspace_or_stop(name, "workspace_archive")
+    archive = _asked("is_archived")
+    workspaces.set_archived(by=me(), workspace=shown, is_archived=archive)
+    flash(f"The workspace is {'archived: no jobs run in it' if archive else 'active again'}.", "good")
+    return see("projects.workspace", name=name)
+
+
+@routes("/<name>/notifications-toggle/", needs="workspace_toggle_notifications", methods=("POST",))
+def notifications_toggle(name: str) -> Response:
+    """Turn e-mail by default on (`should_notify` is True) or off."""
+    shown = workspace_or_stop(name, "workspace_toggle_notifications")
+    notify = _asked("should_notify")
+    workspaces.set_notifications(by=me(), workspace=shown, should_notify=notify)
+    flash(f"Notifications are {'on' if notify else 'off'}.", "good")
+    return see("projects.workspace", name=name)
+
+
+@routes("/<name>/refresh/", needs="workspace_create", methods=("POST",))
+def refresh(name: str) -> Response:
+    """Ask the repository for its branches now."""
+    shown = workspace_or_stop(name, "workspace_create")
+    known = workspaces.ask_branches(by=me(), repo=shown.repo.url, seconds=workspaces.ASK_SECONDS)
+    if known.problem:
+        flash(known.problem, "bad")
+    else:
+        flash(f"The repository answered: {len(known.branches)} branches.", "good")
+    return see("projects.workspace", name=name)
+
+
+def _asked(field: str) -> bool:
+    """The wish of a toggle's form, `True` or `False`; refused when it is neither."""
+    wishes = {"true": True, "false": False}
+    wish = wishes.get(request.form.get(field, "").lower())
+    if wish is None:
+        raise Invalid({field: "Say True or False."})
+    return wish
