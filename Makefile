@@ -42,6 +42,7 @@ crash: system prepare develop
 artifact: $(DIST)/jobsite.pyz
 
 docs: develop
+	@$(BIN)/python docs/tables.py
 	@$(BIN)/python docs/render.py $(DIST)/docs
 
 format: develop

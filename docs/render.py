@@ -16,10 +16,10 @@ PAGE = jinja2.Environment(autoescape=True).from_string("""<!doctype html>
 <html lang="en">
 <head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{{ title }} – jobsite</title><link rel="stylesheet" href="site.css"></head>
-<body class="reading"><main class="paper prose">
-<nav aria-label="Pages"><ul>{% for name, words in pages %}<li><a href="{{ name }}">{{ words }}</a></li>{% endfor %}</ul></nav>
+<body class="reading"><main class="page paper"><article class="prose">
+<nav aria-label="Pages">{% for name, words in pages %}<a href="{{ name }}">{{ words }}</a>{% if not loop.last %} · {% endif %}{% endfor %}</nav>
 {{ body | safe }}
-</main></body>
+</article></main></body>
 </html>
 """)
 
@@ -27,7 +27,7 @@ PAGE = jinja2.Environment(autoescape=True).from_string("""<!doctype html>
 def title_of(page: Path) -> str:
     """Give the page's first heading, or its file name when it has none."""
     heading = re.search(r"^# (.+)$", page.read_text(), re.MULTILINE)
-    return heading[1] if heading else page.stem
+    return heading[1].replace("`", "") if heading else page.stem
 
 
 def render(target: Path) -> list[Path]:
@@ -42,6 +42,7 @@ def render(target: Path) -> list[Path]:
     for source, (name, title) in zip(sources, pages, strict=True):
         text = re.sub(r"\]\(([\w-]+)\.md(#[\w-]+)?\)", r"](\1.html\2)", source.read_text())
         body = markdown.markdown(text, extensions=["tables", "toc", "fenced_code", "sane_lists"])
+        body = body.replace("<table>", '<table class="table">')
         (target / name).write_text(PAGE.render(title=title, pages=pages, body=body))
         written.append(target / name)
     if STYLE.is_file():
