@@ -150,9 +150,11 @@ def read_actions(root: Mapping, version: float | None, found: Findings) -> list[
     """Drafts of all actions in file order with every rule checked, None if there is no readable `actions` section."""
     key, node = root.fields().get("actions", (root, None))
     if not isinstance(node, Mapping):
-        if node is None or not is_broken(node):
-            _no_actions_section(root, key, node, found)
-        return None
+        if node is not None and is_broken(node):
+            return None
+        node = _no_actions_section(root, key, node, found)
+        if node is None:
+            return None
     drafts = [draft for pair in node.pairs if (draft := open_action(*pair, version, found))]
     if not node.pairs:
         found.add(
@@ -174,20 +176,30 @@ def read_actions(root: Mapping, version: float | None, found: Findings) -> list[
     return drafts
 
 
-def _no_actions_section(root: Mapping, key: Node, node: Node | None, found: Findings) -> None:
+def _no_actions_section(root: Mapping, key: Node, node: Node | None, found: Findings) -> Mapping | None:
+    """Notes that the section is missing or of the wrong kind. Gives the one that was probably meant."""
     empty = node is None or (isinstance(node, Scalar) and node.is_null)
-    said = "it is missing" if node is None else "it is empty" if empty else f"it is {kind_of(node)}"
-    names = [name.text for name, _ in root.pairs if isinstance(name, Scalar) and name.text not in TOP_KEYS]
-    near = next((name for name in names if nearest(name, ["actions"])), None)
+    said = "it is missing" if node is None else f"it is {kind_of(node)}"
+    meant = _meant_actions(root) if node is None else None
     hint = (
         "Write `actions:` on a line of its own, and below it, indented, the name of each action and a colon."
     )
     if isinstance(node, Sequence):
         hint = "Write each action as `name:` instead of `- name`, with its keys indented below it."
-    if near and node is None:
-        hint = f"Did you mean `{quote(near)}` to be `actions`?"
+    if meant:
+        hint = f"Line {meant[0].line} is probably meant to be it."
     message = f"The `actions` section must be a dictionary of key/value pairs, but {said}."
     found.add("actions-not-mapping", key if empty else node, message, hint=hint)
+    return meant[1] if meant else None
+
+
+def _meant_actions(root: Mapping) -> tuple[Node, Mapping] | None:
+    for key, value in root.pairs:
+        if not isinstance(key, Scalar) or not isinstance(value, Mapping) or key.text in TOP_KEYS:
+            continue
+        if nearest(key.text, ["actions"]) or FOREIGN_KEYS.get(key.text.lower()) == "actions":
+            return key, value
+    return None
 
 
 def duplicate_key(found: Findings, node: Node, text: str, first_line: int, first_text: str) -> None:

@@ -363,3 +363,13 @@ CODES: dict[str, Code] = dict(
     )
 )
 """In the order of the specification: reading, version, actions, run, outputs, needs, database; then warnings."""
+
+
+def table() -> str:
+    """The codes as a Markdown table, as the manual shows it."""
+    rows = [f"| `{code.name}` | {code.kind} | {code.meaning} | {_cell(code.example)} |" for code in CODES.values()]
+    return "\n".join(["| code | kind | when | for example |", "|---|---|---|---|", *rows])
+
+
+def _cell(text: str) -> str:
+    return text.replace("\\", "\\\\").replace("|", "\\|").replace("*", "\\*").replace("<", "&lt;")

@@ -103,27 +103,29 @@ def _not_an_action(draft: Draft, value: Node, found: Findings) -> None:
 
 
 def _check_action_keys(draft: Draft, value: Mapping, version: float | None, found: Findings) -> None:
-    name = quote(draft.name)
     absent = [wanted for wanted in ACTION_KEYS if wanted not in draft.fields]
-    meant: set[str] = set()
+    meant: dict[str, tuple[Node, Node]] = {}
     for key, content in value.pairs:
         if isinstance(key, Scalar) and key.is_text and key.text in ACTION_KEYS:
             continue
         word = key.text if isinstance(key, Scalar) else kind_of(key)
         known = nearest(word, absent) or FOREIGN_KEYS.get(word.lower())
-        meant.add(known or "")
+        if known in absent:
+            meant.setdefault(known, (key, content))
         found.add(
             "action-unknown-key",
             key,
-            f"Unexpected parameters ({quote(word)}) in action {name}: its keys are {join(ACTION_KEYS)}.",
+            f"Unexpected parameters ({quote(word)}) in action {quote(draft.name)}: "
+            f"its keys are {join(ACTION_KEYS)}.",
             action=draft.name,
             hint=_key_hint(word, content, known, absent),
         )
     for wanted in ("run", "outputs"):
-        if wanted not in draft.fields and wanted not in meant:
-            _missing_key(draft, wanted, found)
+        if wanted in absent:
+            _missing_key(draft, wanted, meant.get(wanted), found)
+    draft.fields |= meant
     if version is not None and version >= 4 and "dummy_data_file" in draft.fields:
-        message = f"Action {name} has a `dummy_data_file`, which nothing uses from version 4 on."
+        message = f"Action {quote(draft.name)} has a `dummy_data_file`, which nothing uses from version 4 on."
         place = draft.fields["dummy_data_file"][0]
         found.add("unused-key", place, message, action=draft.name, hint="Delete the line.")
 
@@ -138,13 +140,15 @@ def _key_hint(word: str, content: Node, known: str | None, absent: list[str]) ->
     return "Delete it. Settings for a reusable action go below `config:`."
 
 
-def _missing_key(draft: Draft, wanted: str, found: Findings) -> None:
-    example = {
+def _missing_key(draft: Draft, wanted: str, meant: tuple[Node, Node] | None, found: Findings) -> None:
+    hint = {
         "run": "Add a line such as `run: python:v2 analysis/script.py`.",
         "outputs": "Add `outputs:`, below it a level such as `highly_sensitive:`, and below that `label: path`.",
     }[wanted]
+    if meant:
+        hint = f"Line {meant[0].line} is probably meant to be it."
     message = f"Action {quote(draft.name)} must contain a configuration for '{wanted}'."
-    found.add(f"action-{wanted}-missing", draft.key, message, action=draft.name, hint=example)
+    found.add(f"action-{wanted}-missing", draft.key, message, action=draft.name, hint=hint)
 
 
 def read_action(

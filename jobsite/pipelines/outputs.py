@@ -43,18 +43,9 @@ def read_outputs(draft: Draft, node: Node, found: Findings) -> None:
     for key, value in node.pairs:
         level = key.text if isinstance(key, Scalar) else "?"
         if level not in LEVELS or not key.is_text:
-            draft.outputs_are_sound = False
-            known = nearest(level, LEVELS)
-            found.add(
-                "outputs-unknown-level",
-                key,
-                f"Unexpected parameters ({quote(level)}) in `outputs` section for action {name}: "
-                f"the levels are {', '.join(LEVELS)}.",
-                action=draft.name,
-                hint=f"Did you mean `{known}`?" if known else _level_hint(value),
-            )
+            _unknown_level(draft, level, key, value, found)
         elif isinstance(value, Mapping):
-            draft.levels[level] = value
+            draft.levels[level] = key
             _read_level(draft, level, value, found)
         elif not (isinstance(value, Scalar) and value.is_null):
             draft.outputs_are_sound = False
@@ -68,6 +59,23 @@ def read_outputs(draft: Draft, node: Node, found: Findings) -> None:
             action=draft.name,
             hint="Below `outputs:` write a level, and below it a line `label: path/to/file.csv`, each indented deeper.",
         )
+
+
+def _unknown_level(draft: Draft, level: str, key: Node, value: Node, found: Findings) -> None:
+    """Notes a key that is no level. What stands below it is checked as what was probably meant."""
+    draft.outputs_are_sound = False
+    known = nearest(level, LEVELS)
+    found.add(
+        "outputs-unknown-level",
+        key,
+        f"Unexpected parameters ({quote(level)}) in `outputs` section for action {quote(draft.name)}: "
+        f"the levels are {', '.join(LEVELS)}.",
+        action=draft.name,
+        hint=f"Did you mean `{known}`?" if known else _level_hint(value),
+    )
+    if known and isinstance(value, Mapping):
+        draft.levels.setdefault(known, key)
+        _read_level(draft, known, value, found)
 
 
 def _level_hint(value: Node) -> str | None:
