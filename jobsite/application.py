@@ -103,9 +103,9 @@ def _init_login(app: Flask) -> None:
     login.user_loader(_person)
 
 
-def _person(token: str) -> User | None:
+def _person(token: object) -> User | None:
     """The person of this request's session. When the database fails, the page that says so shows nobody."""
-    if "session_unreadable" in g:
+    if not isinstance(token, str) or "session_unreadable" in g:
         return None
     try:
         person = person_of(token)

@@ -49,6 +49,12 @@ def login_with_token() -> Response:
     return redirect_here(safe_next("/"))
 
 
+@routes("/login-with-token/", needs=ANYONE)
+def login_again() -> Response:
+    """Where a refused form was shown: somebody who reloads or shares that address gets the empty form."""
+    return see("accounts.login")
+
+
 @routes("/logout/", needs=ANYONE, methods=("POST",))
 def logout() -> Response:
     """End this session and go home."""
@@ -91,6 +97,12 @@ def make_token() -> Response:
     token = signing_in.make_token(by=person, user=person)
     _limits().count("tokens per person", person.username)
     return page("accounts/token.html", token=token, lifetime=settings.current().token_lifetime)
+
+
+@routes("/settings/token/", needs=LOGIN)
+def token_again() -> Response:
+    """The page that showed a token shows it once; afterwards its address leads back."""
+    return see("accounts.settings_page")
 
 
 @routes("/settings/log-out-everywhere/", needs=LOGIN, methods=("POST",))
