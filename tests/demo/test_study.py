@@ -15,6 +15,7 @@ import pytest
 import yaml
 
 from jobsite.demo.study import CHECKOUT, STUDY, create_study, study_files, study_python
+from jobsite.pipelines import parse
 
 HIDDEN = "[REDACTED]"
 COUNTS = {
@@ -96,6 +97,13 @@ def test_the_project_file_has_a_private_extract_a_slow_action_and_outputs_of_bot
         assert action["run"].startswith("python:v2 analysis/")
         assert (STUDY / shlex.split(action["run"])[1]).is_file()
         assert set(action.get("needs", [])) <= set(found)
+
+
+def test_jobsite_finds_nothing_to_say_about_the_project_file():
+    report = parse((STUDY / "project.yaml").read_bytes())
+    assert (report.problems, report.warnings) == ((), ())
+    assert report.pipeline is not None
+    assert set(report.pipeline.run_all) == set(actions())
 
 
 def test_a_python_without_lifelines_is_not_offered(tmp_path):
