@@ -24,10 +24,11 @@ from jobsite.core.db import close_database
 from jobsite.core.limits import Limits
 from jobsite.core.web import error_page, init_web
 from jobsite.instance import open_instance, secret_key
+from jobsite.outputs.views import routes as outputs
+from jobsite.projects.views import routes as projects
 from jobsite.settings import Settings
 
-ROOMS = (accounts,)
-MACROS = ("form", "state", "time", "table", "nav")
+ROOMS = (accounts, projects)
 YEAR = 365 * 24 * 3600
 FORM_TOO_OLD = (
     "The form was open for too long, or was not sent from a page of this site. Nothing has been changed."
@@ -130,8 +131,8 @@ def _init_templates(app: Flask, settings: Settings) -> None:
         "version": version("jobsite"),
     }
     app.jinja_env.globals.update(asset=_asset, here=_here, now=now, site=site)
-    for name in MACROS:
-        app.jinja_env.globals[name] = app.jinja_env.get_template(f"parts/{name}.html").module
+    for template in app.jinja_env.list_templates(filter_func=lambda name: name.startswith("parts/")):
+        app.jinja_env.globals[Path(template).stem] = app.jinja_env.get_template(template).module
 
 
 def _asset(name: str) -> str:
