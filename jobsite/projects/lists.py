@@ -95,16 +95,17 @@ def my_projects(person: User | AnonymousPerson) -> list[Mine]:
     ]
 
 
+def all_workspaces() -> ModelSelect:
+    """All workspaces with project and repository in the same query, by name."""
+    rows = Workspace.select(Workspace, Project, Repo).join_from(Workspace, Project).join_from(Workspace, Repo)
+    return rows.order_by(Workspace.name)
+
+
 def my_workspaces(person: User) -> ModelSelect:
-    """The workspaces of a person's projects with project and repository, the last changed first."""
+    """The workspaces of a person's projects, as `all_workspaces` gives them, the last changed first."""
     mine = ProjectMembership.select(ProjectMembership.project).where(ProjectMembership.user == person.id)
-    return (
-        Workspace.select(Workspace, Project, Repo)
-        .join_from(Workspace, Project)
-        .join_from(Workspace, Repo)
-        .where(Workspace.project.in_(mine))
-        .order_by(Workspace.updated_at.desc(), Workspace.id.desc())
-    )
+    newest_first = (Workspace.updated_at.desc(), Workspace.id.desc())
+    return all_workspaces().where(Workspace.project.in_(mine)).order_by(*newest_first)
 
 
 def workspaces_of(project: Project) -> list[Workspace]:

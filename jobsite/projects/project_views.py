@@ -51,7 +51,7 @@ def project(slug: str) -> Response:
         "members": members if inside else [],
         "names": [member.user for member in members],
         "orgs": lists.orgs_of(shown),
-        "status": shown.state if inside else None,
+        "standing": shown.state if inside else None,
         "description": rendered(shown.status_description) if inside else "",
         "why_not_edit": why_not_permitted("project_manage", shown.permissions),
         "why_not_create": why_not_permitted("workspace_create", shown.permissions),

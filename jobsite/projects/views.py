@@ -61,7 +61,7 @@ def workspace(name: str) -> Response:
         "sees_outputs": bool({"unreleased_outputs_view", "airlock_readonly_access"} & held),
         "parts": parts("workspace", person=person, workspace=shown),
     }
-    return page("projects/workspace.html", fragments=("repository",), workspace=shown, **data)
+    return page("projects/workspace.html", workspace=shown, **data)
 
 
 @routes("/<name>/edit/", needs="workspace_create")
