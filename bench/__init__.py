@@ -1,0 +1,1 @@
+"""Benchmarks: `make bench` prints a table and keeps the figures; nothing here is a test."""

@@ -1,0 +1,47 @@
+"""Run every benchmark (or those named), print a table, and write `bench/results/⟨date⟩.json`.
+
+A benchmark is a module `bench_…` with a function `figures()` that gives a list of `Figure`.
+"""
+
+import importlib
+import json
+import os
+import platform
+import sys
+from datetime import date
+from pathlib import Path
+
+from bench.figure import Figure
+
+FOLDER = Path(__file__).parent
+
+
+def main(wanted: list[str]) -> None:
+    """Run the benchmarks in order of name."""
+    found = sorted(path.stem for path in FOLDER.glob("bench_*.py"))
+    chosen = [name for name in found if not wanted or name.removeprefix("bench_") in wanted]
+    figures: list[Figure] = []
+    for name in chosen:
+        figures += importlib.import_module(f"bench.{name}").figures()
+    width = max((len(one.name) for one in figures), default=0)
+    for one in figures:
+        goal = f"  (goal: {one.goal:g})" if one.goal is not None else ""
+        late = "" if one.goal is None or one.value <= one.goal else "  MISSED"
+        print(f"{one.name:<{width}}  {one.value:>12.3f} {one.unit}{goal}{late}")
+    _keep(figures)
+
+
+def _keep(figures: list[Figure]) -> None:
+    results = FOLDER / "results"
+    results.mkdir(exist_ok=True)
+    machine = {"cores": os.cpu_count(), "python": platform.python_version(), "kernel": platform.release()}
+    document = {
+        "date": date.today().isoformat(),
+        "machine": machine,
+        "figures": [vars(one) for one in figures],
+    }
+    (results / f"{date.today().isoformat()}.json").write_text(json.dumps(document, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

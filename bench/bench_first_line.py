@@ -1,0 +1,120 @@
+"""From Submit to the first line of the job's output, on an idle server with the engine turning."""
+
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+from bench.figure import Figure
+from jobsite.accounts.actions import add_user
+from jobsite.accounts.backends import add_backend
+from jobsite.core import hub
+from jobsite.core.queue import nudge, open_queue
+from jobsite.instance import open_instance
+from jobsite.jobs.actions import Wish, submit
+from jobsite.jobs.definitions import newest_definition
+from jobsite.jobs.engine import Engine
+from jobsite.jobs.execution import attempt_dir, executor
+from jobsite.jobs.logs.reader import LogReader
+from jobsite.jobs.models import Attempt, Job, JobRequest
+from jobsite.jobs.tasks import finish_job
+from jobsite.projects.actions import add_member, add_organisation, add_project
+from jobsite.projects.workspaces import create_workspace
+from jobsite.settings import Settings
+
+ROUNDS = 15
+PROJECT = "version: 5\nactions:\n" + "".join(
+    f"  {name}:\n    run: python:v2 hello.py {name}\n    needs: [{need}]\n"
+    f"    outputs: {{highly_sensitive: {{x: {name}.csv}}}}\n"
+    for name, need in (("a", ""), ("b", "a"), ("c", "b"))
+)
+HELLO = "import sys\nprint('hello', flush=True)\nopen(sys.argv[1] + '.csv', 'w').write('a\\n1\\n')\n"
+
+
+def figures() -> list[Figure]:
+    """Median and 95th percentile of the first line, and of three jobs in a row."""
+    with tempfile.TemporaryDirectory() as folder:
+        return _measured(Path(folder))
+
+
+def _measured(folder: Path) -> list[Figure]:
+    wish, ada = _world(folder)
+    stop = threading.Event()
+    consumer = open_queue(folder / "instance" / "huey.db").consumer(workers=4)
+    engine = Engine(executor(), finish=lambda job_id: nudge(finish_job, job_id))
+    thread = threading.Thread(target=engine.run, args=(stop,))
+    consumer.start()
+    thread.start()
+    try:
+        first = sorted(_first_line(ada, wish(("a",))) for _ in range(ROUNDS))
+        row = sorted(_three_in_a_row(ada, wish(("run_all",), force=True)) for _ in range(5))
+    finally:
+        stop.set()
+        hub.ring()
+        thread.join()
+        consumer.stop(graceful=True)
+    return [
+        Figure("submit to first line, median", statistics.median(first), "s", 1.0),
+        Figure("submit to first line, 95th percentile", first[int(ROUNDS * 0.95)], "s", 1.0),
+        Figure("three jobs in a row, median", statistics.median(row), "s"),
+    ]
+
+
+def _world(folder: Path):
+    study = folder / "study"
+    study.mkdir()
+    (study / "project.yaml").write_text(PROJECT)
+    (study / "hello.py").write_text(HELLO)
+    for words in (
+        ["init", "-q", "-b", "main"],
+        ["add", "-A"],
+        ["-c", "user.name=a", "-c", "user.email=a@b.c", "commit", "-qm", "x"],
+    ):
+        subprocess.run(["git", *words], cwd=study, check=True)
+    open_instance(
+        Settings(
+            instance=folder / "instance", allowed_repos=(str(study),), runtimes={"python": (sys.executable,)}
+        )
+    )
+    ada = add_user(by="system", username="ada", fullname="Ada")
+    backend = add_backend(by="system", slug="local", name="Local")
+    project = add_project(by="system", name="P", orgs=[add_organisation(by="system", name="O")])
+    add_member(by="system", project=project, user=ada, roles=["ProjectDeveloper"])
+    workspace = create_workspace(by=ada, project=project, name="w", repo=str(study), branch="main")
+    return lambda actions, **more: Wish(
+        workspace, backend, newest_definition(workspace), actions, **more
+    ), ada
+
+
+def _first_line(ada, wish) -> float:
+    start = time.perf_counter()
+    request, _ = submit(by=ada, wish=wish)
+    while True:
+        attempt = Attempt.select(Attempt, Job).join(Job).where(Job.job_request == request).first()
+        log = attempt_dir(attempt.job, attempt) / "log" if attempt else None
+        if log and log.exists() and _has_line(log):
+            break
+        time.sleep(0.002)
+    taken = time.perf_counter() - start
+    _until_ended(request)
+    return taken
+
+
+def _has_line(log: Path) -> bool:
+    with LogReader(log) as reader:
+        return any(line.text == "hello" for line in reader.window(1, 50).lines)
+
+
+def _three_in_a_row(ada, wish) -> float:
+    start = time.perf_counter()
+    request, _ = submit(by=ada, wish=wish)
+    _until_ended(request)
+    return time.perf_counter() - start
+
+
+def _until_ended(request: JobRequest) -> None:
+    while JobRequest.get_by_id(request.id).is_active:
+        time.sleep(0.005)

@@ -1,0 +1,128 @@
+"""kill -9 of the server while a job runs: the job runs on, is found again, and not a line of its log is lost."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from ..servers import Server, jobsite, jobsite_json, until
+
+pytestmark = pytest.mark.crash
+
+LINES = 60
+SLOW = f"""
+import sys, time
+for number in range({LINES}):
+    print(f"line {{number:04}} of the slow job", flush=True)
+    if number % 7 == 0:
+        print(f"note {{number:04}}", file=sys.stderr, flush=True)
+    time.sleep(0.1)
+open("done.csv", "w").write("lines\\n{LINES}\\n")
+"""
+PROJECT = """
+version: 5
+actions:
+  slow:
+    run: python:v2 slow.py
+    outputs:
+      moderately_sensitive:
+        done: done.csv
+"""
+
+
+@pytest.fixture
+def instance(tmp_path: Path) -> Path:
+    """An instance made by the commands alone: people, project, workspace, one slow action."""
+    study = tmp_path / "study"
+    study.mkdir()
+    (study / "project.yaml").write_text(PROJECT)
+    (study / "slow.py").write_text(SLOW)
+    identity = ["-c", "user.name=ada", "-c", "user.email=ada@example.org"]
+    for words in (["init", "-q", "-b", "main"], ["add", "-A"], [*identity, "commit", "-qm", "Study"]):
+        subprocess.run(["git", *words], cwd=study, check=True)
+    here = tmp_path / "instance"
+    here.mkdir()
+    (here / "jobsite.toml").write_text(
+        f"allowed_repos = [{json.dumps(str(study))}]\nruntimes = {{ python = {json.dumps(sys.executable)} }}\n"
+    )
+    for words in (
+        ("init",),
+        ("user", "add", "ada", "--name", "Ada", "--email", "ada@example.org"),
+        ("org", "add", "Northfield"),
+        ("project", "add", "Air", "--org", "northfield"),
+        ("member", "add", "air", "ada", "--role", "ProjectDeveloper"),
+        ("backend", "add", "local", "--name", "Local"),
+        ("workspace", "add", "asthma", "--project", "air", "--repo", str(study), "--branch", "main", "--purpose", "p",
+         "--by", "ada"),
+    ):  # fmt: skip
+        done = jobsite(here, *words)
+        assert done.returncode == 0, (words, done.stderr)
+    return here
+
+
+def state_of(instance: Path) -> str:
+    return jobsite_json(instance, "jobs")[0]["status_code"]
+
+
+def test_a_job_outlives_the_server_with_every_line_of_its_log(instance: Path) -> None:
+    with Server(instance) as server:
+        made = jobsite_json(instance, "request", "asthma", "slow", "--by", "ada")
+        job = made["jobs"][0]["identifier"]
+        until(lambda: "line 0005" in jobsite(instance, "log", job).stdout)
+        server.kill()
+    with Server(instance) as server:
+        until(lambda: state_of(instance) == "succeeded")
+        log = jobsite(instance, "log", job).stdout
+        assert server.stop() == 0
+    wanted = [f"line {number:04} of the slow job" for number in range(LINES)]
+    assert [line for line in log.splitlines() if line.startswith("line")] == wanted
+    assert [line for line in log.splitlines() if line.startswith("note")] == [
+        f"note {n:04}" for n in range(0, LINES, 7)
+    ]
+    assert (instance / "workspaces/level4/asthma/done.csv").read_text() == f"lines\n{LINES}\n"
+    assert len(list((instance / "jobs" / job).iterdir())) == 1, "one attempt, not two"
+    assert jobsite(instance, "verify-log").returncode == 0
+
+
+def test_losing_the_queue_file_loses_nothing(instance: Path) -> None:
+    with Server(instance) as server:
+        jobsite_json(instance, "request", "asthma", "slow", "--by", "ada")
+        until(lambda: state_of(instance) == "executing")
+        server.kill()
+    for path in instance.glob("huey.db*"):
+        path.unlink()
+    with Server(instance):
+        until(lambda: state_of(instance) == "succeeded")
+
+
+def test_sigterm_leaves_jobs_running_and_exits_cleanly(instance: Path) -> None:
+    with Server(instance) as server:
+        jobsite_json(instance, "request", "asthma", "slow", "--by", "ada")
+        until(lambda: state_of(instance) == "executing")
+        assert server.stop() == 0
+    with Server(instance):
+        until(lambda: state_of(instance) == "succeeded")
+
+
+def test_a_second_server_on_one_instance_refuses_with_a_sentence(instance: Path) -> None:
+    with Server(instance):
+        done = jobsite(instance, "serve", "--port", "0")
+        assert done.returncode == 1
+        assert "Another jobsite server is already running" in done.stderr
+        assert "Traceback" not in done.stderr
+
+
+def test_waiting_runs_the_jobs_itself_where_no_server_does(instance: Path) -> None:
+    done = jobsite(instance, "request", "asthma", "slow", "--by", "ada", "--wait", "--json")
+    document = json.loads(done.stdout)
+    assert (done.returncode, document["status"]) == (0, "succeeded")
+    assert document["jobs"][0] | {"identifier": "-"} == {
+        "identifier": "-",
+        "action": "slow",
+        "status": "succeeded",
+        "status_code": "succeeded",
+        "status_message": "Completed successfully",
+    }
+    assert [one["verdict"] for one in document["plan"]] == ["run"]

@@ -1,0 +1,202 @@
+"""The Level 4 pages: who may look, what is listed, and that nothing in a file does harm."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from jobsite.jobs.models import JobRequest
+from jobsite.projects.models import Workspace
+from jobsite.settings import Settings
+
+from ..jobs.conftest import (  # noqa: F401  the study of the jobs' tests
+    Study,
+    ask,
+    engine,
+    project_yaml,
+    run,
+    run_until,
+    settings,
+    study,
+    workspace,
+)
+
+MAKE = """
+import pathlib
+out = pathlib.Path("output"); out.mkdir()
+(out / "table.csv").write_text("region,count\\nNorth,<script>alert(1)</script>\\n" + "".join(f"r{n},{n * 5}\\n" for n in range(450)))
+(out / "page.html").write_text("<h1>Report</h1><script>document.title = 'ran'</script>")
+(out / "note.txt").write_text("first <b>line</b>\\n" + "more\\n" * 600)
+(out / "figure.svg").write_text('<svg xmlns="http://www.w3.org/2000/svg" width="4" height="4"><script>1</script></svg>')
+(out / "big.csv").write_text("patient_id,x\\n1,2\\n")
+(out / "rows.csv").write_text("secret-row\\n")
+print("MARK-OF-THE-LOG")
+"""
+
+
+@pytest.fixture
+def finished(study: Study, ask: Callable[..., JobRequest], run: Callable[..., object], app: object) -> None:  # noqa: F811
+    """A run that left one file of each kind."""
+    moderate = {name: f"output/{path}" for name, path in (
+        ("table", "table.csv"), ("page", "page.html"), ("note", "note.txt"), ("figure", "figure.svg"), ("big", "big.csv"))}  # fmt: skip
+    text = project_yaml(
+        make=(
+            "python:v2 make.py",
+            [],
+            {"moderately_sensitive": moderate, "highly_sensitive": {"rows": "output/rows.csv"}},
+        )
+    )
+    study.commit(project__yaml=text, make__py=MAKE)
+    run(ask("run_all"))
+
+
+@pytest.fixture
+def ada(finished: None, client: FlaskClient, sign_in: Callable[..., FlaskClient]) -> FlaskClient:
+    return sign_in(client, "ada")
+
+
+PAGES = (
+    "/asthma/level-4/",
+    "/asthma/level-4/local/",
+    "/asthma/level-4/local/output/table.csv",
+    "/asthma/level-4/local/metadata/make.log",
+    "/asthma/level-4-content/local/output/figure.svg",
+)
+
+
+def test_she_finds_outputs_and_logs_by_way_of_the_backend(ada: FlaskClient) -> None:
+    assert 'href="/asthma/level-4/local/"' in ada.get("/asthma/level-4/").text
+    text = ada.get("/asthma/level-4/local/").text
+    for path in (
+        "output/table.csv",
+        "output/page.html",
+        "output/note.txt",
+        "output/figure.svg",
+        "metadata/make.log",
+    ):
+        assert f">{path}</a>" in text
+    assert "rows.csv" not in text, "highly sensitive files are not listed"
+
+
+def test_nobody_else_learns_that_there_is_anything(
+    finished: None, app: Flask, sign_in: Callable[..., FlaskClient]
+) -> None:
+    for person in ("ben", "dan", "pat", None):
+        client = sign_in(app.test_client(), person) if person else app.test_client()
+        for address in PAGES:
+            answer = client.get(address)
+            assert answer.status_code == (404 if person else 302), (person, address)
+            assert "MARK-OF-THE-LOG" not in answer.text
+            assert "table.csv" not in answer.text.replace(address, "")
+
+
+def test_output_checkers_look_at_every_workspace(
+    finished: None, client: FlaskClient, sign_in: Callable[..., FlaskClient]
+) -> None:
+    sign_in(client, "cyd")
+    assert [client.get(address, buffered=True).status_code for address in PAGES] == [200] * len(PAGES)
+
+
+def test_the_list_is_searched_by_words_and_patterns(ada: FlaskClient) -> None:
+    for q, found, hidden in (
+        ("TABLE", "table.csv", "note.txt"),
+        ("*.csv", "table.csv", "note.txt"),
+        ("note output", "note.txt", "table.csv"),
+        ("zebra", "No output has these words", "note.txt"),
+    ):
+        text = ada.get("/asthma/level-4/local/", query_string={"q": q}).text.partition('id="files"')[2]
+        assert found in text, q
+        assert hidden not in text, q
+
+
+def test_a_table_is_shown_by_windows_with_its_values_as_text(ada: FlaskClient) -> None:
+    text = ada.get("/asthma/level-4/local/output/table.csv").text
+    assert "&lt;script&gt;alert(1)" in text
+    assert "<script>alert" not in text
+    assert "Rows 1 to 200 of 451" in text
+    later = ada.get("/asthma/level-4/local/output/table.csv?row=401").text
+    assert 'id="r451"' in later
+    assert 'id="r400"' not in later
+
+
+def test_text_is_shown_by_windows_with_line_numbers(ada: FlaskClient) -> None:
+    text = ada.get("/asthma/level-4/local/output/note.txt").text
+    assert "first &lt;b&gt;line&lt;/b&gt;" in text
+    assert "Lines 1 to 500 of 601" in text
+    assert 'id="L601"' in ada.get("/asthma/level-4/local/output/note.txt?line=501").text
+
+
+def test_the_log_is_shown_with_its_summary(ada: FlaskClient) -> None:
+    text = ada.get("/asthma/level-4/local/metadata/make.log").text
+    assert "MARK-OF-THE-LOG" in text
+    assert "exit_code: 0" in text
+
+
+def test_a_file_held_back_is_listed_with_the_reason(ada: FlaskClient) -> None:
+    assert "Held back" in ada.get("/asthma/level-4/local/").text
+    assert "patient_id" in ada.get("/asthma/level-4/local/output/big.csv").text
+
+
+def test_html_is_framed_without_scripts(ada: FlaskClient) -> None:
+    text = ada.get("/asthma/level-4/local/output/page.html").text
+    assert '<iframe class="document" sandbox=""' in text
+    answer = ada.get("/asthma/level-4-content/local/output/page.html", buffered=True)
+    assert answer.headers["Content-Security-Policy"].startswith("sandbox; default-src 'none'")
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
+
+
+def test_figures_are_images_of_our_own_types(ada: FlaskClient) -> None:
+    assert (
+        '<img class="figure" src="/asthma/level-4-content/local/output/figure.svg"'
+        in ada.get("/asthma/level-4/local/output/figure.svg").text
+    )
+    answer = ada.get("/asthma/level-4-content/local/output/figure.svg", buffered=True)
+    assert (answer.status_code, answer.headers["Content-Type"]) == (200, "image/svg+xml")
+    assert "sandbox" in answer.headers["Content-Security-Policy"]
+
+
+def test_other_paths_are_not_found(ada: FlaskClient) -> None:
+    for path in (
+        "output/rows.csv", "output/none.csv", "metadata/manifest.json", "metadata/none.log", "../../jobsite.db", ".git",
+        "%2e%2e/secret.key", "output/..%2f..%2f..%2fsecret.key", "metadata/.identities.json", "output/table.csv/x", "output/%00.csv",
+    ):  # fmt: skip
+        for kind in ("level-4", "level-4-content"):
+            assert ada.get(f"/asthma/{kind}/local/{path}").status_code == 404, path
+
+
+def test_tables_and_texts_are_not_sent_raw(ada: FlaskClient) -> None:
+    for name in ("table.csv", "note.txt", "big.csv"):
+        assert ada.get(f"/asthma/level-4-content/local/output/{name}").status_code == 404
+
+
+def test_an_unknown_backend_or_workspace_is_not_found(ada: FlaskClient) -> None:
+    assert ada.get("/asthma/level-4/other/").status_code == 404
+    assert ada.get("/nowhere/level-4/").status_code == 404
+
+
+def test_a_link_put_in_the_place_of_an_output_is_not_followed(ada: FlaskClient, instance: Path) -> None:
+    table = instance / "workspaces/level4/asthma/output/table.csv"
+    table.unlink()
+    table.symlink_to(instance / "secret.key")
+    text = ada.get("/asthma/level-4/local/output/table.csv").text
+    assert (instance / "secret.key").read_text().strip() not in text
+
+
+def test_pages_need_few_queries(ada: FlaskClient, queries: Callable[..., object]) -> None:
+    for address in PAGES[:4]:
+        with queries() as seen:  # type: ignore[attr-defined]
+            ada.get(address)
+        assert len(seen) <= 6, (address, seen)
+
+
+def test_an_empty_workspace_says_what_will_come(
+    workspace: Workspace,
+    client: FlaskClient,
+    sign_in: Callable[..., FlaskClient],
+    settings: Settings,  # noqa: F811
+) -> None:
+    assert "There are no Level 4 outputs yet" in sign_in(client, "ada").get("/asthma/level-4/local/").text

@@ -1,0 +1,93 @@
+"""The real command and the real server, as processes, on an instance of their own."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+COMMAND = (sys.executable, "-c", "from jobsite.cli import main; main()")
+ROOT = Path(__file__).parent.parent
+STUDY_PYTHON = ROOT / ".venv-study" / "bin" / "python"
+
+
+def jobsite(instance: Path, *words: str, **environ: str) -> subprocess.CompletedProcess[str]:
+    """Run `jobsite WORDS --instance INSTANCE` to its end."""
+    return subprocess.run(
+        [*COMMAND, *words, "--instance", str(instance)],
+        capture_output=True,
+        text=True,
+        timeout=180,
+        check=False,
+        env={**os.environ, **environ},
+    )
+
+
+def jobsite_json(instance: Path, *words: str, **environ: str) -> Any:
+    """The JSON document that a command prints."""
+    done = jobsite(instance, *words, "--json", **environ)
+    assert done.stdout, done.stderr
+    return json.loads(done.stdout)
+
+
+class Server:
+    """`jobsite serve` on a free port; a context manager that stops it if it still runs."""
+
+    def __init__(self, instance: Path, **environ: str) -> None:
+        self._log = instance.parent / f"{instance.name}-server.log"
+        with self._log.open("a") as log:
+            self.process = subprocess.Popen(
+                [*COMMAND, "serve", "--port", "0", "--instance", str(instance)],
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+                env={**os.environ, **environ},
+            )
+        self.lines: list[str] = []
+        self.address = self._ready()
+
+    def __enter__(self) -> "Server":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.process.poll() is None:
+            self.stop()
+        assert self.process.stdout
+        self.process.stdout.close()
+
+    def stop(self) -> int:
+        """SIGTERM, and its exit status."""
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(timeout=60)
+
+    def kill(self) -> None:
+        """kill -9."""
+        self.process.kill()
+        self.process.wait(timeout=10)
+
+    def get(self, path: str) -> tuple[int, str]:
+        """Status and text of a page, for a visitor."""
+        with urllib.request.urlopen(self.address + path, timeout=20) as response:
+            return response.status, response.read().decode()
+
+    def _ready(self) -> str:
+        assert self.process.stdout
+        for line in self.process.stdout:
+            self.lines.append(line.rstrip())
+            if found := re.match(r"ready on (http://\S+)", line):
+                return found[1]
+        raise AssertionError(f"the server ended with {self.process.wait()}: {self._log.read_text()[-2000:]}")
+
+
+def until(condition: Any, seconds: float = 60.0) -> Any:
+    """The first true answer of `condition()`."""
+    end = time.monotonic() + seconds
+    while not (answer := condition()):
+        assert time.monotonic() < end, "it never came true"
+        time.sleep(0.05)
+    return answer
