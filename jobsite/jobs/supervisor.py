@@ -108,7 +108,7 @@ def _unstarted(reason: str, sentence: str, detail: str = "") -> Exit:
 
 def _execute(spec: AttemptSpec, wish: StopWish, log: LogWriter) -> Exit:
     group = cgroups.make(spec.attempt, spec.limits)
-    enforced = _enforced(spec, group)
+    cpus = "cgroup" if group and "cpu" in group.holds else starting.keep_to_cpus(spec.limits.cpus)
     started, clock = records.now(), time.monotonic()
     # Before the program can run: who finds this stage without a supervisor knows that it must not be started again.
     records.enter_stage(spec.attempt_dir, "executing")
@@ -119,7 +119,10 @@ def _execute(spec: AttemptSpec, wish: StopWish, log: LogWriter) -> Exit:
         running = start(spec, group)
         follower = Follower(spec, running, log, wish)
         follower.follow()
-        code, cpu_seconds, largest = running.wait()
+        try:
+            code, cpu_seconds, largest = running.wait()
+        except starting.NotStarted as problem:
+            raise starting.NotStarted(f"{problem}: {follower.last_words.decode(errors='replace')}") from None
         out_of_memory = code != 0 and group is not None and group.kills() > 0
     finally:
         if group:
@@ -137,17 +140,17 @@ def _execute(spec: AttemptSpec, wish: StopWish, log: LogWriter) -> Exit:
         cpu_seconds=round(cpu_seconds, 3),
         peak_memory_bytes=max(follower.peak_memory, largest),
         limits=asdict(spec.limits),
-        enforced=enforced,
+        enforced=_enforced(spec, running.group, cpus),
     )
 
 
-def _enforced(spec: AttemptSpec, group: cgroups.Group | None) -> dict[str, str]:
+def _enforced(spec: AttemptSpec, group: cgroups.Group | None, cpus: str) -> dict[str, str]:
     """By which means each limit and wall holds for this attempt."""
     held = group.holds if group else ()
     walls = spec.executor == "sandbox"
     return {
         "memory": "cgroup" if "memory" in held else "watch",
-        "cpus": "cgroup" if "cpu" in held else starting.keep_to_cpus(spec.limits.cpus),
+        "cpus": "none" if cpus == "cgroup" and not held else cpus,
         "processes": "cgroup" if "pids" in held else "rlimit",
         "disk": "watch",
         "walls": "bubblewrap" if walls else "none",

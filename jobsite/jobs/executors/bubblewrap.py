@@ -44,18 +44,23 @@ def environment(spec: AttemptSpec) -> dict[str, str]:
 
 def options(spec: AttemptSpec, passwd_fd: int) -> list[str]:
     """The options for bwrap but for those that concern the supervisor's pipes. `passwd_fd` holds `passwd(spec)`."""
-    scratch = str(max(64 * 1024**2, spec.limits.memory_bytes // 2))
+    size = str(scratch_bytes(spec))
+    scratch = ("--perms", "1777", "--size", size, "--tmpfs")
     return [
         *_namespaces(spec),
         *("--die-with-parent", "--new-session", "--hostname", "job"),
         *_system_binds(),
         *("--perms", "0444", "--ro-bind-data", str(passwd_fd), "/etc/passwd"),
-        *(word for bind in visible_paths(spec) for word in ("--ro-bind", bind, bind)),
-        *("--proc", "/proc", "--dev", "/dev"),
-        *("--perms", "1777", "--size", scratch, "--tmpfs", "/dev/shm", "--remount-ro", "/dev"),  # noqa: S108
-        *("--perms", "1777", "--size", scratch, "--tmpfs", "/tmp"),  # noqa: S108
+        *("--proc", "/proc", "--dev", "/dev", *scratch, "/dev/shm", "--remount-ro", "/dev"),  # noqa: S108
+        *(*scratch, "/tmp"),  # noqa: S108
+        *_visible_binds(visible_paths(spec)),
         *("--bind", spec.work_dir, WORKSPACE, "--remount-ro", "/", "--chdir", WORKSPACE),
     ]
+
+
+def scratch_bytes(spec: AttemptSpec) -> int:
+    """The size of /tmp and of /dev/shm each. They lie in memory and count as such."""
+    return max(64 * 1024**2, spec.limits.memory_bytes // 2)
 
 
 def command(spec: AttemptSpec) -> list[str]:
@@ -165,7 +170,7 @@ def _namespaces(spec: AttemptSpec) -> list[str]:
 
 
 def _system_binds() -> list[str]:
-    words = ["--ro-bind", "/usr", "/usr"]
+    words = ["--ro-bind", "/usr", "/usr", "--perms", "0755", "--dir", "/etc"]
     for name in _SYSTEM:
         if os.path.islink(name):
             words += ["--symlink", os.readlink(name), name]
@@ -173,6 +178,19 @@ def _system_binds() -> list[str]:
             words += ["--ro-bind", name, name]
     for name in _CONFIGURATION:
         words += ["--ro-bind-try", name, name]
+    return words
+
+
+def _visible_binds(paths: list[str]) -> list[str]:
+    """The paths, each at its own place. The folders above are made first: bwrap would close them to the job's user."""
+    words: list[str] = []
+    bound: list[str] = []
+    for path in paths:
+        above = [str(one) for one in reversed(Path(path).parents)][1:]
+        for folder in (one for one in above if not any(_below(one, other) for other in bound)):
+            words += ["--perms", "0755", "--dir", folder]
+        words += ["--ro-bind", path, path]
+        bound.append(path)
     return words
 
 

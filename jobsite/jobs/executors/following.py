@@ -13,6 +13,7 @@ from jobsite.jobs.logs.writer import LogWriter
 
 _READ = 256 * 1024
 _LAST_OUTPUT = 2.0
+_LAST_WORDS = 1000
 _AT_ONCE = ("out_of_memory", "disk_limit")
 
 
@@ -48,7 +49,8 @@ class StopWish:
 
 
 class Follower:
-    """Runs from the start of a program to the last byte of its output."""
+    """Runs from the start of a program to the last byte of its output. Afterwards `reason` says why it was made to end,
+    None if it was not, and `last_words` holds the end of its standard error."""
 
     def __init__(self, spec: AttemptSpec, running: Running, log: LogWriter, wish: StopWish) -> None:
         self._spec = spec
@@ -60,6 +62,7 @@ class Follower:
         self._selector = selectors.DefaultSelector()
         self._program = os.pidfd_open(running.process.pid)
         self.reason: str | None = None
+        self.last_words = b""
 
     @property
     def peak_memory(self) -> int:
@@ -105,6 +108,8 @@ class Follower:
             return
         if data:
             self._log.feed(key.data, data)
+            if key.data == "stderr":
+                self.last_words = (self.last_words + data)[-_LAST_WORDS:]
         else:
             self._selector.unregister(key.fileobj)
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,7 @@ def now() -> int:
 def write(attempt_dir: str | os.PathLike[str], name: str, data: Any) -> None:
     """Replaces the record: flushed to disk under another name, then renamed. Raises OSError (disk full)."""
     path = Path(attempt_dir, name)
-    half = path.with_name(f".{name}.{os.getpid()}")
+    half = path.with_name(f".{name}.{threading.get_native_id()}")
     with half.open("w", encoding="ascii") as file:
         json.dump(data, file, separators=(",", ":"))
         file.flush()

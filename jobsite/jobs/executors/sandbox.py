@@ -109,6 +109,7 @@ class Sandbox:
 
     def _ask(self, attempt_dir: str | os.PathLike[str], grace: float | None) -> dict | None:
         if read_exit(attempt_dir) is None:
+            Path(attempt_dir).mkdir(parents=True, exist_ok=True)
             records.write(attempt_dir, records.CANCEL, {"grace": grace, "time": records.now()})
         who = records.read(attempt_dir, records.SUPERVISOR)
         processes.signal_if_alive(who, signal.SIGTERM)

@@ -65,7 +65,7 @@ class Running:
         if not self.sandboxed:
             kill_descendants()
         if self.unread_go >= 0 and _still_holds(self.unread_go):
-            raise NotStarted("bubblewrap could not set up the sandbox; its words are at the end of the log")
+            raise NotStarted("the sandbox could not be set up")
         code = self.process.returncode
         return (128 - code if code < 0 else code), use.ru_utime + use.ru_stime, use.ru_maxrss * 1024
 

@@ -7,9 +7,10 @@ from jobsite.jobs.executors import processes, records
 from jobsite.jobs.executors.contract import AttemptSpec
 from jobsite.jobs.executors.starting import Running
 
-_SAMPLE_EVERY = 2.0
+_LOOK_EVERY = 2.0
+_FIRST_LOOK = 0.1
 _MEMORY_EVERY = 0.2
-_DISK_EVERY = 2.0
+_DU_LOOK = 0.05
 _DISK_SHARE = 10  # a measurement that takes long is made that many times less often than it takes
 
 
@@ -31,7 +32,7 @@ class Watch:
         """Does what is due. Gives the reason to end the program, or None."""
         now = time.monotonic()
         if now >= self._sample_due:
-            self._sample_due = now + _SAMPLE_EVERY
+            self._sample_due = now + self._pause(now)
             self._sample()
         if now - self._started > self._spec.limits.time_seconds:
             return "time_limit"
@@ -43,13 +44,17 @@ class Watch:
 
     def seconds_until_due(self) -> float:
         """How long the supervisor may sleep."""
-        return max(0.0, min(self._sample_due, self._memory_due) - time.monotonic())
+        return max(0.0, min(self._sample_due, self._memory_due, self._disk_due) - time.monotonic())
 
     def close(self) -> None:
         """Ends a measurement that is still under way."""
         if self._du:
             self._du.kill()
             self._du.communicate()
+
+    def _pause(self, now: float) -> float:
+        """Until the next look: short at first, so that a short job has its samples too, two seconds later on."""
+        return min(_LOOK_EVERY, max(_FIRST_LOOK, now - self._started))
 
     def _sample(self) -> None:
         pids = self._running.all_processes()
@@ -75,19 +80,21 @@ class Watch:
         )
 
     def _disk_full(self, now: float) -> bool:
+        if now < self._disk_due:
+            return False
+        self._disk_due = now + _DU_LOOK
         if self._du is None:
-            if now >= self._disk_due:
-                self._du_started = now
-                self._du = subprocess.Popen(
-                    ["/usr/bin/du", "-sx", "--block-size=1", "--", self._spec.work_dir],
-                    stdin=subprocess.DEVNULL,
-                    stdout=subprocess.PIPE,
-                    stderr=subprocess.DEVNULL,
-                )
+            self._du_started = now
+            self._du = subprocess.Popen(
+                ["/usr/bin/du", "-sx", "--block-size=1", "--", self._spec.work_dir],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+            )
             return False
         if self._du.poll() is None:
             return False
         size = self._du.communicate()[0].split(b"\t")[0]
         self._du = None
-        self._disk_due = now + max(_DISK_EVERY, _DISK_SHARE * (now - self._du_started))
+        self._disk_due = now + max(self._pause(now), _DISK_SHARE * (now - self._du_started))
         return size.isdigit() and int(size) > self._spec.limits.disk_bytes

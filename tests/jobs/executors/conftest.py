@@ -1,0 +1,177 @@
+"""A small instance with a study in a real git repository, and attempts of it run by real executors."""
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from jobsite.jobs.executors.contract import AttemptSpec, Exit, InputFile, Limits, Observation
+from jobsite.jobs.executors.sandbox import Sandbox
+from jobsite.jobs.executors.unsafe import Unsafe
+from jobsite.jobs.logs.reader import LogReader
+
+PATIENCE = 60
+LIMITS = Limits(memory_bytes=512 * 1024**2, processes=64, time_seconds=PATIENCE, grace_seconds=PATIENCE)
+
+
+@dataclass
+class Study:
+    """A bare repository that grows by commits, and the instance around it."""
+
+    root: Path
+    specs: list[AttemptSpec] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.repo = self.root / "repos" / "study.git"
+        self.git("init", "--quiet", "--bare", str(self.repo), at=self.root)
+
+    def git(self, *words: str, at: Path) -> str:
+        identity = ("-c", "user.name=ada", "-c", "user.email=ada@example.invalid")
+        done = subprocess.run(["git", *identity, *words], cwd=at, check=True, capture_output=True, text=True)
+        return done.stdout.strip()
+
+    def commit(self, files: dict[str, str | bytes], links: dict[str, str] | None = None) -> str:
+        """Commits exactly these files and links; gives the id."""
+        with tempfile.TemporaryDirectory() as folder:
+            tree = Path(folder)
+            for name, content in files.items():
+                (tree / name).parent.mkdir(parents=True, exist_ok=True)
+                (tree / name).write_bytes(content.encode() if isinstance(content, str) else content)
+            for name, target in (links or {}).items():
+                (tree / name).parent.mkdir(parents=True, exist_ok=True)
+                (tree / name).symlink_to(target)
+            self.git("init", "--quiet", ".", at=tree)
+            self.git("add", "--all", "--force", at=tree)
+            self.git("commit", "--quiet", "--allow-empty", "--message", "study", at=tree)
+            self.git("push", "--quiet", "--force", str(self.repo), "HEAD:refs/heads/main", at=tree)
+            return self.git("rev-parse", "HEAD", at=tree)
+
+    def recorded(self, path: str, content: bytes) -> InputFile:
+        """An output of an earlier job, as an input."""
+        source = self.root / "workspaces" / "high" / "study" / path
+        source.parent.mkdir(parents=True, exist_ok=True)
+        source.write_bytes(content)
+        return InputFile(path, str(source), hashlib.sha256(content).hexdigest())
+
+    def spec(self, commit: str, argv: tuple[str, ...], **changes: Any) -> AttemptSpec:
+        """A fresh attempt."""
+        name = f"job{len(self.specs) + 1}-001"
+        made = AttemptSpec(
+            attempt=name,
+            attempt_dir=str(self.root / "jobs" / name[:-4] / name),
+            work_dir=str(self.root / "work" / name),
+            repo=str(self.repo),
+            commit=commit,
+            argv=argv,
+            environment={"OPENSAFELY_BACKEND": "local"},
+            limits=LIMITS,
+        )
+        self.specs.append(replace(made, **changes))
+        return self.specs[-1]
+
+    def script(self, code: str, *arguments: str, **changes: Any) -> AttemptSpec:
+        """An attempt that runs this Python code, the only file of its commit."""
+        limits = replace(LIMITS, **changes.pop("limits", {}))
+        commit = self.commit({"analysis/job.py": code})
+        return self.spec(commit, (PYTHON, "analysis/job.py", *arguments), limits=limits, **changes)
+
+
+PYTHON = shutil.which("python3", path="/usr/bin") or sys.executable
+
+
+@pytest.fixture
+def study() -> Iterator[Study]:
+    """An instance that the job's user can pass through but not list, also where pytest's own folders are closed."""
+    root = Path(tempfile.mkdtemp(prefix="jobsite-test-"))
+    root.chmod(0o711)
+    made = Study(root)
+    yield made
+    for spec in made.specs:
+        Sandbox().kill_now(spec.attempt_dir)
+        Sandbox().clean(spec)
+    shutil.rmtree(root)
+
+
+@pytest.fixture(params=[Sandbox, Unsafe], ids=["sandbox", "unsafe"])
+def executor(request: pytest.FixtureRequest) -> Sandbox:
+    """Every executor of this machine; a missing sandbox is a failure, not a reason to skip."""
+    return _needed(request.param())
+
+
+@pytest.fixture
+def sandbox() -> Sandbox:
+    """The executor with walls."""
+    return _needed(Sandbox())
+
+
+def _needed(executor: Sandbox) -> Sandbox:
+    reason = executor.available()
+    if reason:
+        pytest.fail(reason)
+    return executor
+
+
+def until(condition: Callable[[], Any]) -> Any:
+    """Waits until the condition holds, and gives what it gave."""
+    end = time.monotonic() + PATIENCE
+    while not (found := condition()):
+        assert time.monotonic() < end, "waited too long"
+        time.sleep(0.01)
+    return found
+
+
+def ended(executor: Sandbox, spec: AttemptSpec) -> Exit:
+    """The exit record, once the supervisor is gone."""
+
+    def look() -> Exit | None:
+        seen: Observation = executor.observe(spec.attempt_dir)
+        assert seen.alive or seen.exit, "the supervisor was lost"
+        return None if seen.alive else seen.exit
+
+    return until(look)
+
+
+def run(executor: Sandbox, spec: AttemptSpec) -> Exit:
+    """Launches the attempt and waits for its end."""
+    executor.launch(spec)
+    return ended(executor, spec)
+
+
+def output(spec: AttemptSpec) -> bytes:
+    """What the program wrote."""
+    with LogReader(Path(spec.attempt_dir, "log")) as log:
+        return b"".join(log.raw())
+
+
+def said(spec: AttemptSpec) -> list[str]:
+    """The lines of the system in the log."""
+    with LogReader(Path(spec.attempt_dir, "log")) as log:
+        return [line.text for line in log.window(1, 10_000).lines if line.stream == "system"]
+
+
+def log_shows(spec: AttemptSpec, text: bytes) -> bool:
+    """Whether the program has written this by now."""
+    return Path(spec.attempt_dir, "log").exists() and text in output(spec)
+
+
+def processes_with(word: str) -> list[int]:
+    """Host numbers of the running processes that have this word on their command line."""
+    found = []
+    for name in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            words = Path(f"/proc/{name}/cmdline").read_bytes().split(b"\0")
+            state = Path(f"/proc/{name}/stat").read_text().rpartition(")")[2].split()[0]
+        except OSError:
+            continue
+        if word.encode() in words and state not in "ZX":
+            found.append(int(name))
+    return found
