@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 import peewee
 from flask import Flask, Response, g, request, session, url_for
-from flask_login import LoginManager
+from flask_login import LoginManager, current_user
 from flask_wtf.csrf import CSRFError, CSRFProtect
 from htmx_flask import Htmx
 from jinja2 import StrictUndefined
@@ -28,7 +28,7 @@ from jobsite.outputs.views import routes as outputs
 from jobsite.projects.views import routes as projects
 from jobsite.settings import Settings
 
-ROOMS = (accounts, projects)
+ROOMS = (accounts, projects, outputs)
 YEAR = 365 * 24 * 3600
 FORM_TOO_OLD = (
     "The form was open for too long, or was not sent from a page of this site. Nothing has been changed."
@@ -98,7 +98,9 @@ def _config(settings: Settings) -> dict[str, Any]:
 
 
 def _init_login(app: Flask) -> None:
-    login = LoginManager(app)
+    # Without init_app: it would read the session on every answer, of assets too, to look after a cookie we do not use.
+    app.login_manager = login = LoginManager()  # type: ignore[attr-defined]
+    app.context_processor(lambda: {"current_user": current_user})
     login.anonymous_user = AnonymousPerson
     login.session_protection = None  # it would tie a session to an address and a browser version
     login.user_loader(_person)
