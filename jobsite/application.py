@@ -24,11 +24,12 @@ from jobsite.core.db import close_database
 from jobsite.core.limits import Limits
 from jobsite.core.web import error_page, init_web
 from jobsite.instance import open_instance, secret_key
+from jobsite.jobs.run_views import routes as run
 from jobsite.outputs.views import routes as outputs
 from jobsite.projects.views import routes as projects
 from jobsite.settings import Settings
 
-ROOMS = (accounts, projects, outputs)
+ROOMS = (accounts, projects, outputs, run)
 YEAR = 365 * 24 * 3600
 FORM_TOO_OLD = (
     "The form was open for too long, or was not sent from a page of this site. Nothing has been changed."

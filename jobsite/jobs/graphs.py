@@ -12,7 +12,7 @@ HEIGHT = 44
 """Of a node, in pixels: two lines, where the layout reckons with one."""
 OPEN_UP_TO = 60
 """A larger graph is folded up until somebody wants to see it."""
-DRAWN_UP_TO = 400
+DRAWN_UP_TO = 200
 """A larger one is not drawn at all: nobody could read it, and the page would be megabytes."""
 LONGEST_NAME = 34
 LONGEST_WORDS = 22
@@ -47,7 +47,7 @@ class GraphNode:
 
 @dataclass(frozen=True)
 class GraphEdge:
-    """A need, as the `d` of an SVG path; `held` where what is needed has not succeeded."""
+    """A need, as the `d` of an SVG path; `held` where the job of what is needed has not succeeded."""
 
     d: str
     held: bool
@@ -85,7 +85,7 @@ def graph_of(source: Pipeline | Report, states: Mapping[str, State]) -> Graph:
         return Graph(0, 0, nodes, ())
     drawing = _drawing(needs)
     nodes = tuple(_node(name, wanted, drawing.places[name], states) for name, wanted in needs)
-    edges = tuple(GraphEdge(d, states.get(need, ("",))[0] != "succeeded") for need, d in drawing.paths)
+    edges = tuple(GraphEdge(d, states.get(need, ("",))[0] not in ("", "succeeded")) for need, d in drawing.paths)
     return Graph(drawing.width, drawing.height, nodes, edges)
 
 
