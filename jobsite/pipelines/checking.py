@@ -8,7 +8,7 @@ from jobsite.pipelines.needs import check_circles
 from jobsite.pipelines.nodes import Mapping, Node, Scalar, Sequence, is_broken, kind_of
 from jobsite.pipelines.outputs import check_unique
 from jobsite.pipelines.overlaps import warn_of_overlaps
-from jobsite.pipelines.report import LATEST_VERSION
+from jobsite.pipelines.report import LATEST_VERSION, LEVELS
 from jobsite.pipelines.runs import check_repeated_runs
 from jobsite.pipelines.wording import Nearest, join, nearest, quote
 
@@ -69,14 +69,13 @@ def _warn_of_old_version(node: Node, said: str, found: Findings) -> None:
 def check_top_keys(root: Mapping, found: Findings) -> None:
     """Notes every key of the top level that means nothing."""
     missing = [name for name in TOP_KEYS if name not in root.fields()]
-    looks_like_action = {"run", "outputs"}
     for key, value in root.pairs:
         if isinstance(key, Scalar) and key.is_text and key.text in TOP_KEYS:
             continue
         name = key.text if isinstance(key, Scalar) else kind_of(key)
         known = nearest(name, missing or TOP_KEYS) or FOREIGN_KEYS.get(name.lower())
         hint = f"Did you mean `{known}`?" if known else "Delete it."
-        if isinstance(value, Mapping) and looks_like_action & value.fields().keys():
+        if isinstance(value, Mapping) and {"run", "outputs"} & value.fields().keys():
             hint = "This looks like an action: indent it, so that it stands below `actions:`."
         elif name in ACTION_KEYS:
             hint = "This belongs to an action: indent it deeper than the name of that action."
@@ -155,7 +154,8 @@ def read_actions(root: Mapping, version: float | None, found: Findings) -> list[
         node = _no_actions_section(root, key, node, found)
         if node is None:
             return None
-    drafts = [draft for pair in node.pairs if (draft := open_action(*pair, version, found))]
+    pairs = _without_stray_keys(node.pairs)
+    drafts = [draft for pair in pairs if (draft := open_action(*pair, version, found))]
     if not node.pairs:
         found.add(
             "no-actions", node, "The file has no actions, so there is nothing to run.", hint="Add an action."
@@ -176,6 +176,17 @@ def read_actions(root: Mapping, version: float | None, found: Findings) -> list[
     return drafts
 
 
+def _without_stray_keys(pairs: list[tuple[Node, Node]]) -> list[tuple[Node, Node]]:
+    """The pairs but for `run`, `outputs` and the like that follow an action without any: its own, not indented."""
+    kept: list[tuple[Node, Node]] = []
+    for key, value in pairs:
+        above = kept[-1][1] if kept else None
+        is_stray = isinstance(key, Scalar) and key.text in ACTION_KEYS
+        if not (is_stray and isinstance(above, Scalar) and above.is_null):
+            kept.append((key, value))
+    return kept
+
+
 def _no_actions_section(root: Mapping, key: Node, node: Node | None, found: Findings) -> Mapping | None:
     """Notes that the section is missing or of the wrong kind. Gives the one that was probably meant."""
     empty = node is None or (isinstance(node, Scalar) and node.is_null)
@@ -186,11 +197,22 @@ def _no_actions_section(root: Mapping, key: Node, node: Node | None, found: Find
     )
     if isinstance(node, Sequence):
         hint = "Write each action as `name:` instead of `- name`, with its keys indented below it."
+    outside = None if node is None else _outside(root)
+    if outside:
+        hint = f"From line {outside.line} on there are actions at the left edge: indent them."
     if meant:
         hint = f"Line {meant[0].line} is probably meant to be it."
     message = f"The `actions` section must be a dictionary of key/value pairs, but {said}."
     found.add("actions-not-mapping", key if empty else node, message, hint=hint)
     return meant[1] if meant else None
+
+
+def _outside(root: Mapping) -> Node | None:
+    """The first key at the top level that looks like an action."""
+    for key, value in root.pairs:
+        if isinstance(value, Mapping) and {"run", "outputs"} & value.fields().keys():
+            return key
+    return None
 
 
 def _meant_actions(root: Mapping) -> tuple[Node, Mapping] | None:
@@ -208,6 +230,9 @@ def duplicate_key(found: Findings, node: Node, text: str, first_line: int, first
     found.add(
         "yaml-duplicate-key",
         node,
-        f"duplicate key: `{quote(text)}` stands on line {first_line}{as_written} and again on line {node.line}.",
-        hint="Rename one of the two, or delete it.",
+        f"There is a duplicate key: `{quote(text)}` stands on line {first_line}{as_written} "
+        f"and again on line {node.line}.",
+        hint="Move what stands below it up to the first, and delete this one."
+        if text in (*ACTION_KEYS, *TOP_KEYS, *LEVELS)
+        else "Rename one of the two, or delete it.",
     )

@@ -27,17 +27,17 @@ CODES: dict[str, Code] = dict(
         _code(
             "yaml-syntax",
             "The file breaks the rules of YAML. The line is where the cause most likely is.",
-            'line 7: the quote " that opens here is never closed (YAML makes no sense of it on line 12).',
+            'YAML error on line 7: the quote " that opens here is never closed (noticed on line 12).',
         ),
         _code(
             "yaml-duplicate-key",
             "The same key stands twice in one dictionary.",
-            "duplicate key: `make_table` stands on line 9 and again on line 21.",
+            "There is a duplicate key: `make_table` stands on line 9 and again on line 21.",
         ),
         _code(
             "yaml-alias",
             "A value refers to an anchor that does not exist, nearly always an unquoted `*`.",
-            "undefined alias: `*.csv` refers to an anchor `&.csv`, and there is none before it.",
+            "`*.csv` is an undefined alias: it refers to an anchor `&.csv`, and there is none before it.",
         ),
         _code(
             "yaml-documents",
@@ -367,7 +367,9 @@ CODES: dict[str, Code] = dict(
 
 def table() -> str:
     """The codes as a Markdown table, as the manual shows it."""
-    rows = [f"| `{code.name}` | {code.kind} | {code.meaning} | {_cell(code.example)} |" for code in CODES.values()]
+    rows = [
+        f"| `{code.name}` | {code.kind} | {code.meaning} | {_cell(code.example)} |" for code in CODES.values()
+    ]
     return "\n".join(["| code | kind | when | for example |", "|---|---|---|---|", *rows])
 
 

@@ -13,6 +13,7 @@ from jobsite.pipelines import scalars
 from jobsite.pipelines.limits import Limits
 from jobsite.pipelines.nodes import Mapping, Node, Opaque, Scalar, Sequence, Unreadable, is_broken, kind_of
 from jobsite.pipelines.reading import LINE_BREAK
+from jobsite.pipelines.wording import quote
 
 _STANDARD = "tag:yaml.org,2002:"
 _COLLECTION_TAGS = {"map": "mapping", "omap": "mapping", "seq": "list", "set": "set", "pairs": "list"}
@@ -110,7 +111,7 @@ class Composer:
                 "yaml-syntax",
                 first + 1,
                 1,
-                f"line {first + 1}: the text is indented deeper than the blank line {header + 1} above it, "
+                f"YAML error on line {first + 1}: the text is indented deeper than the blank line {header + 1} above it, "
                 "which has spaces too.",
                 f"Delete line {header + 1}, or the spaces on it.",
             )
@@ -125,7 +126,7 @@ class Composer:
             return
         if any(frame.node is target for frame in self._open):
             raise _nesting(
-                line, column, f"`*{event.anchor}` stands for something that it is a part of itself"
+                line, column, f"`*{quote(event.anchor)}` stands for something that it is a part of itself"
             )
         self._expanded += target.weight
         if self._expanded > self.most_weight:
@@ -147,7 +148,10 @@ class Composer:
         wanted = _COLLECTION_TAGS.get(tag.removeprefix(_STANDARD)) if tag.startswith(_STANDARD) else None
         if wanted in ("mapping", "list") and wanted != kind and tag != _STANDARD + "omap":
             raise Unreadable(
-                "yaml-syntax", line, column, f"line {line}: the tag `{tag}` does not fit a {kind}."
+                "yaml-syntax",
+                line,
+                column,
+                f"YAML error on line {line}: the tag `{quote(tag)}` does not fit a {kind}.",
             )
         node = Mapping(line, column) if kind == "mapping" else Sequence(line, column)
         if event.anchor:
@@ -217,7 +221,7 @@ def _merge(node: Mapping) -> None:
                 "yaml-syntax",
                 source.line,
                 source.column,
-                f"line {source.line}: the merge key `<<` takes a dictionary, or a list of them, but this is "
+                f"YAML error on line {source.line}: the merge key `<<` takes a dictionary, or a list of them, but this is "
                 f"{kind_of(source)}.",
                 "Write `<<: *name`, where `&name` stands before a dictionary further up.",
             )
@@ -257,7 +261,10 @@ def _tagged(line: int, column: int, text: str, tag: str) -> Scalar:
         wanted = {"int": int, "float": int | float, "bool": bool, "timestamp": scalars.datetime.date}[name]
         if not isinstance(value, wanted):
             raise Unreadable(
-                "yaml-syntax", line, column, f"line {line}: `{text}` does not fit the tag `!!{name}`."
+                "yaml-syntax",
+                line,
+                column,
+                f"YAML error on line {line}: `{quote(text)}` does not fit the tag `!!{name}`.",
             )
     elif name != "null":
         value = (tag, text)
@@ -272,8 +279,8 @@ def _resolved(line: int, column: int, text: str) -> scalars.Value:
             "yaml-syntax",
             line,
             column,
-            f"line {line}: `{text}` looks like a date, but there is no such day or time.",
-            f'If it is meant as text, put it in quotes: "{text}".',
+            f"YAML error on line {line}: `{quote(text)}` looks like a date, but there is no such day or time.",
+            f'If it is meant as text, put it in quotes: "{quote(text)}".',
         ) from None
 
 

@@ -101,7 +101,7 @@ def _check_match(draft: Draft, output: str, found: Findings) -> None:
             f"Action {quote(draft.name)}: the output specification must match the `--output` argument: "
             f"got {join(patterns) if patterns else 'no outputs'}, expected {quote(expected)}.",
             action=draft.name,
-            hint=f"One of the two is misspelt: `{quote(near)}` or `{quote(output)}`."
+            hint=f"One of them is misspelt, `{quote(near)}` or `{quote(output)}`: they must be the same."
             if near
             else f"List `{quote(expected)}` below `highly_sensitive`, or change `--output`.",
         )

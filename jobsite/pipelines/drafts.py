@@ -185,13 +185,15 @@ def _value(draft: Draft, wanted: str) -> Node | None:
 
 def _wrong_type(draft: Draft, wanted: str, words: str, key: Node, value: Node, found: Findings) -> None:
     empty = isinstance(value, Scalar) and value.is_null
-    hint = None
+    hint = "Write one path in quotes."
     if wanted == "needs" and isinstance(value, Scalar):
-        hint = f"Write [{quote(', '.join(value.text.replace(',', ' ').split()))}]."
+        hint = f"Write `needs: [{quote(', '.join(value.text.replace(',', ' ').split()))}]`."
     elif wanted == "needs":
         hint = "Write one line `- name` for each action that must run before, without a colon."
     elif wanted == "run":
         hint = "Write one command on the line, for example `run: python:v2 analysis/script.py`."
+    elif wanted == "config":
+        hint = "Write each setting on a line of its own, `name: value`, indented below `config:`."
     elif wanted == "outputs":
         hint = "Below `outputs:` write a level, and below it a line `label: path/to/file.csv`, each indented deeper."
     message = (

@@ -56,7 +56,7 @@ def _spaces(draft: Draft, entry: Scalar, names: Mapping[str, Draft], found: Find
     parts = entry.text.replace(",", " ").split()
     many = len(parts) > 1 and sum(part in names for part in parts) * 2 >= len(parts)
     hint = (
-        f"Write [{quote(', '.join(parts))}]."
+        f"Write `needs: [{quote(', '.join(parts))}]`."
         if many or len(parts) > 1
         else f"Write `{quote(''.join(parts))}`."
     )

@@ -146,7 +146,7 @@ def _check_path(pattern: Pattern, found: Findings) -> None:
 def path_fault(path: str, level: str) -> tuple[str, str, str] | None:
     """Code, reason and hint of the first rule of specification 1.6 that the pattern `path` breaks, or None."""
     if "\\" in path:
-        return "path-backslash", "use forward slashes only", f"Write `{quote(path.replace(chr(92), '/'))}`."
+        return "path-backslash", "use forward slashes only", _slash_hint(path.replace("\\", "/"))
     if "**" in path or "?" in path or "[" in path:
         return "path-wildcard", "only the * wildcard character is supported", _wildcard_hint(path)
     suffix = suffix_of(path)
@@ -175,7 +175,7 @@ def _place_fault(path: str) -> tuple[str, str, str] | None:
         )
     if path.startswith("/") or _WINDOWS_ROOT.match(path):
         why = "it is an absolute path"
-        relative = _WINDOWS_ROOT.sub("", path).lstrip("/")
+        relative = _WINDOWS_ROOT.sub("", path).lstrip("/").removeprefix("workspace/")
         return "path-absolute", why, f"Paths begin at the root of the repository: write `{quote(relative)}`."
     return None
 
@@ -203,6 +203,13 @@ def _content_hint(path: str) -> str | None:
     if path != path.strip():
         return f"There is a blank at the start or end; write `{quote(path.strip())}`."
     return None
+
+
+def _slash_hint(path: str) -> str:
+    if _WINDOWS_ROOT.match(path) or path.startswith("/"):
+        name = path.rpartition("/")[2]
+        return f"Paths begin at the root of the repository: write `{quote('output/' + name)}`, say."
+    return f"Write `{quote(path)}`."
 
 
 def _wildcard_hint(path: str) -> str:

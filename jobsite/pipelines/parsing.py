@@ -1,6 +1,6 @@
 """`parse`: the bytes of a project file to a report. The one door; the form, the command line and the API use it."""
 
-from jobsite.pipelines import syntax
+from jobsite.pipelines import encoding, syntax
 from jobsite.pipelines.checking import (
     check_expectations,
     check_top_keys,
@@ -66,8 +66,8 @@ def _text(data: bytes | str, limits: Limits, found: Findings) -> str | None:
     try:
         text = decode(data)
     except Undecodable as error:
-        raise syntax.undecodable(error) from None
-    for answer in syntax.unacceptable(text):
+        raise encoding.undecodable(error) from None
+    for answer in encoding.unacceptable(text):
         _note(found, answer)
     if found.problems:
         return None
@@ -116,7 +116,7 @@ def _undefined_alias(found: Findings, node: Node, name: str) -> None:
     found.add(
         "yaml-alias",
         node,
-        f"undefined alias: `*{quote(name)}` refers to an anchor `&{quote(name)}`, and there is none before it.",
+        f"`*{quote(name)}` is an undefined alias: it refers to an anchor `&{quote(name)}`, and there is none before it.",
         hint=f'A value that starts with `*` must be in quotes: "*{quote(name)}".',
     )
 

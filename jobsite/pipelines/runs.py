@@ -10,6 +10,7 @@ from jobsite.pipelines.wording import join, nearest, quote
 RUNTIMES = ("ehrql", "cohortextractor", "databuilder", "sqlrunner", "python", "r", "stata-mp", "jupyter")
 """Names of the usual images; an installation may have others."""
 
+_SCRIPTS = {"py": "python", "r": "r", "do": "stata-mp", "ipynb": "jupyter"}
 _PROGRAMS = {"rscript": "r", "python3": "python", "stata": "stata-mp", "jupyter-lab": "jupyter"}
 
 
@@ -36,7 +37,7 @@ def read_run(draft: Draft, run: Scalar, version: float | None, found: Findings) 
         return command
     if version >= 5 and command.tag == "latest":
         message = f"Action {name}: the tag `latest` is not allowed. Provide a version e.g. `:v2` instead."
-        hint = f"Write `{quote(command.image)}:v…` with the version that the code was written for."
+        hint = f"`latest` has always meant `v1`: write `{quote(command.image)}:v1`, or a newer version."
         found.add("run-latest", run, message, action=draft.name, hint=hint)
     if version >= 4 and command.image.startswith("cohortextractor"):
         message = f"Action {name} uses cohortextractor actions, which are not supported in this version."
@@ -71,7 +72,8 @@ def _version_hint(command: Command) -> str:
     if tag:
         return f"`{quote(tag)}` is no version; versions look like `v1`, `v2` or `v1.2`."
     if "/" in command.words[0] or "." in command.words[0]:
-        return "The command starts with the image that runs the script: `python:v2 analysis/script.py`."
+        language = _SCRIPTS.get(command.words[0].rpartition(".")[2].lower(), "python")
+        return f"Begin with the image that runs the script: `{language}:v2 {quote(command.words[0])}`."
     return f"Write `{quote(known)}:v2`, or another version of it."
 
 

@@ -10,12 +10,13 @@ from dataclasses import dataclass
 import yaml
 
 from jobsite.pipelines.nodes import Unreadable
-from jobsite.pipelines.reading import LINE_BREAK, UNACCEPTABLE, Undecodable, position
+from jobsite.pipelines.reading import LINE_BREAK
 from jobsite.pipelines.wording import letter_name, quote
 
 _CONFLICT = re.compile(r"(?:<{7}|\|{7}|={7}|>{7})(?: |$)")
 _IMAGE_APART = re.compile(r"""\s*(?:- )?run\s*:\s*(?:[>|][-+]?\s*)?([A-Za-z][\w-]*)\s*:\s+(\S+)""")
 _KEY = re.compile(r"""\s*(?:- )?("[^"]*"|'[^']*'|[^\s#'"{}\[\],&*!|>%@`-][^#]*?)\s*:(?:\s|$)""")
+_ODD_BLANK = re.compile("[\u00a0\u2000-\u200b\u3000\uff1a]")
 _NO_SPACE = re.compile(r"\s*(?:- )?([A-Za-z_][\w.-]*):(?=[^\s/\\:])(\S.*)")
 _NOT_A_WORD = {"@": "an at sign", "`": "a back-tick", "%": "a percent sign", "|": "a bar", ">": "a `>`"}
 
@@ -28,6 +29,7 @@ class _Stumble:
     context: str
     line: int
     column: int
+    noticed: int
     start: int
     start_column: int
     lines: list[str]
@@ -46,48 +48,10 @@ class _Stumble:
     def found(
         self, message: str, hint: str, line: int | None = None, column: int | None = None
     ) -> Unreadable:
-        """The answer: `message` follows "line N: ", and says too where the parser was, if that is elsewhere."""
+        """The answer, which also says on which line the parser noticed it, if that is elsewhere."""
         line, column = line or self.line, column or (self.column if line in (None, self.line) else 1)
-        tail = "" if line == self.line else f" (YAML makes no sense of it on line {self.line})"
-        return Unreadable("yaml-syntax", line, column, f"line {line}: {message}{tail}.", hint)
-
-
-def undecodable(error: Undecodable) -> Unreadable:
-    """What to say about bytes that are no text."""
-    line, column = position(error.text, len(error.text))
-    return Unreadable(
-        "yaml-encoding",
-        line,
-        column,
-        f"The file has an unacceptable character on line {line}: the bytes there are not {error.encoding} text.",
-        "Save the file as UTF-8 (in most editors: “Save with encoding”).",
-    )
-
-
-def unacceptable(text: str) -> list[Unreadable]:
-    """One answer for each line of `text` (the first twenty) that has a character which YAML does not allow."""
-    answers: list[Unreadable] = []
-    if not UNACCEPTABLE.search(text):
-        return answers
-    for number, content in enumerate(LINE_BREAK.split(text), 1):
-        found = UNACCEPTABLE.search(content)
-        if found:
-            answers.append(_unacceptable(number, found))
-        if len(answers) == 20:
-            break
-    return answers
-
-
-def _unacceptable(number: int, found: re.Match) -> Unreadable:
-    name = letter_name(found[0])
-    utf16 = found[0] == "\0"
-    hint = (
-        "It looks like UTF-16 without its mark, or no text file at all; save it as UTF-8."
-        if utf16
-        else "Delete the character; it cannot be seen in most editors, so retype the words around it."
-    )
-    message = f"The file has an unacceptable character on line {number}: {name}."
-    return Unreadable("yaml-encoding", number, found.start() + 1, message, hint)
+        tail = "" if line == self.noticed else f" (noticed on line {self.noticed})"
+        return Unreadable("yaml-syntax", line, column, f"YAML error on line {line}: {message}{tail}.", hint)
 
 
 def diagnose(error: Exception, text: str) -> Unreadable:
@@ -110,6 +74,7 @@ def _stumble(error: Exception, lines: list[str]) -> _Stumble:
     start = getattr(error, "context_mark", None) or mark
     last = max((number for number, line in enumerate(lines, 1) if line.strip()), default=1)
     line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
+    noticed = line
     if line > last:
         line, column = last, len(lines[last - 1].rstrip()) + 1
     return _Stumble(
@@ -117,6 +82,7 @@ def _stumble(error: Exception, lines: list[str]) -> _Stumble:
         context=str(getattr(error, "context", None) or ""),
         line=line,
         column=column,
+        noticed=noticed,
         start=start.line + 1 if start else line,
         start_column=start.column + 1 if start else column,
         lines=lines,
@@ -157,16 +123,30 @@ def _tab(at: _Stumble) -> Unreadable | None:
 
 
 def _odd_blank(at: _Stumble) -> Unreadable | None:
-    found = re.search("[\u00a0\u2000-\u200b\u3000\uff1a]", at.at(at.line)) or None
-    if not found or at.column < found.start():
-        return None
-    return at.found(
-        f"there is a character that looks like {'a colon' if found[0] == chr(0xFF1A) else 'a blank'} but is not one, "
-        f"{letter_name(found[0])}",
-        "Retype it; it often comes from copying out of a web page or a word processor.",
-        at.line,
-        found.start() + 1,
-    )
+    for number in (at.line, at.before(at.line), at.start):
+        found = _ODD_BLANK.search(at.at(number))
+        if found:
+            looks = "a colon" if found[0] == "\uff1a" else "a blank"
+            return at.found(
+                f"there is a character that looks like {looks} but is not one, {letter_name(found[0])}",
+                "Retype it; it often comes from copying out of a web page or a word processor.",
+                number,
+                found.start() + 1,
+            )
+    return None
+
+
+def _template(at: _Stumble) -> Unreadable | None:
+    for number in (at.line, at.before(at.line)):
+        place = at.at(number).find("{{")
+        if place >= 0:
+            return at.found(
+                "`{{` opens a dictionary inside a dictionary for YAML",
+                "If this is the blank of a template, fill it in. If the braces are meant, put the value in quotes.",
+                number,
+                place + 1,
+            )
+    return None
 
 
 def _unclosed_quote(at: _Stumble) -> Unreadable | None:
@@ -209,7 +189,7 @@ def _brackets(at: _Stumble) -> Unreadable | None:
     if found and "expected ','" in at.problem:
         opening, closing = ("[", "]") if found[1] == "sequence" else ("{", "}")
         return at.found(
-            f"the `{opening}` that opens here is not closed, or a comma is missing (seen by line {at.line})",
+            f"the `{opening}` that opens here is not closed, or a comma is missing",
             f"Separate the entries with commas and end them with `{closing}`. Curly braces at the start of a value, "
             "as in a template, must be in quotes.",
             at.start,
@@ -373,6 +353,7 @@ _SLIPS = (
     _escape,
     _after_quote,
     _odd_blank,
+    _template,
     _alias,
     _anchor,
     _brackets,

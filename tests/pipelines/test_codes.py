@@ -6,7 +6,8 @@ import pytest
 
 from jobsite.pipelines import Limits, parse
 from jobsite.pipelines.codes import CODES, table
-from tests.pipelines.marked import action, places_of, project, unmark
+
+from .marked import action, places_of, project, unmark
 
 GOOD = action()
 DOCS = Path(__file__).parents[2] / "docs" / "project-yaml.md"
@@ -59,10 +60,10 @@ FILES = {
     "version-old": in_version("4"),
     "expectations-missing": "«expectations-missing»version: «version-old»3\nactions:\n" + GOOD,
     "expectations-missing null": in_version("3", expectations="«expectations-missing»expectations:\n"),
-    "expectations-not-mapping": in_version("3", expectations="expectations: «expectations-not-mapping»1000\n"),
-    "expectations-unknown-key": in_version(
-        "3", expectations=V3 + "  «expectations-unknown-key»size: 1\n"
+    "expectations-not-mapping": in_version(
+        "3", expectations="expectations: «expectations-not-mapping»1000\n"
     ),
+    "expectations-unknown-key": in_version("3", expectations=V3 + "  «expectations-unknown-key»size: 1\n"),
     "expectations-population-missing": in_version(
         "3", expectations="«expectations-population-missing»expectations: {}\n"
     ),
@@ -72,7 +73,8 @@ FILES = {
     "expectations-population-not-number text": in_version(
         "3", expectations="expectations:\n  population_size: «expectations-population-not-number»'10.7'\n"
     ),
-    "expectations-not-allowed": '«expectations-not-allowed»expectations:\n  x: 1\nversion: "5"\nactions:\n' + GOOD,
+    "expectations-not-allowed": '«expectations-not-allowed»expectations:\n  x: 1\nversion: "5"\nactions:\n'
+    + GOOD,
     "top-unknown-key": "«top-unknown-key»acton: 1\n" + project(GOOD) + "«top-unknown-key»5: x\n",
     "actions-not-mapping": '«actions-not-mapping»version: "5"',
     "actions-not-mapping null": 'version: "5"\n«actions-not-mapping»actions:',
@@ -107,7 +109,9 @@ FILES = {
     "run-duplicate": project(action("a", run="r:v2 x.R") + action("b", run="«run-duplicate»r:v2 x.R")),
     "run-similar": project(action("a", run="r:v2 x.R") + action("b", run="«run-similar»r:v2  'x.R'")),
     "outputs-none": project("  a:\n    run: r:v2 a.R\n    «outputs-none»outputs: {}\n"),
-    "outputs-none null": project("  a:\n    run: r:v2 a.R\n    «outputs-none»outputs: {highly_sensitive: }\n"),
+    "outputs-none null": project(
+        "  a:\n    run: r:v2 a.R\n    «outputs-none»outputs: {highly_sensitive: }\n"
+    ),
     "outputs-unknown-level": project(
         "  a:\n    run: r:v2 a.R\n    outputs:\n      «outputs-unknown-level»highly: {}\n"
     ),
@@ -125,23 +129,35 @@ FILES = {
     ),
     "path-backslash": project(action(outputs=outputs("«path-backslash»output\\a.csv"))),
     "path-wildcard": project(
-        action(outputs=outputs("«path-wildcard»a/**/b.csv", "«path-wildcard»a?.csv", "«path-wildcard»a[1].csv"))
+        action(
+            outputs=outputs("«path-wildcard»a/**/b.csv", "«path-wildcard»a?.csv", "«path-wildcard»a[1].csv")
+        )
     ),
     "path-extension": project(
         action(
             outputs=outputs(
-                *("«path-extension»" + path for path in ("a", "dir/", "'*'", "a.*", "a.c*", ".csv", "a.", "a.csv/b"))
+                *(
+                    "«path-extension»" + path
+                    for path in ("a", "dir/", "'*'", "a.*", "a.c*", ".csv", "a.", "a.csv/b")
+                )
             )
         )
     ),
     "path-extension of nothing": project(action(outputs=outputs("«path-extension»''"))),
     "path-level4-type": project(
-        action(outputs=outputs("«path-level4-type»a.rds", "«path-level4-type»b.CSV", level="moderately_sensitive"))
+        action(
+            outputs=outputs(
+                "«path-level4-type»a.rds", "«path-level4-type»b.CSV", level="moderately_sensitive"
+            )
+        )
     ),
     "path-not-standard": project(
         action(
             outputs=outputs(
-                *("«path-not-standard»" + path for path in ("../a.csv", "a/../b.csv", "./c.csv", "a//b.csv", "d.csv/"))
+                *(
+                    "«path-not-standard»" + path
+                    for path in ("../a.csv", "a/../b.csv", "./c.csv", "a//b.csv", "d.csv/")
+                )
             )
         )
     ),
@@ -156,11 +172,13 @@ FILES = {
         "  b:\n    run: r:v2 b.R\n    outputs: «path-duplicate»*o\n"
     ),
     "output-overlap": project(
-        action("a", outputs=outputs("o/*.csv")) + action("b", outputs=outputs("«output-overlap»o/b.csv", "p/b.csv"))
+        action("a", outputs=outputs("o/*.csv"))
+        + action("b", outputs=outputs("«output-overlap»o/b.csv", "p/b.csv"))
     ),
     "output-overlap in version 1": in_version(
         "1",
-        action("a", outputs=outputs("o/a*.csv")) + action("b", outputs=outputs("«output-overlap»o/*b.csv", "o/*.txt")),
+        action("a", outputs=outputs("o/a*.csv"))
+        + action("b", outputs=outputs("«output-overlap»o/*b.csv", "o/*.txt")),
     ),
     "output-type": project(action(outputs=outputs("«output-type»a.CSV", "«output-type»a.cvs", "a.RData"))),
     "needs-not-text": project(
@@ -173,7 +191,9 @@ FILES = {
     "needs-repeated": project(action("a") + action("b", needs="[a, «needs-repeated»a]")),
     "cohort-one-level": in_version(
         "3",
-        "  a:\n    run: " + COHORT + "\n    «cohort-one-level»outputs:\n      highly_sensitive: {a: o/a.csv}\n"
+        "  a:\n    run: "
+        + COHORT
+        + "\n    «cohort-one-level»outputs:\n      highly_sensitive: {a: o/a.csv}\n"
         "      moderately_sensitive: {}\n",
         V3,
     ),
@@ -191,7 +211,10 @@ FILES = {
         action(run=DATASET + " --output o/d.csv", outputs=outputs("«dataset-output-mismatch»o/e.csv"))
     ),
     "dataset-output-mismatch directory": project(
-        action(run=DATASET + " --output o/d:csv", outputs=outputs("o/d/e/x.csv", "«dataset-output-mismatch»o/e.csv"))
+        action(
+            run=DATASET + " --output o/d:csv",
+            outputs=outputs("o/d/e/x.csv", "«dataset-output-mismatch»o/e.csv"),
+        )
     ),
     "dataset-output-mismatch none": project(
         "  a:\n    run: "
@@ -222,7 +245,11 @@ LIMITED = {
     "too large: it has 0.0 MB": ("a: b", Limits(size=3)),
     "too large: it has 2 actions": (project(action("a") + action("b")), Limits(actions=1)),
     "too large: its aliases": (
-        "a: &a [x,x,x,x,x,x,x,x]\n" + "".join(f"k{n}: &k{n} [*{'a' if not n else f'k{n - 1}'}" + f",*k{n - 1}" * (n > 0) * 9 + "]\n" for n in range(9)),
+        "a: &a [x,x,x,x,x,x,x,x]\n"
+        + "".join(
+            f"k{n}: &k{n} [*{'a' if not n else f'k{n - 1}'}" + f",*k{n - 1}" * (n > 0) * 9 + "]\n"
+            for n in range(9)
+        ),
         Limits(),
     ),
     "too large: it has more than 5 values": ("[a,b,c,d,e,f]", Limits(nodes=5)),
