@@ -12,6 +12,7 @@ import pytest
 from argon2 import PasswordHasher
 from flask import Flask
 from flask.testing import FlaskClient
+from jinja2 import FileSystemBytecodeCache
 from pytest_socket import socket_allow_hosts
 
 from jobsite.accounts import signing_in
@@ -19,7 +20,7 @@ from jobsite.accounts.actions import add_user
 from jobsite.accounts.backends import add_backend
 from jobsite.accounts.models import Backend
 from jobsite.accounts.queries import user_or_stop
-from jobsite.application import create_app
+from jobsite.application import Jobsite, create_app
 from jobsite.core.db import close_database, database, writing
 from jobsite.instance import close_instance, open_instance
 from jobsite.settings import Settings
@@ -46,6 +47,13 @@ def cheap_hashes() -> Iterator[None]:
     dear, signing_in.hasher = signing_in.hasher, PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
     yield
     signing_in.hasher = dear
+
+
+@pytest.fixture(scope="session", autouse=True)
+def compiled_templates(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Every test has an application of its own; its templates are compiled once."""
+    compiled = FileSystemBytecodeCache(str(tmp_path_factory.mktemp("templates")))
+    Jobsite.jinja_options = {**Jobsite.jinja_options, "bytecode_cache": compiled}
 
 
 @pytest.fixture(scope="session")
