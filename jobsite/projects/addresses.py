@@ -38,7 +38,7 @@ def why_not_repo(url: str, allowed: Sequence[str]) -> str | None:
     if any(part in (".", "..") for part in parts.path.split("/")):
         return "The address of a repository must not contain “.” or “..” as a part."
     if not any(_begins_with(url, prefix) for prefix in allowed):
-        return f"Repositories at this address may not be used here. Allowed are those at {_listed(allowed)}."
+        return f"Repositories at this address may not be used here. {_listed(allowed)}"
     return None
 
 
@@ -56,8 +56,9 @@ def _begins_with(url: str, prefix: str) -> bool:
 
 
 def _listed(allowed: Sequence[str]) -> str:
+    """The prefixes in a sentence; paths of this machine are not told to people."""
     shown = [prefix for prefix in allowed if not prefix.startswith("/")]
-    return ", ".join(shown) or "no address"
+    return f"Allowed are those at {', '.join(shown)}." if shown else "No address is allowed."
 
 
 def _splits(url: str) -> bool:

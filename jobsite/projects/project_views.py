@@ -125,11 +125,11 @@ def create_workspace(slug: str) -> Response:
 
 def _branches(shown: Project, form: NewWorkspaceForm, repo: str) -> Response:
     """The form again with the branches that git lists now; a branch chosen in another repository is let go."""
+    chosen, form.branch.data = form.branch.data, ""
     known = workspaces.ask_branches(by=me(), repo=repo)
-    if form.branch.data not in known.branches:
-        form.branch.data = ""
     if known.problem:
         raise Invalid({"repo": known.problem})
+    form.branch.data = chosen if chosen in known.branches else ""
     form.repo.data = known.url
     return _workspace_form(shown, form, known)
 
