@@ -1,0 +1,140 @@
+"""The log of a job: pages that show a window of it and follow it as it grows, and its bytes.
+
+On the secure side only, for people who may view unreleased outputs.
+"""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from flask import Response, request
+from htmx_flask import request as htmx_request
+
+from jobsite.core.clock import now
+from jobsite.core.errors import NotFound
+from jobsite.core.web import CONTENT_POLICY, Routes, page
+from jobsite.jobs.execution import attempt_dir
+from jobsite.jobs.executors.records import LOG
+from jobsite.jobs.job_rows import JobRow
+from jobsite.jobs.log_pages import WINDOW, Wanted, log_page
+from jobsite.jobs.logs.reader import LogReader
+from jobsite.jobs.models import Attempt, Job
+from jobsite.jobs.queries import LOG_PERMISSION, job_in
+from jobsite.projects.queries import workspace_or_stop
+
+routes = Routes("log")
+
+NUMBER = "<int(max=9007199254740991):number>"
+LONGEST_TEXT = 200
+BLOCK = 64 * 1024
+
+
+@routes(f"/<name>/{NUMBER}/<identifier>/log/", needs=LOG_PERMISSION, side="secure")
+def show_log(name: str, number: int, identifier: str) -> Response:
+    workspace = workspace_or_stop(name, LOG_PERMISSION)
+    job, attempts = job_in(workspace, number, identifier)
+    attempt = _attempt(attempts)
+    live = job.is_active and (attempt is None or attempt is attempts[-1])
+    wanted = _wanted()
+    log = log_page(_path(job, attempt), wanted)
+    follows = (wanted.follow or log.at_end) and (live or not log.at_end)
+    if _is_poll() and follows and not log.rows and request.args.get("state") == job.state:
+        return Response(status=204)
+    data = {"log": log, "wanted": wanted, "row": JobRow(job, now()), "follows": follows, "live": live}
+    announce = "" if request.args.get("state", job.state) == job.state else f"{job.action}: {job.words[1]}."
+    return page(
+        "jobs/log.html",
+        fragments=("follow", "status", "announce"),
+        **data,
+        workspace=workspace,
+        attempt=attempt,
+        attempts=attempts,
+        window=WINDOW,
+        announce=announce,
+        level4=True,
+    )
+
+
+@routes(f"/<name>/{NUMBER}/<identifier>/log/raw", needs=LOG_PERMISSION, side="secure")
+def raw_log(name: str, number: int, identifier: str) -> Response:
+    workspace = workspace_or_stop(name, LOG_PERMISSION)
+    job, attempts = job_in(workspace, number, identifier)
+    attempt = _attempt(attempts)
+    try:
+        reader = LogReader(_path(job, attempt))
+    except FileNotFoundError:
+        raise NotFound(f"{job.action} has no log yet.") from None
+    return _bytes(reader, f"{re.sub('[^A-Za-z0-9_.-]', '_', job.action)}-{job.identifier}.log")
+
+
+def _bytes(reader: LogReader, filename: str) -> Response:
+    """What the program wrote, as text that nothing interprets; a part of it where a Range asks for one."""
+    size = reader.raw_size
+    wanted = request.range.range_for_length(size) if request.range else None
+    if request.range and wanted is None:
+        reader.close()
+        return Response(status=416, headers={"Content-Range": f"bytes */{size}"})
+    start, end = wanted or (0, size)
+    response = Response(
+        _blocks(reader, start, end), 206 if wanted else 200, content_type="text/plain; charset=utf-8"
+    )
+    if wanted:
+        response.headers["Content-Range"] = f"bytes {start}-{end - 1}/{size}"
+    how = "attachment" if "download" in request.args else "inline"
+    response.headers["Content-Disposition"] = f'{how}; filename="{filename}"'
+    response.headers["Content-Length"] = str(end - start)
+    response.headers["Accept-Ranges"] = "bytes"
+    response.headers["Content-Security-Policy"] = CONTENT_POLICY
+    response.call_on_close(reader.close)
+    return response
+
+
+def _blocks(reader: LogReader, start: int, end: int) -> Iterator[bytes]:
+    """The bytes in blocks of some size: a write for each line of the log would be slow."""
+    block = bytearray()
+    for part in reader.raw(start, end):
+        block += part
+        if len(block) >= BLOCK:
+            yield bytes(block)
+            block.clear()
+    if block:
+        yield bytes(block)
+
+
+def _wanted() -> Wanted:
+    args = request.args
+    return Wanted(
+        line=_number("line"),
+        start=_number("from"),
+        q=args.get("q", "")[:LONGEST_TEXT],
+        case="case" in args,
+        full=_number("full"),
+        follow="follow" in args,
+    )
+
+
+def _number(name: str) -> int | None:
+    """A line number of the query string; None for anything that is none."""
+    text = request.args.get(name, "")
+    return max(1, int(text)) if text.isascii() and text.isdecimal() and len(text) < 16 else None
+
+
+def _attempt(attempts: list[Attempt]) -> Attempt | None:
+    """The attempt that is asked for, else the last one; None before the first. Raises `NotFound`."""
+    wanted = request.args.get("attempt", "")
+    if not wanted:
+        return attempts[-1] if attempts else None
+    for attempt in attempts:
+        if str(attempt.number) == wanted:
+            return attempt
+    raise NotFound(f"There is no attempt {wanted} of this job.")
+
+
+def _path(job: Job, attempt: Attempt | None) -> Path:
+    """Where the log lies; a path where nothing is, before the first attempt."""
+    return attempt_dir(job, attempt) / LOG if attempt else Path("/nonexistent")
+
+
+def _is_poll() -> Any:
+    return htmx_request.htmx and htmx_request.htmx.target == "follow"

@@ -1,0 +1,153 @@
+"""The page of a job request: its jobs, how far it is, why something waits, and what to say when a state changed."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+
+from jobsite.accounts.models import AnonymousPerson, User
+from jobsite.core.clock import now
+from jobsite.jobs.graphs import Graph, graph_of
+from jobsite.jobs.job_rows import JobRow, job_row
+from jobsite.jobs.models import Job, JobRequest
+from jobsite.jobs.queries import ROOM_CODES, Queue, active_jobs, jobs_of, may_cancel, may_read_log, queues_of
+from jobsite.jobs.rules import why_not_cancel
+from jobsite.pipelines.parsing import parse
+from jobsite.pipelines.report import Report
+from jobsite.projects.models import Workspace
+
+LONGEST_FILE = 10_000
+"""Characters of a project.yaml that are shown on the page; a longer one is a link (specification 7.6)."""
+MOST_TOLD = 3
+_LETTERS = {"pending": "p", "running": "r", "succeeded": "s", "failed": "f", "cancelled": "c"}
+
+
+@dataclass(frozen=True)
+class Count:
+    """How many jobs are in a state, and where their piece of the progress bar begins, in hundredths."""
+
+    state: str
+    jobs: int
+    start: float
+    width: float
+
+
+@dataclass(frozen=True)
+class RequestPage:
+    """What the page shows, as of `at`. `queue` is that of the backend when a job waits for room there."""
+
+    request: JobRequest
+    rows: tuple[JobRow, ...]
+    at: datetime
+    may_cancel: bool
+    may_read_log: bool
+    queue: Queue | None = None
+
+    @property
+    def pill(self) -> tuple[str, str]:
+        """The state for the request's pill, and its words."""
+        return self.request.words([row.job.state for row in self.rows])
+
+    @property
+    def counts(self) -> tuple[Count, ...]:
+        """The jobs by state, in the order of the progress bar: what is done first, what waits last."""
+        found, start = [], 0.0
+        for state in ("succeeded", "failed", "cancelled", "running", "pending"):
+            jobs = sum(row.job.state == state for row in self.rows)
+            width = 100 * jobs / len(self.rows) if self.rows else 0.0
+            found.append(Count(state, jobs, round(start, 3), round(width, 3)))
+            start += width
+        return tuple(found)
+
+    @property
+    def complete(self) -> int:
+        """How many jobs have ended."""
+        return sum(not row.job.is_active for row in self.rows)
+
+    @property
+    def seconds_of_jobs(self) -> float:
+        """The run times of all jobs together."""
+        return sum(row.seconds or 0.0 for row in self.rows)
+
+    @property
+    def seconds_by_clock(self) -> float | None:
+        """From the first start to the end, or to now; None before anything started."""
+        if self.request.started_at is None:
+            return None
+        return max(0.0, ((self.request.completed_at or self.at) - self.request.started_at).total_seconds())
+
+    @property
+    def seconds_queued(self) -> float | None:
+        """From asking to the first start; None before anything started."""
+        if self.request.started_at is None:
+            return None
+        return max(0.0, (self.request.started_at - self.request.created_at).total_seconds())
+
+    @property
+    def why_not_cancel(self) -> str | None:
+        """Why the whole request cannot be cancelled by this person now."""
+        active = [row.job for row in self.rows if row.job.is_active]
+        asked = bool(active) and all(job.cancelling for job in active)
+        return why_not_cancel(active=bool(active), already_asked=asked, may_cancel=self.may_cancel)
+
+    @property
+    def waiting(self) -> JobRow | None:
+        """The job whose place in the queue is explained: the first that waits only for room."""
+        return next((row for row in self.rows if row.place), None)
+
+    @property
+    def cancelling(self) -> tuple[str, ...]:
+        """The actions that run on until their cancellation is confirmed."""
+        return tuple(row.job.action for row in self.rows if row.job.cancelling)
+
+    @property
+    def is_file_long(self) -> bool:
+        """Whether project.yaml is too long to stand on the page."""
+        return len(self.request.project_file.text) > LONGEST_FILE
+
+    @property
+    def graph(self) -> Graph | None:
+        """The pipeline at this commit with the states of the jobs of this request."""
+        report = _report(self.request.project_file.text)
+        if report.pipeline is None:
+            return None
+        address = f"/{self.request.workspace.name}/{self.request.id}/"
+        states = {name: ("", "Not in this request", "") for name in report.pipeline.actions}
+        states |= {row.job.action: (*row.pill, f"{address}{row.job.identifier}/") for row in self.rows}
+        return graph_of(report.pipeline, states)
+
+    @property
+    def seen(self) -> str:
+        """The states of the jobs, a letter each: what a page that updates itself has shown."""
+        return "".join(_LETTERS.get(row.job.state, "u") for row in self.rows)
+
+    def news(self, seen: str) -> str:
+        """What has changed for somebody who saw the states `seen`, as a sentence; "" for nothing."""
+        if len(seen) != len(self.rows) or seen == self.seen:
+            return ""
+        changed = [row for row, old, new in zip(self.rows, seen, self.seen, strict=True) if old != new]
+        told = [f"{row.job.action}: {row.pill[1]}." for row in changed[:MOST_TOLD]]
+        more = [f"{len(changed) - MOST_TOLD} more jobs changed."] if len(changed) > MOST_TOLD else []
+        return " ".join([*told, *more, f"{self.complete} of {len(self.rows)} complete."])
+
+
+def request_page(request: JobRequest, workspace: Workspace, person: User | AnonymousPerson) -> RequestPage:
+    """The page of a request for a person, for whom the workspace was loaded. At most two queries."""
+    at = now()
+    jobs = jobs_of(request)
+    allowed = may_cancel(request, workspace, person)
+    queue = _queue(jobs, request, at)
+    rows = (job_row(job, at, may_cancel=allowed, place=queue.place(job) if queue else "") for job in jobs)
+    return RequestPage(request, tuple(rows), at, allowed, may_read_log(workspace), queue)
+
+
+@lru_cache(maxsize=64)
+def _report(text: str) -> Report:
+    """The verdict on a project.yaml; the page asks each second."""
+    return parse(text.encode())
+
+
+def _queue(jobs: Sequence[Job], request: JobRequest, at: datetime) -> Queue | None:
+    if not any(job.state == "pending" and job.status_code in ROOM_CODES for job in jobs):
+        return None
+    return queues_of(active_jobs(), at).get(request.backend_id)

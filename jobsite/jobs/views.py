@@ -1,0 +1,162 @@
+"""The pages of job requests and jobs, their lists, and the home page."""
+
+from typing import Any
+
+from flask import Response, abort, flash, redirect, request, url_for
+from flask_login import current_user
+
+from jobsite.core.errors import Denied, NotFound, require
+from jobsite.core.web import ANYONE, CONTENT_POLICY, LOGIN, Routes, page, see
+from jobsite.jobs import actions, queries
+from jobsite.jobs.job_page import job_page
+from jobsite.jobs.listing import filters_in, page_in, requests_page
+from jobsite.jobs.request_page import request_page
+from jobsite.jobs.rules import REQUEST_STATUSES, why_not_cancel
+from jobsite.projects.queries import project_or_stop, workspace_or_stop
+
+routes = Routes("jobs")
+
+NUMBER = "<int(max=9007199254740991):number>"
+"""The number of a request in an address; a larger one is no number of a row."""
+
+REQUEST_REGIONS = ("live", "status", "notices", "controls", "progress", "timeline", "announce")
+PIPELINE = ("pipeline-picture", "pipeline-table")
+"""Sent again only when a state changed: a large picture is dear, and a reader may have scrolled in it."""
+JOB_REGIONS = ("live", "status", "notices", "controls", "announce")
+ONLY_THEIRS = why_not_cancel(active=True, already_asked=False, may_cancel=False)
+
+
+@routes("/event-log/", needs=ANYONE)
+def event_log() -> Response:
+    listing = requests_page(filters_in(request.args), page_in(request.args))
+    return _list("Event log", listing, wide=True)
+
+
+@routes("/event-list/", needs=ANYONE)
+def event_list() -> Response:
+    return _to_event_log()
+
+
+@routes("/jobs/", needs=ANYONE)
+def all_jobs() -> Response:
+    return _to_event_log()
+
+
+@routes("/<name>/logs/", needs=ANYONE)
+def workspace_logs(name: str) -> Response:
+    workspace = workspace_or_stop(name)
+    listing = requests_page(filters_in(request.args), page_in(request.args), workspace=workspace)
+    return _list(f"Logs of {workspace.name}", listing, workspace=workspace)
+
+
+@routes("/projects/<slug>/logs/", needs=ANYONE)
+def project_logs(slug: str) -> Response:
+    project = project_or_stop(slug)
+    listing = requests_page(filters_in(request.args), page_in(request.args), project=project)
+    return _list(f"Logs of {project.name}", listing, project=project, wide=True)
+
+
+@routes(f"/job-requests/{NUMBER}/", needs=ANYONE)
+def request_link(number: int) -> Response:
+    found = queries.whole_request(str(number))
+    if found.id != number:
+        raise NotFound(f"There is no job request {number}.")
+    return redirect(url_for("jobs.show_request", name=found.workspace.name, number=found.id))
+
+
+@routes("/jobs/<identifier>/", needs=ANYONE)
+def job_link(identifier: str) -> Response:
+    return redirect(_address(queries.whole_job(identifier)))
+
+
+@routes(f"/<name>/{NUMBER}/", needs=ANYONE)
+def show_request(name: str, number: int) -> Response:
+    workspace = workspace_or_stop(name)
+    found = queries.request_in(workspace, number)
+    view = request_page(found, workspace, current_user)
+    seen = request.args.get("seen", "")
+    regions = REQUEST_REGIONS if seen == view.seen else REQUEST_REGIONS + PIPELINE
+    data = {"view": view, "workspace": workspace, "announce": view.news(seen)}
+    return page("jobs/request.html", fragments=regions, **data)
+
+
+@routes(f"/<name>/{NUMBER}/project.yaml", needs=ANYONE)
+def project_file(name: str, number: int) -> Response:
+    found = queries.request_in(workspace_or_stop(name), number)
+    headers = {"Content-Security-Policy": CONTENT_POLICY}
+    return Response(found.project_file.text, headers=headers, content_type="text/plain; charset=utf-8")
+
+
+@routes(f"/<name>/{NUMBER}/cancel/", needs=LOGIN, methods=("GET", "POST"))
+def cancel_request(name: str, number: int) -> Response:
+    workspace = workspace_or_stop(name)
+    found = queries.request_in(workspace, number)
+    view = request_page(found, workspace, current_user)
+    require(None if view.may_cancel else ONLY_THEIRS)
+    if request.method == "GET":
+        return page("jobs/cancel.html", view=view, workspace=workspace, job=None)
+    _cancel(found, None, "The requested actions have been cancelled")
+    return see("jobs.show_request", name=name, number=number)
+
+
+@routes(f"/<name>/{NUMBER}/<identifier>/", needs=ANYONE)
+def show_job(name: str, number: int, identifier: str) -> Response:
+    workspace = workspace_or_stop(name)
+    job, attempts = queries.job_in(workspace, number, identifier)
+    if job.identifier != identifier:
+        return redirect(_address(job))
+    view = job_page(job, attempts, current_user)
+    announce = view.news(request.args.get("seen", ""))
+    return page("jobs/job.html", fragments=JOB_REGIONS, view=view, workspace=workspace, announce=announce)
+
+
+@routes(f"/<name>/{NUMBER}/<identifier>/cancel/", needs=LOGIN, methods=("GET", "POST"))
+def cancel_job(name: str, number: int, identifier: str) -> Response:
+    workspace = workspace_or_stop(name)
+    job, _ = queries.job_in(workspace, number, identifier)
+    allowed = queries.may_cancel(job.job_request, workspace, current_user)
+    require(None if allowed else ONLY_THEIRS)
+    if request.method == "GET":
+        view = request_page(job.job_request, workspace, current_user)
+        return page("jobs/cancel.html", view=view, workspace=workspace, job=job)
+    _cancel(job.job_request, [job], f'Your request to cancel "{job.action}" was successful')
+    return see("jobs.show_job", name=name, number=number, identifier=job.identifier)
+
+
+def _to_event_log() -> Response:
+    """301 from an old address, with its filters."""
+    query = request.query_string.decode("ascii", "ignore")
+    return redirect(url_for("jobs.event_log") + (f"?{query}" if query else ""), 301)
+
+
+def _cancel(found: Any, jobs: list[Any] | None, sentence: str) -> None:
+    """Ask for the end, and say how that went: a job that has just finished is no error."""
+    by = current_user._get_current_object()
+    try:
+        actions.cancel(by=by, request=found, jobs=jobs, may_cancel=True)
+    except Denied as refusal:
+        flash(str(refusal), "warn")
+    else:
+        flash(sentence, "good")
+
+
+def _address(job: Any) -> str:
+    request_of = job.job_request
+    name = job.workspace.name
+    return url_for("jobs.show_job", name=name, number=request_of.id, identifier=job.identifier)
+
+
+def _list(title: str, listing: Any, **scope: Any) -> Response:
+    if listing.number > 1 and not listing.rows:
+        abort(404)
+    data = {"workspace": None, "project": None, "wide": False, **scope}
+    live = any(row.request.is_active for row in listing.rows)
+    return page(
+        "jobs/logs.html",
+        fragments=("requests",),
+        title=title,
+        listing=listing,
+        statuses=REQUEST_STATUSES,
+        live=live,
+        **data,
+    )
