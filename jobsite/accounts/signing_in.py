@@ -5,7 +5,7 @@ import importlib.resources
 import secrets
 import threading
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import cache
 
 from argon2 import PasswordHasher
@@ -86,23 +86,25 @@ def sign_in(*, user: str, token: str, address: str, limits: Limits) -> tuple[Use
     with _guessing:
         for limit, key in keys.items():
             limits.check(limit, key)
-        if not _right(person, token):
+        checked = _checked(person, token)
+        if checked is None:
             for limit, key in keys.items():
                 limits.count(limit, key)
             raise LoginFailed(FAILED)
-    return _use_token(person)
+    return _use_token(checked)
 
 
-def _right(person: User | None, token: str) -> bool:
-    """Whether the token is this person's and can be used. Hashes once in every case: it takes equal time."""
+def _checked(person: User | None, token: str) -> User | None:
+    """The person, if the token is theirs and can be used. Hashes once in every case: it takes equal time."""
     try:
         if person is None or person.login_token_hash is None:
             hasher.hash(plain(token))
-            return False
+            return None
         hasher.verify(person.login_token_hash, plain(token))
     except VerifyMismatchError:
-        return False
-    return person.login_token_expires_at > now() and why_no_token(person) is None
+        return None
+    usable = person.login_token_expires_at > now() and why_no_token(person) is None
+    return person if usable else None
 
 
 def _use_token(person: User) -> tuple[User, str]:
@@ -120,6 +122,9 @@ def _use_token(person: User) -> tuple[User, str]:
 
 
 def _start_session(person: User) -> str:
+    """A new session for the person, whose dead ones are removed: the events tell of them."""
+    unused = Session.last_seen_at <= now() - settings.current().session_idle
+    Session.delete().where((Session.user == person) & (unused | Session.ended_at.is_null(False))).execute()
     token = secrets.token_urlsafe(32)
     Session.create(token_hash=_hashed(token), user=person, created_at=now(), last_seen_at=now())
     return token
@@ -145,7 +150,7 @@ def person_of(token: str) -> User | None:
     return person
 
 
-def _end_of(session: Session) -> object:
+def _end_of(session: Session) -> datetime:
     current = settings.current()
     return min(session.last_seen_at + current.session_idle, session.created_at + current.session_max)
 

@@ -142,7 +142,12 @@ def _why_not_here() -> str | None:
 def _login_page(
     form: SignInForm, failure: str = "", status: int = 200, headers: dict[str, str] | None = None
 ) -> Response:
-    data = {"entry": form, "failure": failure, "why_not": _why_not_here(), "next": safe_next("")}
+    data: dict[str, Any] = {
+        "entry": form,
+        "failure": failure,
+        "why_not": _why_not_here(),
+        "next": safe_next(""),
+    }
     response = page("accounts/login.html", status=status, **data)
     response.headers.update(headers or {})
     return response

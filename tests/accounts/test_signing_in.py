@@ -419,6 +419,24 @@ def test_a_use_is_written_down_at_most_once_an_hour(cast: SimpleNamespace, queri
         assert len(seen) == 1 + renewed
 
 
+def test_signing_in_removes_the_persons_dead_sessions_only(cast: SimpleNamespace) -> None:
+    with clock.at(MONDAY):
+        _signed_in(cast)
+        _use("ben", make_token(by=cast.ben, user=cast.ben))
+    with clock.at(MONDAY + timedelta(days=14)):
+        left = _signed_in(cast)
+        signing_in.sign_out(by=_as(cast.ada, left))
+        alive = _signed_in(cast)
+        again = _signed_in(cast)
+    assert [session.user.username for session in Session.select().order_by(Session.id)] == [
+        "ben",
+        "ada",
+        "ada",
+    ]
+    with clock.at(MONDAY + timedelta(days=14)):
+        assert person_of(alive) == person_of(again) == cast.ada
+
+
 def test_signing_out_ends_that_session_only(cast: SimpleNamespace) -> None:
     here, there = _signed_in(cast), _signed_in(cast)
     for _ in range(2):
