@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import peewee
 from flask import Flask, Response, g, request, session, url_for
@@ -24,12 +24,17 @@ from jobsite.core.db import close_database
 from jobsite.core.limits import Limits
 from jobsite.core.web import error_page, init_web
 from jobsite.instance import open_instance, secret_key
+from jobsite.jobs.log_views import routes as logs
+from jobsite.jobs.parts import PARTS
 from jobsite.jobs.run_views import routes as run
+from jobsite.jobs.views import routes as jobs
 from jobsite.outputs.views import routes as outputs
 from jobsite.projects.views import routes as projects
 from jobsite.settings import Settings
+from jobsite.status.views import routes as status
 
-ROOMS = (accounts, projects, outputs, run)
+ROOMS = (accounts, projects, jobs, run, logs, outputs, status)
+TEMPLATES = {"undefined": StrictUndefined, "trim_blocks": True, "lstrip_blocks": True, "autoescape": True}
 YEAR = 365 * 24 * 3600
 FORM_TOO_OLD = (
     "The form was open for too long, or was not sent from a page of this site. Nothing has been changed."
@@ -38,13 +43,6 @@ FORM_TOO_OLD = (
 
 class Jobsite(Flask):
     """The Flask application of jobsite."""
-
-    jinja_options: ClassVar[dict[str, Any]] = {
-        "undefined": StrictUndefined,
-        "trim_blocks": True,
-        "lstrip_blocks": True,
-        "autoescape": True,
-    }
 
     def get_send_file_max_age(self, filename: str | None) -> int | None:
         """A year for an asset asked for by its content hash; anything else is asked for again each time."""
@@ -58,8 +56,10 @@ def create_app(settings: Settings) -> Flask:
     """
     open_instance(settings)
     app = Jobsite("jobsite", template_folder=str(_folder("templates")), static_folder=str(_folder("static")))
+    app.jinja_options = {**app.jinja_options, **TEMPLATES}
     app.config.update(_config(settings))
     app.extensions["jobsite.limits"] = Limits()
+    app.extensions["jobsite.parts"] = PARTS
     CSRFProtect(app)
     Htmx(app)
     _init_login(app)
