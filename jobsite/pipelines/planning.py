@@ -210,13 +210,14 @@ def _differs(then: str | None, now: str | None) -> bool:
 
 
 def _new(action: Action, reason: str, past: Latest | None, decisions: Mapping[str, Decision]) -> Decision:
-    suppliers = {need: decisions[need].job_id for need in action.needs}
-    waits_for = [need for need in action.needs if _is_awaited(decisions[need])]
+    needed = [decisions[need] for need in action.needs]
+    suppliers = {need.action: None if need.is_new else need.job_id for need in needed}
+    waits_for = [need for need in needed if _is_awaited(need)]
     overwrites = action.patterns if past is not None and past.has_outputs else ()
     if not waits_for:
         return Decision(action.name, "run", reason, suppliers, None, overwrites)
-    sentence = f"{reason}; runs after {join(waits_for)}"
-    awaited = next((decisions[need].job_id for need in waits_for if decisions[need].job_id), None)
+    sentence = f"{reason}; runs after {join([need.action for need in waits_for])}"
+    awaited = next((need.job_id for need in waits_for if not need.is_new), None)
     return Decision(action.name, "wait", sentence, suppliers, awaited, overwrites)
 
 

@@ -14,7 +14,7 @@ _FLOAT = re.compile(
 _DATE = re.compile(
     r"([0-9]{4})-([0-9]{1,2})-([0-9]{1,2})"
     r"(?:(?:[Tt]|[ \t]+)([0-9]{1,2}):([0-9]{2}):([0-9]{2})(?:\.([0-9]*))?"
-    r"(?:[ \t]*(?:Z|([-+])([0-9]{1,2})(?::?([0-9]{2}))?))?)?"
+    r"(?:[ \t]*(?:(Z)|([-+])([0-9]{1,2})(?::?([0-9]{2}))?))?)?"
 )
 _SHORT_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _WORDS = {
@@ -43,8 +43,9 @@ def resolve(text: str) -> Value:
         return _whole_number(text)
     if _FLOAT.fullmatch(text):
         return _number(text)
-    if _SHORT_DATE.fullmatch(text) or (len(text) > 10 and _DATE.fullmatch(text)):
-        return _date(text)
+    date = _DATE.fullmatch(text)
+    if date and (date[4] or _SHORT_DATE.fullmatch(text)):
+        return _date(date)
     return text
 
 
@@ -64,16 +65,18 @@ def _number(text: str) -> float:
     return float(plain.replace(".inf", "inf").replace(".nan", "nan"))
 
 
-def _date(text: str) -> datetime.date:
-    found = _DATE.fullmatch(text)
+def _date(found: re.Match[str]) -> datetime.date:
     year, month, day, hour, minute, second = (int(part or 0) for part in found.groups()[:6])
     if found[4] is None:
         return datetime.date(year, month, day)
     micro = int((found[7] or "0").ljust(6, "0")[:6])
-    zone = _zone(found[8], found[9], found[10]) if found[8] else None
-    return datetime.datetime(year, month, day, hour, minute, second, micro, zone)
+    return datetime.datetime(year, month, day, hour, minute, second, micro, _zone(found))
 
 
-def _zone(sign: str, hours: str, minutes: str | None) -> datetime.timezone:
-    distance = datetime.timedelta(hours=int(hours), minutes=int(minutes or 0))
-    return datetime.timezone(-distance if sign == "-" else distance)
+def _zone(found: re.Match[str]) -> datetime.timezone | None:
+    if found[8]:
+        return datetime.UTC
+    if not found[9]:
+        return None
+    distance = datetime.timedelta(hours=int(found[10]), minutes=int(found[11] or 0))
+    return datetime.timezone(-distance if found[9] == "-" else distance)

@@ -62,7 +62,7 @@ class Nearest:
 
     def _by_distance(self, wrong: str) -> str | None:
         plain = wrong.lower()[:100]
-        best, best_distance = None, max(1, min(4, len(plain) // 3)) + 1
+        best, best_distance = None, min(4, max(len(plain) // 3, len(plain) > 2)) + 1
         for name in self.names:
             if abs(len(name) - len(plain)) >= best_distance:
                 continue
@@ -75,7 +75,8 @@ class Nearest:
         return best or self._by_part(plain)
 
     def _by_part(self, plain: str) -> str | None:
-        if len(plain) < 4:
+        self._effort -= len(self.names) // 4
+        if len(plain) < 4 or self._effort <= 0:
             return None
         parts = [
             n
