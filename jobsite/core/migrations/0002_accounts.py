@@ -21,7 +21,13 @@ def up(migrator, db):
             database = db
             legacy_table_names = False
 
-    class User(Base):
+    user, session = _people(Base)
+    backend, membership = _backends(Base, user)
+    db.create_tables([user, session, backend, membership])
+
+
+def _people(base):
+    class User(base):
         username = TextField()
         fullname = TextField()
         email = TextField(null=True, unique=True)
@@ -36,14 +42,18 @@ def up(migrator, db):
 
     User.add_index(fn.LOWER(User.username), unique=True, name="user_username_lower")
 
-    class Session(Base):
+    class Session(base):
         token_hash = FixedCharField(64, unique=True)
         user = ForeignKeyField(User, backref="sessions")
         created_at = DateTimeField()
         last_seen_at = DateTimeField()
         ended_at = DateTimeField(null=True)
 
-    class Backend(Base):
+    return User, Session
+
+
+def _backends(base, person):
+    class Backend(base):
         slug = TextField(unique=True)
         name = TextField()
         is_active = BooleanField(default=True)
@@ -58,13 +68,13 @@ def up(migrator, db):
         created_at = DateTimeField()
         created_by = TextField()
 
-    class BackendMembership(Base):
+    class BackendMembership(base):
         backend = ForeignKeyField(Backend, backref="memberships")
-        user = ForeignKeyField(User, backref="backend_memberships")
+        user = ForeignKeyField(person, backref="backend_memberships")
         created_at = DateTimeField()
         created_by = TextField()
 
         class Meta:
             indexes = ((("backend", "user"), True),)
 
-    db.create_tables([User, Session, Backend, BackendMembership])
+    return Backend, BackendMembership

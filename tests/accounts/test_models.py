@@ -1,0 +1,24 @@
+"""The tables that the migrations make are those that the models describe."""
+
+from pathlib import Path
+
+import pytest
+
+from jobsite.accounts.models import Backend, BackendMembership, Session, User
+from jobsite.core.db import database
+
+
+@pytest.mark.parametrize("model", [User, Session, Backend, BackendMembership])
+def test_migrated_tables_are_those_of_the_models(instance: Path, model: type) -> None:
+    name = model._meta.table_name
+    columns = {column.name: column.null for column in database.get_columns(name)}
+    assert columns == {field.column_name: field.null for field in model._meta.sorted_fields}
+    unique = {
+        tuple(index.columns)
+        for index in database.get_indexes(name)
+        if index.unique and None not in index.columns
+    }
+    declared = {
+        (field.column_name,) for field in model._meta.sorted_fields if field.unique and field.name != "id"
+    }
+    assert unique - {("backend_id", "user_id")} == declared
