@@ -10,6 +10,7 @@ import re
 import shutil
 import stat
 import subprocess
+import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -80,8 +81,8 @@ def _fill(work: Path, spec: AttemptSpec, blobs: dict[str, _Blob], should_stop: C
     for folder in _folders([*blobs, *(one.path for one in spec.inputs)]):
         (work / folder).mkdir()
         _own(work / folder, owner)
-    with _Repository(spec.repo) as repository:
-        links = _write_files(work, repository, blobs, owner, should_stop)
+    with _Blobs(spec.repo, [blob.object_id for blob in blobs.values()]) as contents:
+        links = _write_files(work, contents, blobs, owner, should_stop)
     for one in spec.inputs:
         _copy_input(work, one, owner, should_stop)
     for path, target in links.items():
@@ -159,7 +160,7 @@ def _folders(paths: list[str]) -> list[str]:
 
 def _write_files(
     work: Path,
-    repository: "_Repository",
+    contents: "_Blobs",
     blobs: dict[str, _Blob],
     owner: tuple[int, int] | None,
     should_stop: Callable[[], bool],
@@ -170,16 +171,22 @@ def _write_files(
         if should_stop():
             raise Stopped
         if stat.S_ISLNK(blob.mode):
-            links[path] = repository.read_link(blob)
+            links[path] = _link_target(blob, b"".join(contents.pieces(blob.object_id)))
             continue
         with _new_file(work / path, 0o755 if blob.mode & 0o100 else 0o644, owner) as file:
-            for piece in repository.pieces(blob.object_id):
+            for piece in contents.pieces(blob.object_id):
                 file.write(piece)
     targets = {path: os.fsdecode(target) for path, target in links.items()}
     for path, target in targets.items():
         if _leads_outside(path, targets):
             raise JobError(f"The repository has a link that leads outside of it: {path} -> {target}.")
     return links
+
+
+def _link_target(blob: _Blob, target: bytes) -> bytes:
+    if not 0 < len(target) < _LONGEST_LINK or b"\0" in target:
+        raise JobError(f"The repository has a link that cannot be made: {blob.path}.")
+    return target
 
 
 def _leads_outside(path: str, targets: dict[str, str]) -> bool:
@@ -264,18 +271,22 @@ def _git(repo: str, *words: str) -> bytes | None:
     return done.stdout if done.returncode == 0 else None
 
 
-class _Repository:
-    """The objects of a bare repository, read through one `git cat-file --batch`: bytes as committed, without filters
-    and attributes, which `git archive` would apply."""
+class _Blobs:
+    """The contents of these blobs in this order, read through one `git cat-file --batch`: bytes as committed, without
+    the filters and attributes that `git archive` would apply."""
 
-    def __init__(self, repo: str) -> None:
-        self._process = subprocess.Popen(
-            [shutil.which("git") or "git", f"--git-dir={repo}", "cat-file", "--batch"],
-            env=_GIT_ENVIRONMENT,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-        )
+    def __init__(self, repo: str, object_ids: Iterable[str]) -> None:
+        with tempfile.TemporaryFile() as wanted:
+            wanted.write("".join(f"{one}\n" for one in object_ids).encode())
+            wanted.seek(0)
+            self._process = subprocess.Popen(
+                [shutil.which("git") or "git", f"--git-dir={repo}", "cat-file", "--batch", "--buffer"],
+                env=_GIT_ENVIRONMENT,
+                stdin=wanted,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                bufsize=_BLOCK,
+            )
 
     def __enter__(self) -> Self:
         return self
@@ -285,10 +296,8 @@ class _Repository:
         self._process.communicate()
 
     def pieces(self, object_id: str) -> Iterator[bytes]:
-        """The content of a blob. Raises OSError when the repository does not hold it whole: a fetch that was cut off
-        is no fault of the author."""
-        self._process.stdin.write(object_id.encode() + b"\n")
-        self._process.stdin.flush()
+        """The content of the next blob, to be read to its end. Raises OSError when the repository does not hold it
+        whole: a fetch that was cut off is no fault of the author."""
         words = self._process.stdout.readline().split()
         if len(words) != 3 or words[1] != b"blob":
             raise OSError(f"the repository lacks the object {object_id}")
@@ -300,10 +309,3 @@ class _Repository:
             left -= len(piece)
             yield piece
         self._process.stdout.read(1)
-
-    def read_link(self, blob: _Blob) -> bytes:
-        """The target of a link. Raises JobError for one that no system could follow."""
-        target = b"".join(self.pieces(blob.object_id))
-        if not 0 < len(target) < _LONGEST_LINK or b"\0" in target:
-            raise JobError(f"The repository has a link that cannot be made: {blob.path}.")
-        return target

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ import pytest
 from jobsite.jobs.executors import processes, records
 from jobsite.jobs.executors.contract import Refused
 from jobsite.jobs.executors.sandbox import Sandbox
+from jobsite.jobs.preparing import JobError, Stopped, prepare
 
 from .executors.conftest import Study, ended, log_shows, output, run, study, until
 
@@ -103,25 +105,46 @@ def test_it_holds_nothing_of_the_server(sandbox: Sandbox, study: Study) -> None:
     sandbox.kill_now(spec.attempt_dir)
 
 
-def test_a_cancel_while_preparing_stops_it(sandbox: Sandbox, study: Study) -> None:
-    big = study.recorded("big.bin", bytes(1024))
-    source = Path(big.source)
-    source.unlink()
-    os.mkfifo(
-        source
-    )  # opening it does not wait, and reading it would find nothing: refused as no regular file
-    end = run(sandbox, study.spec(study.commit({}), ("/bin/true",), inputs=(big,)))
-    assert (end.reason, "big.bin" in end.sentence) == ("job_error", True)
-    files = {f"f{number}": b"x" for number in range(4000)}
-    spec = study.spec(study.commit(files), ("/bin/true",))
-    sandbox.launch(spec)
+def test_a_cancel_while_preparing_stops_it_between_two_files(study: Study) -> None:
+    spec = study.spec(study.commit({f"f{number}": "x" for number in range(9)}), ("/bin/true",))
+    Path(spec.attempt_dir).mkdir(parents=True)
+    answers = iter([False, False, False, True])
+    with pytest.raises(Stopped):
+        prepare(spec, lambda: next(answers))
+    assert len(os.listdir(spec.work_dir)) == 3
+    assert not Path(spec.attempt_dir, records.PREPARED).exists()
+
+
+def test_a_cancel_that_is_already_there_ends_it_while_preparing(sandbox: Sandbox, study: Study) -> None:
+    spec = study.spec(study.commit({"f": "x"}), ("/bin/true",))
     sandbox.cancel(spec.attempt_dir)
-    assert ended(sandbox, spec).reason == "cancelled"
-    assert sandbox.observe(spec.attempt_dir).stage in (None, "preparing", "prepared", "executed")
+    assert run(sandbox, spec).reason == "cancelled"
+    assert tuple(sandbox.observe(spec.attempt_dir).times) == ("preparing",)
+    assert os.listdir(spec.work_dir) == []
+
+
+def test_a_repository_that_lacks_a_part_is_the_platforms_fault(sandbox: Sandbox, study: Study) -> None:
+    spec = study.spec(study.commit({"f": "some content"}), ("/bin/true",))
+    blob = study.git("rev-parse", f"{spec.commit}:f", at=study.repo)
+    (study.repo / "objects" / blob[:2] / blob[2:]).unlink()
+    end = run(sandbox, spec)
+    assert end.reason == "platform"
+    assert blob in end.detail
+
+
+@pytest.mark.parametrize(
+    "name", [".git/config", "a/.GIT/x", "../x", "a//b", "/etc/x", "./x", "", "a/..", "nul\0"]
+)
+def test_an_input_with_a_name_that_leads_elsewhere_is_refused(study: Study, name: str) -> None:
+    good = study.recorded("good.csv", b"1")
+    spec = study.spec(study.commit({}), ("/bin/true",), inputs=(replace(good, path=name),))
+    with pytest.raises(JobError, match="name that cannot be used"):
+        prepare(spec, lambda: False)
+    assert not Path(spec.work_dir).exists()
 
 
 def test_a_kill_at_any_moment_leaves_a_whole_story(sandbox: Sandbox, study: Study) -> None:
-    commit = study.commit({f"f{number}": str(number) for number in range(300)})
+    commit = study.commit({f"f{number}": str(number) for number in range(20)})
     for wait in (0.0, 0.004, 0.01, 0.02, 0.04, 0.08):
         spec = study.spec(commit, ("/bin/sh", "-c", "echo ran; sleep 0.05; echo done"))
         sandbox.launch(spec)

@@ -93,7 +93,7 @@ class Follower:
             for key, _ in self._selector.select(sleep):
                 if key.data == "end":
                     self._selector.unregister(self._program)
-                    self._running.end_rest()
+                    self._running.kill()
                     ended = time.monotonic()
                 else:
                     self._read(key)

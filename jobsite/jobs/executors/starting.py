@@ -8,12 +8,12 @@ import errno
 import json
 import os
 import random
+import resource
 import select
 import signal
 import subprocess
 import tempfile
 import time
-from dataclasses import dataclass
 from pathlib import Path
 
 from jobsite.jobs.executors import bubblewrap, processes, seccomp
@@ -30,48 +30,72 @@ class NotStarted(Exception):
     """The sandbox could not be made; the text tells operators why."""
 
 
-@dataclass
 class Running:
     """A started program. `root` is the process below which all others of the attempt are found; `sandboxed` tells
-    whether the end of `root` is the end of them all."""
+    whether the kernel ends them all with it."""
 
-    process: subprocess.Popen[bytes]
-    root: int
-    sandboxed: bool
-    group: Group | None
-    unread_go: int = -1
+    def __init__(
+        self,
+        process: subprocess.Popen[bytes],
+        root: int,
+        *,
+        group: Group | None,
+        unread_go: int | None = None,
+    ) -> None:
+        self.process = process
+        self.root = root
+        self.group = group
+        self.sandboxed = unread_go is not None
+        self._unread_go = unread_go
+        self._root_handle = os.pidfd_open(root)
 
     def ask_to_end(self) -> None:
         """The polite signal, to the program itself."""
-        program = (processes.children(self.root) or [self.root])[0] if self.sandboxed else self.root
-        _signal(program, signal.SIGTERM)
+        first = processes.children(self.root) if self.sandboxed else []
+        if first:
+            _signal(first[0], signal.SIGTERM)
+        else:
+            self._signal_root(signal.SIGTERM)
 
     def kill(self) -> None:
-        """Ends every process of the attempt. For the sandbox it is the end of its first process that does it."""
-        _signal(self.root, signal.SIGKILL)
-        if not self.sandboxed:
-            kill_descendants(unreaped=self.root)
-
-    def end_rest(self) -> None:
-        """After the end of the program itself: ends what it left running where no sandbox does."""
+        """Ends every process of the attempt."""
+        self._signal_root(signal.SIGKILL)
         if not self.sandboxed:
             kill_descendants(unreaped=self.root)
 
     def wait(self) -> tuple[int, float, int]:
-        """Waits for the end. Gives the exit code (128 + number after a signal), CPU seconds, and the largest resident
-        size of one process in bytes. Raises NotStarted when the program never had its turn."""
+        """Waits for the end of the program and ends all it left behind. Gives the exit code (128 + number after a
+        signal), CPU seconds, and the largest resident size of one process in bytes. Raises NotStarted when the program
+        never had its turn."""
         _, status, use = os.wait4(self.process.pid, 0)
-        self.process.returncode = os.waitstatus_to_exitcode(status)
-        if not self.sandboxed:
-            kill_descendants()
-        if self.unread_go >= 0 and _still_holds(self.unread_go):
+        self.process.returncode = code = os.waitstatus_to_exitcode(status)
+        uses = [use, *self._end_rest()]
+        os.close(self._root_handle)
+        if self._unread_go is not None and _still_holds(self._unread_go):
             raise NotStarted("the sandbox could not be set up")
-        code = self.process.returncode
-        return (128 - code if code < 0 else code), use.ru_utime + use.ru_stime, use.ru_maxrss * 1024
+        seconds = sum(one.ru_utime + one.ru_stime for one in uses)
+        return (128 - code if code < 0 else code), seconds, max(one.ru_maxrss for one in uses) * 1024
 
     def all_processes(self) -> list[int]:
         """The processes of the attempt."""
         return processes.tree(self.root)
+
+    def _end_rest(self) -> list[resource.struct_rusage]:
+        """Proves the end of all processes. bwrap may end before the first process of the sandbox, which this process
+        then inherits; the kernel lets it be reaped only when all others of the sandbox are gone."""
+        self.kill()
+        if not self.sandboxed:
+            return []
+        try:
+            return [os.wait4(self.root, 0)[2]]
+        except ChildProcessError:
+            return []
+
+    def _signal_root(self, number: int) -> None:
+        try:
+            signal.pidfd_send_signal(self._root_handle, number)
+        except ProcessLookupError:
+            return
 
 
 def label(attempt_dir: str) -> str:
@@ -84,40 +108,44 @@ def start_sandbox(spec: AttemptSpec, group: Group | None) -> Running:
     bwrap = bubblewrap.path()
     if bwrap is None:
         raise NotStarted("bubblewrap (bwrap) is not installed")
+    _inherit_orphans()
     info, info_out = os.pipe()
-    go, go_in = os.pipe()
-    given = [info_out, go, go_in, _in_memory(bubblewrap.passwd(spec))]
-    options = [
-        *bubblewrap.options(spec, passwd_fd=given[-1]),
-        "--info-fd",
-        str(info_out),
-        "--block-fd",
-        str(go),
-    ]
-    program = seccomp.filter_program()
-    if program is not None:
-        given.append(_in_memory(program))
-        options += ["--seccomp", str(given[-1])]
-    # Options go by a file: /proc/1/cmdline inside the sandbox would show the job where things are on this machine.
-    given.append(_in_memory(b"".join(os.fsencode(word) + b"\0" for word in options)))
-    command = [label(spec.attempt_dir), "--args", str(given[-1]), "--", *bubblewrap.command(spec)]
-    # The sandbox holds both ends of the pipe it waits on: a supervisor killed here leaves it waiting, not running.
+    unread_go, go = os.pipe()
+    # Both ends in one: a supervisor that is killed before it lets the program go leaves it waiting, not running.
+    waits_for = os.open(f"/proc/self/fd/{unread_go}", os.O_RDWR)
+    given = [info_out, waits_for]
+    options = _sandbox_options(spec, given)
+    command = [label(spec.attempt_dir), "--args", str(given[-1]), *options, "--", *bubblewrap.command(spec)]
     process = _popen(command, executable=bwrap, spec=spec, pass_fds=given)
     for handle in given:
-        if handle not in (go, go_in):
-            os.close(handle)
+        os.close(handle)
     try:
         root = _first_process(info)
         held = _prepare_first_process(root, group)
-        os.write(go_in, b"g")
+        running = Running(process, root, group=held, unread_go=unread_go)
+        os.write(go, b"g")
+        return running
     except (OSError, NotStarted) as problem:
         process.kill()
         said = process.communicate()[1].decode("utf-8", "replace").strip()
         raise NotStarted(f"the sandbox could not be made: {said[-1000:] or problem}") from None
     finally:
         os.close(info)
-        os.close(go_in)
-    return Running(process, root, True, held, unread_go=go)
+        os.close(go)
+
+
+def _sandbox_options(spec: AttemptSpec, given: list[int]) -> list[str]:
+    """Puts the options that tell where things are on this machine into a file, since /proc/1/cmdline shows the command
+    line to the job, and gives the others. Adds the descriptors to `given`, that of the file last."""
+    words = ["--info-fd", str(given[0]), "--block-fd", str(given[1])]
+    program = seccomp.filter_program()
+    if program is not None:
+        given.append(_in_memory(program))
+        words += ["--seccomp", str(given[-1])]
+    given.append(_in_memory(bubblewrap.passwd(spec)))
+    hidden = bubblewrap.options(spec, passwd_fd=given[-1])
+    given.append(_in_memory(b"".join(os.fsencode(word) + b"\0" for word in hidden)))
+    return words
 
 
 def try_sandbox() -> str | None:
@@ -146,16 +174,19 @@ def try_sandbox() -> str | None:
 
 def start_unsafe(spec: AttemptSpec, group: Group | None) -> Running:
     """Starts the program as an ordinary process in the work directory: the same records, no walls."""
-    if ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0:
-        raise NotStarted(f"prctl: {os.strerror(ctypes.get_errno())}")
     closed = _closed_to(spec.user[0], spec.work_dir) if os.geteuid() == 0 else None
     if closed:
-        raise NotStarted(
-            f"the job's user {spec.user[0]} cannot reach {spec.work_dir}: {closed} is closed to others"
-        )
+        raise NotStarted(f"user {spec.user[0]} cannot reach {spec.work_dir}: {closed} is closed to others")
+    _inherit_orphans()
     command = bubblewrap.command(spec)
     process = _popen(command, executable=command[0], spec=spec, pass_fds=(), cwd=spec.work_dir)
-    return Running(process, process.pid, False, _prepare_first_process(process.pid, group))
+    return Running(process, process.pid, group=_prepare_first_process(process.pid, group))
+
+
+def _inherit_orphans() -> None:
+    """Makes this process the parent of whatever loses its own below it."""
+    if ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0:
+        raise NotStarted(f"prctl: {os.strerror(ctypes.get_errno())}")
 
 
 def kill_descendants(unreaped: int = 0) -> None:
