@@ -53,7 +53,7 @@ def cheap_hashes() -> Iterator[None]:
 def compiled_templates(tmp_path_factory: pytest.TempPathFactory) -> None:
     """Every test has an application of its own; its templates are compiled once."""
     compiled = FileSystemBytecodeCache(str(tmp_path_factory.mktemp("templates")))
-    Jobsite.jinja_options = {**Jobsite.jinja_options, "bytecode_cache": compiled}
+    Jobsite.jinja_options = {"bytecode_cache": compiled}
 
 
 @pytest.fixture(scope="session")
