@@ -13,7 +13,13 @@ import yaml
 
 LINE_BREAK = re.compile("\r\n|[\n\r\x85]")
 UNACCEPTABLE = re.compile("[^\t\n\r -~\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-_NEEDS_CARE = re.compile(r"[\t\x85\ufeff]|^%|[|>][-+0-9]*#|(?:^|[\s,:\[{-])!\S", re.MULTILINE)
+_ODD_LETTERS = ("\t", "\x85", "\ufeff")
+_ODD_PLACES = {
+    "%": re.compile("^%", re.MULTILINE),
+    "!": re.compile(r"(?:^|[\s,:\[{-])!\S", re.MULTILINE),
+    "#": re.compile(r"[|>][-+0-9]*#"),
+}
+"""Where the C parser takes more than YAML allows: directives, tags, and a comment right after `|` or `>`."""
 _SEPARATORS = {0x2028: "\ufffd", 0x2029: "\ufffd"}
 _NAME_ENDS = frozenset("\0 \t\r\n\x85,[]{}")
 
@@ -55,14 +61,21 @@ def position(text: str, offset: int) -> tuple[int, int]:
 
 def fast_events(text: str) -> Iterator[yaml.Event] | None:
     """Events from the C parser, or None if it is not there or would be too lax with this text."""
-    if not yaml.__with_libyaml__ or _NEEDS_CARE.search(text):
+    if not yaml.__with_libyaml__ or any(letter in text for letter in _ODD_LETTERS):
         return None
-    return _events(yaml.cyaml.CParser(text.translate(_SEPARATORS)))
+    if any(letter in text and place.search(text) for letter, place in _ODD_PLACES.items()):
+        return None
+    return _events(yaml.cyaml.CParser(_without_separators(text)))
 
 
 def exact_events(text: str) -> Iterator[yaml.Event]:
     """Events from the parser in Python, whose verdict holds. Raises yaml.YAMLError or ValueError on the way."""
-    return _events(_ExactParser(text.translate(_SEPARATORS)))
+    return _events(_ExactParser(_without_separators(text)))
+
+
+def _without_separators(text: str) -> str:
+    """`text` with the two Unicode separators replaced, which YAML 1.2 no longer takes for ends of lines."""
+    return text if text.isascii() else text.translate(_SEPARATORS)
 
 
 def _events(parser: yaml.parser.Parser) -> Iterator[yaml.Event]:
