@@ -67,9 +67,8 @@ def _write_settings(settings: Settings, study: Path, python: Path | None) -> Non
     lines = []
     if not any(str(study).startswith(prefix) for prefix in settings.allowed_repos):
         lines.append(("allowed_repos", [*settings.allowed_repos, str(study)]))
-    if python or study_python(settings.runtimes) != _runtime(settings):
-        found = python or study_python(settings.runtimes)
-        found = found or _install(settings.instance / "runtimes" / "python")
+    found = python or study_python(settings.runtimes) or _install(settings.instance / "runtimes" / "python")
+    if found != _runtime(settings):
         lines.append(
             (
                 "runtimes",
