@@ -85,7 +85,9 @@ def graph_of(source: Pipeline | Report, states: Mapping[str, State]) -> Graph:
         return Graph(0, 0, nodes, ())
     drawing = _drawing(needs)
     nodes = tuple(_node(name, wanted, drawing.places[name], states) for name, wanted in needs)
-    edges = tuple(GraphEdge(d, states.get(need, ("",))[0] not in ("", "succeeded")) for need, d in drawing.paths)
+    edges = tuple(
+        GraphEdge(d, states.get(need, ("",))[0] not in ("", "succeeded")) for need, d in drawing.paths
+    )
     return Graph(drawing.width, drawing.height, nodes, edges)
 
 

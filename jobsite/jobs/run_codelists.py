@@ -13,7 +13,9 @@ FOLDER = "codelists/"
 MOST_BYTES = 48 * 2**20
 AT_ONCE = 500
 
-_UNREADABLE = CodelistsVerdict(False, "Codelists could not be read at this commit. Reload the page to try again.")
+_UNREADABLE = CodelistsVerdict(
+    False, "Codelists could not be read at this commit. Reload the page to try again."
+)
 _TOO_LARGE = CodelistsVerdict(
     False, f"Codelists could not be checked: they are larger than {MOST_BYTES // 2**20} MiB together."
 )

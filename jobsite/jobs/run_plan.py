@@ -11,7 +11,7 @@ Part = tuple[str, str]
 
 _WORDS = {
     "run": "will run",
-    "wait": "will run, but not at once",
+    "wait": "waits, then runs",
     "reuse": "is reused",
     "running": "is under way",
     "pending": "is under way",
@@ -42,6 +42,11 @@ class PlanView:
     totals: str
     stopped: Mapping[str, str]
     """The sentence for each action that cannot run: by these, the whole request is refused."""
+
+    @property
+    def is_moving(self) -> bool:
+        """Whether it may change by itself, because a job that it counts on has not ended."""
+        return any(line.kind in ("running", "pending") for line in self.lines)
 
 
 def plan_view(plan: Plan, latest: Mapping[str, Job], workspace: str, stopped: Mapping[str, str]) -> PlanView:

@@ -45,8 +45,10 @@ class BackendChoice:
 
 @dataclass(frozen=True)
 class ActionRow:
-    """One action of the list. `through` is what its needs need in turn; `job` its latest on the backend."""
+    """One action of the list, by its number in the file. `through` is what its needs need in turn, `job` its latest
+    on the backend."""
 
+    number: int
     name: str
     reads_database: bool
     needs: tuple[str, ...]
@@ -111,6 +113,12 @@ class RunPage:
     def shown(self) -> int:
         """How many actions pass the filter."""
         return sum(len(group.rows) for group in self.groups)
+
+    @property
+    def moving(self) -> tuple[int, ...]:
+        """The numbers of the rows whose job has not ended; none where there are too many rows to look often."""
+        rows = [row for group in self.groups for row in group.rows] if self.total <= GROUPS_FROM else []
+        return tuple(row.number for row in rows if row.job and row.job.is_active)
 
     @property
     def latest_words(self) -> tuple[str, str]:
@@ -243,6 +251,7 @@ def _rows(pipeline: Pipeline, latest: Mapping[str, Job], page: RunPage) -> list[
     through = _through(pipeline) if len(pipeline.actions) <= THROUGH_UP_TO else {}
     return [
         ActionRow(
+            number,
             name,
             action.is_database_action,
             tuple(sorted(action.needs)),
@@ -251,7 +260,7 @@ def _rows(pipeline: Pipeline, latest: Mapping[str, Job], page: RunPage) -> list[
             latest.get(name),
             job_address(page.workspace.name, latest[name]) if name in latest else "",
         )
-        for name, action in pipeline.actions.items()
+        for number, (name, action) in enumerate(pipeline.actions.items(), 1)
     ]
 
 
@@ -275,7 +284,9 @@ def _groups(rows: Sequence[ActionRow]) -> tuple[Group, ...]:
 
 
 def _run_all(pipeline: Pipeline, chosen: Sequence[str]) -> ActionRow:
-    return ActionRow(RUN_ALL, False, tuple(sorted(pipeline.actions)), (), RUN_ALL in chosen, None, "", True)
+    return ActionRow(
+        0, RUN_ALL, False, tuple(sorted(pipeline.actions)), (), RUN_ALL in chosen, None, "", True
+    )
 
 
 def _with_plan(page: RunPage, latest: dict[str, Job]) -> RunPage:
@@ -316,7 +327,9 @@ def _against_actions(page: RunPage) -> dict[str, str]:
     if not stopped:
         return {}
     pipeline = page.study.definition.report.pipeline
-    reading = [name for name in stopped if not page.codelists.ok and pipeline.actions[name].is_database_action]
+    reading = [
+        name for name in stopped if not page.codelists.ok and pipeline.actions[name].is_database_action
+    ]
     stale = why_not_stale(page.codelists, reading)
     errors = {"codelists": stale} if stale else {}
     others = [sentence for name, sentence in stopped.items() if name not in reading]

@@ -138,4 +138,3 @@ def _with_definition(study: Study) -> Study:
 
 def _sentence(problem: Exception) -> str:
     return str(problem).rstrip(".") + "."
-
