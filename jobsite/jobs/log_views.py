@@ -71,8 +71,10 @@ def raw_log(name: str, number: int, identifier: str) -> Response:
 def _bytes(reader: LogReader, filename: str) -> Response:
     """What the program wrote, as text that nothing interprets; a part of it where a Range asks for one."""
     size = reader.raw_size
-    wanted = request.range.range_for_length(size) if request.range else None
-    if request.range and wanted is None:
+    asked = request.range
+    one_part = asked is not None and asked.units == "bytes" and len(asked.ranges) == 1
+    wanted = asked.range_for_length(size) if asked and one_part else None
+    if one_part and wanted is None:
         reader.close()
         return Response(status=416, headers={"Content-Range": f"bytes */{size}"})
     start, end = wanted or (0, size)

@@ -59,9 +59,17 @@ def path(request: JobRequest, *more: str) -> str:
     return "/".join((f"/asthma/{request.id}", *more)) + "/"
 
 
-def test_anybody_reads_what_was_asked_for_and_how_far_it_is(client: FlaskClient, request_of_three: JobRequest) -> None:
+def test_anybody_reads_what_was_asked_for_and_how_far_it_is(
+    client: FlaskClient, request_of_three: JobRequest
+) -> None:
     to(request_of_three, "extract", "initiated", "succeeded")
-    to(request_of_three, "clean", "initiated", "nonzero_exit", message="Job exited with an error: exit code 1")
+    to(
+        request_of_three,
+        "clean",
+        "initiated",
+        "nonzero_exit",
+        message="Job exited with an error: exit code 1",
+    )
     page = client.get(path(request_of_three)).text
     assert f"<h1>Job request {request_of_three.id}</h1>" in page
     assert 'aria-label="2 of 3 jobs complete"' in page
@@ -72,7 +80,9 @@ def test_anybody_reads_what_was_asked_for_and_how_far_it_is(client: FlaskClient,
     assert request_of_three.commit in page
 
 
-def test_a_running_job_counts_on_and_a_finished_one_does_not(client: FlaskClient, request_of_three: JobRequest) -> None:
+def test_a_running_job_counts_on_and_a_finished_one_does_not(
+    client: FlaskClient, request_of_three: JobRequest
+) -> None:
     extract = to(request_of_three, "extract", "initiated")
     Job.update(started_at=extract.started_at.replace(year=2020)).where(Job.id == extract.id).execute()
     running = re.search(r'data-label="Run time">([\d:]+)<', client.get(path(request_of_three)).text)
@@ -99,12 +109,21 @@ def test_one_poll_brings_every_region_that_changes(client: FlaskClient, request_
     assert seen and seen[1] == "ppp"
     quiet = client.get(f"{path(request_of_three)}?seen=ppp", headers=TOGETHER).text
     assert 'id="announce" hx-swap-oob="innerHTML"></p>' in quiet
-    assert "pipeline-picture\">" not in quiet
+    assert 'pipeline-picture">' not in quiet
     to(request_of_three, "extract", "initiated")
     changed = client.get(f"{path(request_of_three)}?seen=ppp", headers=TOGETHER).text
     assert "extract: Running. 0 of 3 complete." in changed
     assert "<html" not in changed
-    for region in ("live", "status", "notices", "controls", "progress", "timeline", "announce", "pipeline-picture"):
+    for region in (
+        "live",
+        "status",
+        "notices",
+        "controls",
+        "progress",
+        "timeline",
+        "announce",
+        "pipeline-picture",
+    ):
         assert changed.count(f'id="{region}"') == 1
     named = re.search(r'hx-select-oob="([^"]+)"', changed)
     assert named and all(f'id="{region[1:]}"' in changed for region in named[1].split(","))
@@ -121,7 +140,10 @@ def test_a_fragment_is_a_part_of_the_page(client: FlaskClient, request_of_three:
 
 
 def test_who_asked_cancels_the_request(
-    client: FlaskClient, request_of_three: JobRequest, sign_in: SignIn, csrf: Callable[[FlaskClient, str], str]
+    client: FlaskClient,
+    request_of_three: JobRequest,
+    sign_in: SignIn,
+    csrf: Callable[[FlaskClient, str], str],
 ) -> None:
     sign_in(client, "ada")
     to(request_of_three, "extract", "initiated")
@@ -136,7 +158,10 @@ def test_who_asked_cancels_the_request(
 
 
 def test_one_job_is_cancelled_and_the_others_stay(
-    client: FlaskClient, request_of_three: JobRequest, sign_in: SignIn, csrf: Callable[[FlaskClient, str], str]
+    client: FlaskClient,
+    request_of_three: JobRequest,
+    sign_in: SignIn,
+    csrf: Callable[[FlaskClient, str], str],
 ) -> None:
     sign_in(client, "ada")
     clean = job(request_of_three, "clean")
@@ -177,7 +202,10 @@ def test_who_may_not_cancel_is_told_why(
     assert "Only the person who asked for it, or a developer of the project, can cancel it." in page
     assert 'aria-describedby="why-cancel"' in page and 'id="cancel-' not in page
     token = csrf(client, "/settings/")
-    for address in (path(request_of_three, "cancel"), path(request_of_three, job(request_of_three, "clean").identifier, "cancel")):
+    for address in (
+        path(request_of_three, "cancel"),
+        path(request_of_three, job(request_of_three, "clean").identifier, "cancel"),
+    ):
         assert client.get(address).status_code == 403
         refused = client.post(address, data={"csrf_token": token})
         assert refused.status_code == 403
@@ -185,17 +213,23 @@ def test_who_may_not_cancel_is_told_why(
     assert all(one.state == "pending" for one in Job.select())
 
 
-def test_a_visitor_is_asked_to_log_in_before_cancelling(client: FlaskClient, request_of_three: JobRequest) -> None:
+def test_a_visitor_is_asked_to_log_in_before_cancelling(
+    client: FlaskClient, request_of_three: JobRequest
+) -> None:
     answer = client.get(path(request_of_three, "cancel"))
     assert answer.status_code == 302
     assert answer.headers["Location"].startswith("/login/?next=/asthma/")
 
 
-def test_the_confirmation_names_what_would_end(client: FlaskClient, request_of_three: JobRequest, sign_in: SignIn) -> None:
+def test_the_confirmation_names_what_would_end(
+    client: FlaskClient, request_of_three: JobRequest, sign_in: SignIn
+) -> None:
     sign_in(client, "ada")
     to(request_of_three, "extract", "initiated", "succeeded")
     page = client.get(path(request_of_three, "cancel")).text
-    assert "<li>clean: pending</li>" in page and "<li>table: pending</li>" in page and "<li>extract" not in page
+    assert (
+        "<li>clean: pending</li>" in page and "<li>table: pending</li>" in page and "<li>extract" not in page
+    )
     one = client.get(path(request_of_three, job(request_of_three, "clean").identifier, "cancel")).text
     assert "Cancel clean?" in one and "<li>table" not in one
     assert all(found.state != "cancelled" for found in Job.select())
@@ -211,7 +245,9 @@ def test_a_failed_action_can_be_run_again_by_those_who_run_jobs(
     assert again in client.get(path(request_of_three)).text
 
 
-def test_a_request_with_nothing_to_do_says_so(client: FlaskClient, request_of_three: JobRequest, ask: Ask) -> None:
+def test_a_request_with_nothing_to_do_says_so(
+    client: FlaskClient, request_of_three: JobRequest, ask: Ask
+) -> None:
     for name in ("extract", "clean", "table"):
         to(request_of_three, name, "initiated")
     nothing = ask("extract")
@@ -242,7 +278,9 @@ def test_a_job_that_waits_for_room_says_what_is_before_it(
     assert "It is the next to start." in client.get(path(request_of_three)).text
 
 
-def test_pause_and_maintenance_of_the_backend_are_told(client: FlaskClient, request_of_three: JobRequest) -> None:
+def test_pause_and_maintenance_of_the_backend_are_told(
+    client: FlaskClient, request_of_three: JobRequest
+) -> None:
     backend = request_of_three.backend
     pause(by="system", backend=backend)
     start_maintenance(by="system", backend=backend)
@@ -323,7 +361,10 @@ def test_the_public_side_has_no_way_to_a_log(
         assert page.status_code == 200
         assert "/log/" not in page.text
     for end in ("log", "log/raw"):
-        assert public.get(f"/asthma/{request_of_three.id}/{extract.identifier}/{end}").status_code in (404, 308)
+        assert public.get(f"/asthma/{request_of_three.id}/{extract.identifier}/{end}").status_code in (
+            404,
+            308,
+        )
     assert public.get(path(request_of_three, extract.identifier, "log")).status_code == 404
 
 
