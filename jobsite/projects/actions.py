@@ -25,6 +25,7 @@ from jobsite.projects.rules import (
     LONGEST_DESCRIPTION,
     slug_of,
     tidy,
+    why_not_markdown,
     why_not_name,
     why_not_number,
     why_not_permitted,
@@ -107,9 +108,7 @@ def edit_project(*, by: User | str, project: Project, status: str, description: 
     description = tidy(description)
     with writing():
         require(why_not_permitted("project_manage", permissions_in(by, project)))
-        refuse(
-            status=why_not_status(status), status_description=why_not_text(description, LONGEST_DESCRIPTION)
-        )
+        refuse(status=why_not_status(status), status_description=why_not_markdown(description))
         before = Project.get_by_id(project.id)
         change = {
             Project.status: status,

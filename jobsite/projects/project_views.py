@@ -10,13 +10,14 @@ from jobsite.core.errors import Invalid, NotFound
 from jobsite.core.web import ANYONE, LOGIN, Routes, page, see
 from jobsite.projects import lists, workspaces
 from jobsite.projects.actions import edit_project as change_project
+from jobsite.projects.actions import refuse
 from jobsite.projects.forms import NewWorkspaceForm, ProjectForm, show
 from jobsite.projects.models import Project, Repo
 from jobsite.projects.moved import MovedForGood, moved_to
 from jobsite.projects.parts import parts
 from jobsite.projects.prose import rendered
 from jobsite.projects.queries import has_org, org_named, project_or_stop
-from jobsite.projects.rules import STATUSES, why_not_create_workspace, why_not_permitted
+from jobsite.projects.rules import STATUSES, why_not_create_workspace, why_not_markdown, why_not_permitted
 
 routes = Routes("projects")
 
@@ -76,9 +77,10 @@ def save_project(slug: str) -> Response:
     shown = project_or_stop(slug, "project_manage")
     form = ProjectForm()
     description = form.status_description.data or ""
-    if "preview" in request.form:
-        return _project_form(shown, form, preview=rendered(description))
     try:
+        if "preview" in request.form:
+            refuse(status_description=why_not_markdown(description))
+            return _project_form(shown, form, preview=rendered(description))
         change_project(by=me(), project=shown, status=form.status.data or "", description=description)
     except Invalid as refusal:
         show(form, refusal)

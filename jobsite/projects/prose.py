@@ -1,5 +1,7 @@
 """Markdown that people write, as safe HTML."""
 
+from functools import lru_cache
+
 import markdown
 import nh3
 
@@ -26,10 +28,11 @@ _TAGS = {
 _HEADINGS = {"h1": "h3", "h2": "h3", "h5": "h4", "h6": "h4"}
 
 
+@lru_cache(maxsize=256)
 def rendered(text: str) -> str:
     """Markdown as HTML of a few harmless elements: no images, styles, ids or scripts; links leave no referrer.
 
-    The result is safe in a page as it is. Headings begin below those of the page.
+    For texts that `rules.why_not_markdown` lets pass. The result is safe in a page as it is. Headings begin below those of the page.
     """
     html = markdown.markdown(text, extensions=["tables", "sane_lists", "nl2br", "fenced_code"])
     for given, shown in _HEADINGS.items():

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 LONGEST_NAME = 200
 LONGEST_SLUG = 255
 LONGEST_PURPOSE = 5_000
-LONGEST_DESCRIPTION = 50_000
+LONGEST_DESCRIPTION = 20_000
+MOST_BRACKETS = 400
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ _FIRST_SEGMENTS = """
     settings staff static status ui-components users workspaces 400 403 404 413 429 500
 """
 _SECOND_SEGMENTS = """
-    archive-toggle branches cancel edit files level-4 log logs new-workspace notifications-toggle outputs
+    archive-toggle cancel edit files level-4 level-4-content log logs new-workspace notifications-toggle outputs
     published refresh releases run-jobs
 """
 RESERVED = frozenset((_FIRST_SEGMENTS + _SECOND_SEGMENTS).split())
@@ -124,6 +125,13 @@ def why_not_text(text: str, longest: int) -> str | None:
     if any(unicodedata.category(character) in ("Cc", "Cs") and character not in "\n\t" for character in text):
         return "The text contains control characters. Type it again, or paste it as plain text."
     return None
+
+
+def why_not_markdown(text: str) -> str | None:
+    """Why a Markdown text cannot be stored. Rendering takes time with the square of unclosed brackets."""
+    if any(text.count(bracket) > MOST_BRACKETS for bracket in "[<!"):
+        return f"The text has too many brackets: at most {MOST_BRACKETS} of a kind."
+    return why_not_text(text, LONGEST_DESCRIPTION)
 
 
 def why_not_status(status: str) -> str | None:
