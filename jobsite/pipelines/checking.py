@@ -46,14 +46,15 @@ def check_version(root: Mapping, found: Findings) -> float | None:
 
 
 def _as_number(node: Node) -> float | None:
-    if not isinstance(node, Scalar) or isinstance(node.value, bool):
+    value = node.value if isinstance(node, Scalar) else None
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
         return None
     try:
-        number = float(node.value)
-    except (TypeError, ValueError):
+        number = float(value)
+    except ValueError:
         return None
     except OverflowError:
-        number = math.inf if node.value > 0 else -math.inf
+        number = math.inf if int(value) > 0 else -math.inf
     return None if math.isnan(number) else number
 
 
@@ -86,8 +87,9 @@ def check_top_keys(root: Mapping, found: Findings) -> None:
 def check_expectations(root: Mapping, version: float | None, found: Findings) -> int:
     """The size of the invented population, 1000 where the version ignores the section (specification 1.8)."""
     key, node = root.fields().get("expectations", (root, None))
-    given = node is not None and not (isinstance(node, Scalar) and node.is_null)
-    if version is not None and version >= 4 and given:
+    if isinstance(node, Scalar) and node.is_null:
+        node = None
+    if version is not None and version >= 4 and node is not None:
         found.add(
             "expectations-not-allowed",
             key,
@@ -97,7 +99,7 @@ def check_expectations(root: Mapping, version: float | None, found: Findings) ->
         )
     if version != 3:
         return 1000
-    if not given:
+    if node is None:
         found.add(
             "expectations-missing",
             key,
@@ -124,7 +126,7 @@ def _check_population(section: Node, node: Mapping, found: Findings) -> int:
             message = f"Unexpected parameters ({quote(name)}) in project `expectations` section."
             hint = f"Did you mean `{known}`?" if known else "Delete it."
             found.add("expectations-unknown-key", key, message, hint=hint)
-    key, value = node.fields().get("population_size", (None, None))
+    place, value = node.fields().get("population_size", (section, None))
     if value is None:
         message = "Project `expectations` section must include `population_size` section."
         found.add("expectations-population-missing", section, message, hint="Write `population_size: 1000`.")
@@ -133,15 +135,19 @@ def _check_population(section: Node, node: Mapping, found: Findings) -> int:
     if size is None and not is_broken(value):
         said = quote(value.text) if isinstance(value, Scalar) and value.text else kind_of(value)
         message = f"Project expectations population size must be a number, but it is {said}."
-        place = key if isinstance(value, Scalar) and value.is_null else value
+        if not (isinstance(value, Scalar) and value.is_null):
+            place = value
         found.add("expectations-population-not-number", place, message, hint="Write `population_size: 1000`.")
     return 1000 if size is None else size
 
 
 def _as_whole(node: Node) -> int | None:
+    value = node.value if isinstance(node, Scalar) else None
+    if not isinstance(value, str | int | float):
+        return None
     try:
-        return int(node.value) if isinstance(node, Scalar) else None
-    except (TypeError, ValueError, OverflowError):
+        return int(value)
+    except (ValueError, OverflowError):
         return None
 
 
@@ -189,7 +195,7 @@ def _without_stray_keys(pairs: list[tuple[Node, Node]]) -> list[tuple[Node, Node
 
 def _no_actions_section(root: Mapping, key: Node, node: Node | None, found: Findings) -> Mapping | None:
     """Notes that the section is missing or of the wrong kind. Gives the one that was probably meant."""
-    empty = node is None or (isinstance(node, Scalar) and node.is_null)
+    place = key if node is None or (isinstance(node, Scalar) and node.is_null) else node
     said = "it is missing" if node is None else f"it is {kind_of(node)}"
     meant = _meant_actions(root) if node is None else None
     hint = (
@@ -203,7 +209,7 @@ def _no_actions_section(root: Mapping, key: Node, node: Node | None, found: Find
     if meant:
         hint = f"Line {meant[0].line} is probably meant to be it."
     message = f"The `actions` section must be a dictionary of key/value pairs, but {said}."
-    found.add("actions-not-mapping", key if empty else node, message, hint=hint)
+    found.add("actions-not-mapping", place, message, hint=hint)
     return meant[1] if meant else None
 
 

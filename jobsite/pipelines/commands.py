@@ -19,7 +19,9 @@ _WIDEST = 160
 @click.command("check")
 @click.argument("path", type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
-@click.option("--instance", metavar="DIR", expose_value=False, help="Taken by every command; this one needs none.")
+@click.option(
+    "--instance", metavar="DIR", expose_value=False, help="Taken by every command; this one needs none."
+)
 def check(path: Path, as_json: bool) -> None:
     """Check a project.yaml: every problem at once, with its place and how to mend it.
 

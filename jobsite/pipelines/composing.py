@@ -4,8 +4,9 @@ Aliases, merge keys, duplicate keys and the limits on size are dealt with here, 
 alias stands for has the position of the alias; what is inside it keeps the place where it was written.
 """
 
+import datetime
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import yaml
 
@@ -17,6 +18,12 @@ from jobsite.pipelines.wording import quote
 
 _STANDARD = "tag:yaml.org,2002:"
 _COLLECTION_TAGS = {"map": "mapping", "omap": "mapping", "seq": "list", "set": "set", "pairs": "list"}
+_TAGGED_KINDS: dict[str, tuple[type, ...]] = {
+    "int": (int,),
+    "float": (int, float),
+    "bool": (bool,),
+    "timestamp": (datetime.date,),
+}
 _UNSAFE_LETTERS = re.compile("[\0\ud800-\udfff]")
 
 
@@ -26,7 +33,8 @@ class _Open:
     __slots__ = ("is_set", "key", "node")
 
     def __init__(self, node: Node, is_set: bool) -> None:
-        self.node, self.is_set, self.key = node, is_set, None
+        self.node, self.is_set = node, is_set
+        self.key: Node | None = None
 
 
 class Composer:
@@ -44,7 +52,7 @@ class Composer:
         self._documents = 0
         self._nodes = 0
         self._expanded = 0
-        self._steps = {
+        self._steps: dict[type[yaml.Event], Callable[..., None]] = {
             yaml.ScalarEvent: self._scalar,
             yaml.AliasEvent: self._alias,
             yaml.MappingStartEvent: self._start,
@@ -76,22 +84,20 @@ class Composer:
             )
 
     def _scalar(self, event: yaml.ScalarEvent) -> None:
-        mark = event.start_mark
+        line, column = _place(event)
         text, tag = event.value, event.tag
-        line, column = mark.line + 1, mark.column + 1
         if event.style == '"' and _UNSAFE_LETTERS.search(text):
             raise _unsafe_escape(line, column)
         if text[:1] == "\n" and event.style in ("|", ">"):
-            self._check_first_line(mark.line + 1)
+            self._check_first_line(line)
         is_plain = not event.style
         if tag and tag != "!":
             node = _tagged(line, column, text, tag)
         elif is_plain and (not text or text[0] in scalars.MAY_BE_SPECIAL):
             value = _resolved(line, column, text)
-            node = Scalar(line, column, text, value, value is text)
+            node = Scalar(line, column, text, value, value is text, not tag)
         else:
-            node = Scalar(line, column, text, text, True)
-        node.is_plain = is_plain and not tag
+            node = Scalar(line, column, text, text, True, is_plain and not tag)
         if event.anchor:
             self._anchors[event.anchor] = node
         self._attach(node)
@@ -118,16 +124,15 @@ class Composer:
 
     def _alias(self, event: yaml.AliasEvent) -> None:
         line, column = _place(event)
-        target = self._anchors.get(event.anchor)
+        name = event.anchor or ""
+        target = self._anchors.get(name)
         if target is None:
             node = Opaque(line, column, is_broken=True)
-            self.problems.append(("yaml-alias", node, (event.anchor,)))
+            self.problems.append(("yaml-alias", node, (name,)))
             self._attach(node)
             return
         if any(frame.node is target for frame in self._open):
-            raise _nesting(
-                line, column, f"`*{quote(event.anchor)}` stands for something that it is a part of itself"
-            )
+            raise _nesting(line, column, f"`*{quote(name)}` stands for something that it is a part of itself")
         self._expanded += target.weight
         if self._expanded > self.most_weight:
             raise Unreadable(
@@ -139,7 +144,7 @@ class Composer:
             )
         self._attach(_copy_at(target, line, column))
 
-    def _start(self, event: yaml.NodeEvent) -> None:
+    def _start(self, event: yaml.CollectionStartEvent) -> None:
         line, column = _place(event)
         if len(self._open) >= self.limits.depth:
             raise _nesting(line, column, f"there are more than {self.limits.depth} levels")
@@ -191,7 +196,7 @@ class Composer:
             parent.items.append(node)
         elif frame.key is None:
             frame.key = node
-        else:
+        elif isinstance(parent, Mapping):
             key, frame.key = frame.key, None
             self._pair(parent, key, node)
 
@@ -235,20 +240,23 @@ def _merge(node: Mapping) -> None:
 
 
 def _place(event: yaml.Event) -> tuple[int, int]:
-    return event.start_mark.line + 1, event.start_mark.column + 1
+    mark = event.start_mark
+    return (mark.line + 1, mark.column + 1) if mark else (1, 1)
 
 
 def _copy_at(target: Node, line: int, column: int) -> Node:
     if isinstance(target, Scalar):
-        node = Scalar(line, column, target.text, target.value, target.is_text)
-        node.is_plain = target.is_plain
-        return node
-    node = target.__class__(line, column)
-    node.weight, node.height = target.weight, target.height
+        return Scalar(line, column, target.text, target.value, target.is_text, target.is_plain)
+    node: Node
     if isinstance(target, Mapping):
+        node = Mapping(line, column)
         node.pairs = target.pairs
     elif isinstance(target, Sequence):
+        node = Sequence(line, column)
         node.items = target.items
+    else:
+        node = Opaque(line, column)
+    node.weight, node.height = target.weight, target.height
     return node
 
 
@@ -258,7 +266,7 @@ def _tagged(line: int, column: int, text: str, tag: str) -> Scalar:
     value: object = None
     if name in ("int", "float", "bool", "timestamp"):
         value = _resolved(line, column, text)
-        wanted = {"int": int, "float": int | float, "bool": bool, "timestamp": scalars.datetime.date}[name]
+        wanted = _TAGGED_KINDS[name]
         if not isinstance(value, wanted):
             raise Unreadable(
                 "yaml-syntax",

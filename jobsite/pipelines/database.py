@@ -13,13 +13,13 @@ def check_database_command(draft: Draft, found: Findings) -> None:
     if draft.command is None:
         return
     if draft.command.generates_cohort:
-        _check_cohort(draft, found)
+        _check_cohort(draft, draft.command, found)
     elif draft.command.generates_dataset:
-        _check_dataset(draft, found)
+        _check_dataset(draft, draft.command, found)
     _warn_of_second_word(draft, draft.command, found)
 
 
-def _check_cohort(draft: Draft, found: Findings) -> None:
+def _check_cohort(draft: Draft, command: Command, found: Findings) -> None:
     if len(draft.levels) > 1 and draft.outputs_are_sound:
         found.add(
             "cohort-one-level",
@@ -30,7 +30,7 @@ def _check_cohort(draft: Draft, found: Findings) -> None:
             hint="Keep `highly_sensitive` and delete the other.",
         )
     folders = list(dict.fromkeys(pattern.text.rpartition("/")[0] for pattern in draft.patterns))
-    if len(folders) > 1 and draft.command.option("--output-dir") is None:
+    if len(folders) > 1 and command.option("--output-dir") is None:
         shown = join([folder + "/" if folder else "the root of the repository" for folder in folders])
         found.add(
             "cohort-one-directory",
@@ -42,7 +42,7 @@ def _check_cohort(draft: Draft, found: Findings) -> None:
         )
 
 
-def _check_dataset(draft: Draft, found: Findings) -> None:
+def _check_dataset(draft: Draft, command: Command, found: Findings) -> None:
     others = [pattern for pattern in draft.patterns if pattern.level != "highly_sensitive"]
     for level in dict.fromkeys(pattern.level for pattern in others):
         found.add(
@@ -53,22 +53,22 @@ def _check_dataset(draft: Draft, found: Findings) -> None:
             action=draft.name,
             hint="Move them below `highly_sensitive`, and write what may be looked at in a later action.",
         )
-    output = draft.command.option("--output")
+    output = command.option("--output")
     if not output:
-        _output_missing(draft, found)
+        _output_missing(draft, command, found)
     elif draft.outputs_are_sound:
         _check_match(draft, output, found)
 
 
-def _output_missing(draft: Draft, found: Findings) -> None:
-    option = next((word for word in draft.command.words if word.startswith("--") and "out" in word), "")
+def _output_missing(draft: Draft, command: Command, found: Findings) -> None:
+    option = next((word for word in command.words if word.startswith("--") and "out" in word), "")
     known = (
         nearest(option.partition("=")[0], ["--output"]) if option.partition("=")[0] != "--output" else None
     )
     pattern = next((pattern.text for pattern in draft.patterns), "output/dataset.csv.gz")
     found.add(
         "dataset-output-missing",
-        draft.run,
+        draft.run or draft.key,
         f"Action {quote(draft.name)} does not provide an `--output` argument.",
         action=draft.name,
         hint=f"`{quote(option)}` should be `--output`."

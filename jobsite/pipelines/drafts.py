@@ -6,7 +6,7 @@ from collections.abc import Mapping as Map
 from jobsite.pipelines.database import check_database_command
 from jobsite.pipelines.findings import Draft, Findings
 from jobsite.pipelines.needs import read_needs
-from jobsite.pipelines.nodes import Mapping, Node, Scalar, Sequence, is_broken, kind_of
+from jobsite.pipelines.nodes import Mapping, Node, Scalar, Sequence, is_broken, kind_of, text_of
 from jobsite.pipelines.outputs import read_outputs
 from jobsite.pipelines.report import LATEST_VERSION
 from jobsite.pipelines.runs import read_run
@@ -156,15 +156,17 @@ def read_action(
 ) -> None:
     """Checks the values of one action, after the names of all actions (`names`, `find`) are known."""
     for wanted, (kind, words) in _KINDS.items():
-        key, value = draft.fields.get(wanted, (None, None))
-        if value is not None and not _is_kind(value, wanted, kind):
-            _wrong_type(draft, wanted, words, key, value, found)
-    if (run := _value(draft, "run")) is not None:
+        if wanted in draft.fields:
+            key, value = draft.fields[wanted]
+            if not _is_kind(value, wanted, kind):
+                _wrong_type(draft, wanted, words, key, value, found)
+    run = _value(draft, "run")
+    if isinstance(run, Scalar) and run.is_text:
         draft.run = run
         draft.command = read_run(draft, run, version, found)
-    if (needs := _value(draft, "needs")) is not None:
+    if needs := _value(draft, "needs"):
         read_needs(draft, needs, names, find, found)
-    if (outputs := _value(draft, "outputs")) is not None:
+    if outputs := _value(draft, "outputs"):
         read_outputs(draft, outputs, found)
     check_database_command(draft, found)
 
@@ -174,13 +176,11 @@ def _is_kind(value: Node, wanted: str, kind: type) -> bool:
         return True
     if isinstance(value, Scalar) and value.is_null:
         return wanted in _MAY_BE_EMPTY
-    return isinstance(value, kind) and (kind is not Scalar or value.is_text)
+    return isinstance(value, kind) and (kind is not Scalar or text_of(value) is not None)
 
 
 def _value(draft: Draft, wanted: str) -> Node | None:
-    kind = _KINDS[wanted][0]
-    value = draft.fields.get(wanted, (None, None))[1]
-    return value if isinstance(value, kind) and (kind is not Scalar or value.is_text) else None
+    return draft.fields[wanted][1] if wanted in draft.fields else None
 
 
 def _wrong_type(draft: Draft, wanted: str, words: str, key: Node, value: Node, found: Findings) -> None:

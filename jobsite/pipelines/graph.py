@@ -283,7 +283,7 @@ def _top(spot: _Spot) -> int:
 def _points(route: list[_Spot], lefts: list[int], widths: list[int]) -> tuple[tuple[int, int], ...]:
     """From the right side of the first action, level through the columns in between, to the left side of the last."""
     first, last = route[0], route[-1]
-    points = [(lefts[first.layer] + _width(first.name), MARGIN + round(first.y))]
+    points = [(lefts[first.layer] + _width(first.name or ""), MARGIN + round(first.y))]
     for bend in route[1:-1]:
         points.append((lefts[bend.layer], MARGIN + round(bend.y)))
         points.append((lefts[bend.layer] + widths[bend.layer], MARGIN + round(bend.y)))

@@ -90,7 +90,7 @@ def check_circles(drafts: Mapping[str, Draft], found: Findings) -> None:
     for start in drafts:
         if start in done:
             continue
-        path: list[tuple[str, Scalar | None]] = [(start, None)]
+        path: list[tuple[str, Scalar]] = [(start, Scalar(0, 0, start, start, True))]
         place = {start: 0}
         steps: list[Iterator[Scalar]] = [iter(drafts[start].needs)]
         while path:

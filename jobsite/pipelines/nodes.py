@@ -1,7 +1,5 @@
 """The values of a YAML file as a tree of nodes that know where they stand. Lines and columns count from 1."""
 
-from jobsite.pipelines import scalars
-
 
 class Unreadable(Exception):
     """The YAML cannot be read further: `code`, position and what to say."""
@@ -21,13 +19,18 @@ class Node:
 
 
 class Scalar(Node):
-    """A word or text. `value` is what it means, `text` what stands in the file, `is_text` whether it counts as text."""
+    """A word or text: `text` is what stands in the file, `value` what it means, None for null.
+
+    `is_text` says whether it counts as text, `is_plain` that it has neither quotes nor a tag.
+    """
 
     __slots__ = ("is_plain", "is_text", "text", "value")
 
-    def __init__(self, line: int, column: int, text: str, value: scalars.Value, is_text: bool) -> None:
+    def __init__(
+        self, line: int, column: int, text: str, value: object, is_text: bool, is_plain: bool = False
+    ) -> None:
         self.line, self.column, self.height = line, column, 0
-        self.text, self.value, self.is_text = text, value, is_text
+        self.text, self.value, self.is_text, self.is_plain = text, value, is_text, is_plain
         self.weight = len(text) + 1
 
     @property
@@ -54,7 +57,7 @@ class Mapping(Node):
     def __init__(self, line: int, column: int) -> None:
         super().__init__(line, column)
         self.pairs: list[tuple[Node, Node]] = []
-        self.seen: dict[object, Node] = {}
+        self.seen: dict[object, Scalar] = {}
         self.merges: list[Node] = []
 
     def fields(self) -> dict[str, tuple[Node, Node]]:
@@ -79,13 +82,18 @@ def is_broken(node: Node) -> bool:
     return isinstance(node, Opaque) and node.is_broken
 
 
+def text_of(node: Node | None) -> str | None:
+    """The text of a node that counts as text, else None."""
+    return node.text if isinstance(node, Scalar) and node.is_text else None
+
+
 def kind_of(node: Node) -> str:
     """The kind of a value in words for people, with its article."""
     if isinstance(node, Mapping):
         return "a dictionary"
     if isinstance(node, Sequence):
         return "a list"
-    if isinstance(node, Opaque):
+    if not isinstance(node, Scalar):
         return "something else"
     if node.is_null:
         return "empty"

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from pathlib import PurePosixPath
 
 from jobsite.pipelines.findings import Draft, Findings, Pattern
-from jobsite.pipelines.nodes import Mapping, Node, Scalar, is_broken, kind_of
+from jobsite.pipelines.nodes import Mapping, Node, Scalar, is_broken, kind_of, text_of
 from jobsite.pipelines.report import LEVELS
 from jobsite.pipelines.wording import nearest, quote
 
@@ -41,8 +41,8 @@ def read_outputs(draft: Draft, node: Node, found: Findings) -> None:
         return
     draft.outputs_are_sound = True
     for key, value in node.pairs:
-        level = key.text if isinstance(key, Scalar) else "?"
-        if level not in LEVELS or not key.is_text:
+        level = key.text if isinstance(key, Scalar) else kind_of(key)
+        if text_of(key) not in LEVELS:
             _unknown_level(draft, level, key, value, found)
         elif isinstance(value, Mapping):
             draft.levels[level] = key

@@ -1,5 +1,7 @@
 """`parse`: the bytes of a project file to a report. The one door; the form, the command line and the API use it."""
 
+import math
+
 from jobsite.pipelines import encoding, syntax
 from jobsite.pipelines.checking import (
     check_expectations,
@@ -12,7 +14,7 @@ from jobsite.pipelines.command import Command
 from jobsite.pipelines.composing import Composer
 from jobsite.pipelines.findings import Draft, Findings
 from jobsite.pipelines.limits import Limits
-from jobsite.pipelines.nodes import Mapping, Node, Scalar, Sequence, Unreadable, kind_of
+from jobsite.pipelines.nodes import Mapping, Node, Scalar, Sequence, Unreadable, kind_of, text_of
 from jobsite.pipelines.planning import creation_order
 from jobsite.pipelines.reading import Undecodable, decode, exact_events, fast_events
 from jobsite.pipelines.report import Action, Pipeline, Report, job_command
@@ -39,10 +41,11 @@ def parse(data: bytes | str, limits: Limits = LIMITS) -> Report:
     check_top_keys(root, found)
     population = check_expectations(root, version, found)
     drafts = _drafts(root, version, limits, found)
-    problems = found.problems
-    pipeline = None if problems or drafts is None else _pipeline(drafts, version, population)
-    shown = version if version is not None and abs(version) < 1e300 else None
-    return Report(shown, problems, found.warnings, pipeline, found.omitted, text)
+    problems, pipeline = found.problems, None
+    if not problems and drafts is not None and version is not None:
+        pipeline = _pipeline(drafts, version, population)
+    shown = version if version is not None and math.isfinite(version) else None
+    return Report(shown, problems, found.warnings, pipeline, found.omitted, text or "")
 
 
 def _note(found: Findings, error: Unreadable) -> None:
@@ -141,31 +144,32 @@ def _drafts(root: Mapping, version: float | None, limits: Limits, found: Finding
 
 
 def _pipeline(drafts: list[Draft], version: float, population: int) -> Pipeline:
-    actions = {draft.name: _action(draft) for draft in drafts}
+    actions = {draft.name: _action(draft, draft.command) for draft in drafts if draft.command}
     wanted = [name for name in actions if name != "run_all"]
     return Pipeline(version, actions, tuple(creation_order(actions, wanted)), population)
 
 
-def _action(draft: Draft) -> Action:
-    command: Command = draft.command
+def _action(draft: Draft, command: Command) -> Action:
+    """The action of a draft without problems."""
     config = _plain(draft.fields["config"][1]) if "config" in draft.fields else None
+    settings = config if isinstance(config, dict) else {}
     dummy = draft.fields.get("dummy_data_file", (None, None))[1]
     outputs: dict[str, dict[str, str]] = {level: {} for level in draft.levels}
     for pattern in draft.patterns:
         outputs[pattern.level][_label(pattern.label, outputs[pattern.level])] = pattern.text
     return Action(
         name=draft.name,
-        run=draft.run.text,
+        run=text_of(draft.run) or "",
         words=command.words,
         image=command.image,
         tag=command.tag,
-        run_command=job_command(command.words, config or {}),
+        run_command=job_command(command.words, settings),
         needs=tuple(need.text for need in draft.needs),
         outputs=outputs,
-        config=config or {},
+        config=settings,
         is_database_action=command.is_database_action,
         line=draft.key.line,
-        dummy_data_file=dummy.text if isinstance(dummy, Scalar) and dummy.is_text else None,
+        dummy_data_file=text_of(dummy),
     )
 
 

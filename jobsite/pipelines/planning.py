@@ -112,18 +112,19 @@ def plan(
     decisions: dict[str, Decision] = {}
     for name in creation_order(pipeline.actions, wanted, runs):
         is_new, reason = reasons[name]
-        past = latest.get(name)
         if is_new:
-            decisions[name] = _new(pipeline.actions[name], reason, past, decisions)
+            decisions[name] = _new(pipeline.actions[name], reason, latest.get(name), decisions)
         else:
-            decisions[name] = Decision(name, "reuse", reason, {}, past.job_id)
+            decisions[name] = Decision(name, "reuse", reason, {}, latest[name].job_id)
     return Plan(tuple(decisions.values()), _nothing_to_do(decisions, requested, latest))
 
 
 class Needing(Protocol):
     """Anything with a list of needs, such as an Action or a draft of one."""
 
-    needs: Sequence[str]
+    @property
+    def needs(self) -> Sequence[str]:
+        """Names of the actions that must run before."""
 
 
 def creation_order(
@@ -180,7 +181,7 @@ def _judge(action: Action, past: Latest | None, is_named: bool, force: bool, now
     if past is None:
         return True, "has not run in this workspace"
     if past.is_active:
-        where = f" at commit {past.commit[:7]}" if _differs(past.commit, now.commit) else ""
+        where = f" at commit {(past.commit or '')[:7]}" if _differs(past.commit, now.commit) else ""
         state = "running" if past.state == "running" else "scheduled"
         return False, f"already {state} as job {past.job_id}{where}"
     if is_named:

@@ -8,8 +8,12 @@ the parser in Python: that one decides. Both ways give the same events for the f
 import codecs
 import re
 from collections.abc import Iterator
+from typing import Any
 
 import yaml
+
+# libyaml is not everywhere: without it PyYAML has no such class, and the parser in Python reads every file.
+C_PARSER: Any = yaml.cyaml.CParser if yaml.__with_libyaml__ else None  # type: ignore[attr-defined]  # no stub
 
 LINE_BREAK = re.compile("\r\n|[\n\r\x85]")
 UNACCEPTABLE = re.compile("[^\t\n\r -~\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -61,11 +65,11 @@ def position(text: str, offset: int) -> tuple[int, int]:
 
 def fast_events(text: str) -> Iterator[yaml.Event] | None:
     """Events from the C parser, or None if it is not there or would be too lax with this text."""
-    if not yaml.__with_libyaml__ or any(letter in text for letter in _ODD_LETTERS):
+    if C_PARSER is None or any(letter in text for letter in _ODD_LETTERS):
         return None
     if any(letter in text and place.search(text) for letter, place in _ODD_PLACES.items()):
         return None
-    return _events(yaml.cyaml.CParser(_without_separators(text)))
+    return _events(C_PARSER(_without_separators(text)))
 
 
 def exact_events(text: str) -> Iterator[yaml.Event]:

@@ -101,7 +101,7 @@ def check_repeated_runs(drafts: Iterable[Draft], found: Findings) -> None:
 
 def _own_place(draft: Draft) -> Node:
     """The place of the command, or of the action's name if a merge key has brought the command from elsewhere."""
-    return draft.run if draft.run.line >= draft.key.line else draft.key
+    return draft.run if draft.run and draft.run.line >= draft.key.line else draft.key
 
 
 def _similar(draft: Draft, other: Draft, found: Findings) -> None:
@@ -110,5 +110,9 @@ def _similar(draft: Draft, other: Draft, found: Findings) -> None:
         "only blanks or quotes differ."
     )
     found.add(
-        "run-similar", draft.run, message, action=draft.name, hint="Delete one of them if it was copied."
+        "run-similar",
+        _own_place(draft),
+        message,
+        action=draft.name,
+        hint="Delete one of them if it was copied.",
     )

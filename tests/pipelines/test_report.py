@@ -3,7 +3,6 @@
 import json
 
 import pytest
-import yaml
 
 from jobsite.pipelines import parse, reading
 from jobsite.pipelines.command import split
@@ -210,7 +209,7 @@ def test_yaml_errors_have_a_sentence_with_the_line(name):
     assert problem.code in ("yaml-syntax", "yaml-encoding") and "line " in problem.message
 
 
-@pytest.mark.skipif(not yaml.__with_libyaml__, reason="this Python has no libyaml to compare with")
+@pytest.mark.skipif(reading.C_PARSER is None, reason="this Python has no libyaml to compare with")
 def test_the_verdict_is_the_same_with_and_without_the_c_library(monkeypatch):
     texts = [
         FULL,
@@ -220,7 +219,7 @@ def test_the_verdict_is_the_same_with_and_without_the_c_library(monkeypatch):
         "- {a: 'b'}\n",
     ]
     fast = [parse(text).as_json() for text in texts]
-    monkeypatch.setattr(reading.yaml, "__with_libyaml__", False)
+    monkeypatch.setattr(reading, "C_PARSER", None)
     assert [parse(text).as_json() for text in texts] == fast
 
 
