@@ -52,10 +52,13 @@ def filled(name: str) -> str:
     """The document with its tables as the code has them now."""
     text = (DOCS / name).read_text("utf-8")
     for mark, table in TABLES[name].items():
-        pattern = rf"(<!-- {mark}: made from the code -->\n).*?(\n<!-- end {mark} -->)"
-        text = re.sub(
-            pattern, lambda found, table=table: found[1] + table() + found[2], text, flags=re.DOTALL
+        pattern = rf"(<!-- {mark}: made from the code -->\n).*?(<!-- end {mark} -->)"
+        made = table() + "\n"
+        text, places = re.subn(
+            pattern, lambda found, made=made: found[1] + made + found[2], text, flags=re.DOTALL
         )
+        if places != 1:
+            raise LookupError(f"{name} has no place for the table {mark}")
     return text
 
 

@@ -21,7 +21,7 @@ from jobsite.settings import Settings
 @click.version_option(package_name="jobsite", message="%(version)s")
 def main() -> None:
     """Run research code on data that nobody may see, and release what is safe."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s %(levelname)s %(message)s")
 
 
 @instance_command(
@@ -33,6 +33,7 @@ def main() -> None:
 )
 def serve(settings: Settings, host: str, port: int) -> None:
     """Serve pages and run jobs until stopped (SIGTERM, Ctrl-C); jobs under way go on."""
+    logging.getLogger("jobsite").setLevel(logging.INFO)
     try:
         serve_until_stopped(settings, host=host, port=port, say=_say)
     except OSError as error:

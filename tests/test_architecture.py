@@ -2,6 +2,7 @@
 
 import ast
 import re
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,7 @@ def room_of(name: str) -> str | None:
     return head if head in ROOMS else None
 
 
+@cache
 def tree_of(name: str) -> ast.Module:
     return ast.parse((PACKAGE / name).read_text("utf-8"))
 
@@ -78,7 +80,7 @@ def test_no_file_grows_fat_and_none_is_a_drawer_for_everything(name: str) -> Non
     assert Path(name).stem not in FORBIDDEN_NAMES
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [name for name in NAMES if "migrations/" not in name])
 def test_functions_are_short_and_import_nothing_of_ours(name: str) -> None:
     for function in functions_of(tree_of(name)):
         assert lines_of(function) <= 40, f"{name}: {function.name} has {lines_of(function)} lines"

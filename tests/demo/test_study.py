@@ -129,6 +129,26 @@ def test_a_python_of_the_settings_goes_before_that_of_the_checkout(interpreter, 
     assert study_python({"python": str(wrapper)}, CHECKOUT) == wrapper
 
 
+def test_a_demo_made_again_keeps_the_python_it_was_given(interpreter, tmp_path):
+    demo = [
+        sys.executable,
+        "-c",
+        "from jobsite.cli import main; main()",
+        "demo",
+        "--instance",
+        str(tmp_path / "instance"),
+    ]
+    environment = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path)}
+    first = subprocess.run(
+        [*demo, "--python", str(interpreter)], env=environment, capture_output=True, text=True, check=False
+    )
+    assert first.returncode == 0, first.stderr
+    kept = (tmp_path / "instance/jobsite.toml").read_text()
+    assert str(interpreter) in kept
+    subprocess.run(demo, env=environment, capture_output=True, check=True)
+    assert (tmp_path / "instance/jobsite.toml").read_text() == kept
+
+
 @pytest.fixture(scope="module")
 def finished(interpreter, tmp_path_factory) -> Path:
     """A clone of the study in which every action has run, in order; the slow one with few resamples."""

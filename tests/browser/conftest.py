@@ -1,0 +1,101 @@
+"""A real Chromium against a real server with the demo study."""
+
+import os
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+
+from ..servers import Server, jobsite
+
+ARGUMENTS = [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage",
+]  # fmt: skip
+SECONDS = 60_000
+expect.set_options(timeout=SECONDS)
+
+
+@dataclass
+class Demo:
+    """A server with the demo, and how to get a token for somebody."""
+
+    address: str
+    instance: Path
+
+    def token(self, username: str) -> str:
+        """Three words for a person, by the command."""
+        done = jobsite(self.instance, "user", "token", username)
+        assert done.returncode == 0, done.stderr
+        return done.stdout.strip()
+
+    def sign_in(self, page: Page, username: str) -> None:
+        """Fill in the form of the sign-in page."""
+        page.goto(f"{self.address}/login/")
+        page.get_by_label(re.compile("user", re.IGNORECASE)).first.fill(username)
+        page.locator("input[name=token]").fill(self.token(username))
+        page.locator("main button[type=submit]").first.click()
+        page.wait_for_url(lambda url: "/login" not in url)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Debian's Chromium, headless. Without one the tests fail and say what to install."""
+    path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    assert path, "The browser tests need Chromium: sudo apt-get install -y chromium"
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
+        yield running
+        running.close()
+
+
+@pytest.fixture
+def demo(tmp_path: Path) -> Iterator[Demo]:
+    """The demo, served; no job has been run yet."""
+    instance = tmp_path / "instance"
+    done = jobsite(instance, "demo")
+    assert done.returncode == 0, done.stderr
+    with Server(instance) as server:
+        yield Demo(server.address, instance)
+
+
+@pytest.fixture
+def open_page(browser: Browser) -> Iterator[Callable[..., Page]]:
+    """`open_page(javascript=False, width=390)`: a page in a browser context of its own; script errors fail the test."""
+    contexts: list[BrowserContext] = []
+    faults: list[str] = []
+
+    def new(*, javascript: bool = True, width: int = 1280, dark: bool = False) -> Page:
+        context = browser.new_context(
+            java_script_enabled=javascript,
+            viewport={"width": width, "height": 900},
+            color_scheme="dark" if dark else "light",
+        )
+        context.set_default_timeout(SECONDS)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("pageerror", lambda error: faults.append(str(error)))
+        page.on("console", lambda message: faults.append(message.text) if message.type == "error" else None)
+        return page
+
+    yield new
+    for context in contexts:
+        context.close()
+    assert faults == []
+
+
+@pytest.fixture
+def keep_screenshot() -> Callable[[Page, str], None]:
+    """`keep_screenshot(page, "request")`: into docs/images when SCREENSHOTS is set, else nowhere."""
+    folder = Path(__file__).parent.parent.parent / "docs" / "images"
+
+    def keep(page: Page, name: str) -> None:
+        if os.environ.get("SCREENSHOTS"):
+            folder.mkdir(exist_ok=True)
+            page.screenshot(path=folder / f"{name}.png")
+
+    return keep

@@ -1,0 +1,177 @@
+"""Every route: it declares permission and side, shows nothing private, and never answers 500.
+
+The people of the cast and a visitor try every address with real, foreign and unknown ids, with every method.
+"""
+
+import re
+from collections.abc import Callable, Iterator
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from jobsite.accounts.models import Backend
+from jobsite.accounts.rules import PERMISSIONS
+from jobsite.application import create_app
+from jobsite.core.web import ANYONE, LOGIN, SIDES, Route
+from jobsite.jobs.models import Job, JobRequest
+from jobsite.settings import Settings
+
+from .jobs.conftest import (  # noqa: F401  the study of the jobs' tests
+    Study,
+    ask,
+    engine,
+    project_yaml,
+    run,
+    run_until,
+    settings,
+    study,
+    workspace,
+)
+
+IN_THE_LOG = "MARKED-LINE-OF-THE-LOG"
+IN_A_FILE = "marked-cell-4711"
+UNRELEASED = "unreleased_name_4711"
+PRIVATE = (IN_THE_LOG, IN_A_FILE, UNRELEASED)
+WHO = ("ada", "ben", "dan", "cat", "pat", "sam", None)
+MAY_LOOK = ("ada", "cat")
+"""A developer of the project and an output checker; nobody else sees Level 4."""
+
+CODE = f"""
+import os
+os.mkdir("output")
+open("output/{UNRELEASED}.csv", "w").write("x\\n{IN_A_FILE}\\n")
+print("{IN_THE_LOG}")
+"""
+
+
+@pytest.fixture
+def world(
+    study: Study,  # noqa: F811
+    local: Backend,
+    ask: Callable[..., JobRequest],  # noqa: F811
+    run: Callable[..., object],  # noqa: F811
+    app: Flask,
+) -> Iterator[dict[str, str]]:
+    """A finished run in ada's workspace, and a value for each name in a route."""
+    text = project_yaml(
+        make=("python:v2 make.py", [], {"moderately_sensitive": {"x": f"output/{UNRELEASED[:-5]}*.csv"}})
+    )
+    study.commit(project__yaml=text, make__py=CODE)
+    request = ask("run_all")
+    run(request)
+    job = Job.get()
+    yield {
+        "name": "asthma",
+        "workspace": "asthma",
+        "slug": "air",
+        "project": "air",
+        "org": "northfield",
+        "backend": "local",
+        "number": str(request.id),
+        "request_id": str(request.id),
+        "identifier": job.identifier,
+        "job": job.identifier,
+        "action": "make",
+        "path": f"output/{UNRELEASED}.csv",
+        "ref": "main",
+        "username": "ada",
+        "filename": "site.css",
+        "status": "404",
+        "rest": "logs",
+        "code": "404",
+    }
+
+
+def routes(app: Flask) -> list[Route]:
+    return app.extensions["jobsite.routes"]
+
+
+def address(route: Route, values: dict[str, str]) -> str:
+    def value(found: re.Match[str]) -> str:
+        name = found[1].rpartition(":")[2]
+        return values.get(name) or ("1" if found[1].startswith("int:") else values.get("slug", "x"))
+
+    return re.sub(r"<([^>]+)>", value, route.rule)
+
+
+def test_every_route_declares_a_permission_that_exists_and_a_side(app: Flask) -> None:
+    declared = routes(app)
+    rules = {str(rule.rule) for rule in app.url_map.iter_rules()} - {"/static/<path:filename>"}
+    assert rules == {route.rule for route in declared}, "an address was added past Routes"
+    for route in declared:
+        assert route.needs in (ANYONE, LOGIN, *PERMISSIONS), route
+        assert route.side in SIDES, route
+
+
+@pytest.mark.parametrize("side", ["public", "secure"])
+def test_routes_of_the_other_side_are_absent(app: Flask, settings: Settings, side: str) -> None:  # noqa: F811
+    other = {"public": "secure", "secure": "public"}[side]
+    there = {route.endpoint for route in routes(create_app(Settings(instance=settings.instance, side=side)))}
+    assert there == {route.endpoint for route in routes(app) if route.side != other}
+
+
+def test_nobody_sees_what_is_private_and_nothing_breaks(
+    world: dict[str, str], app: Flask, sign_in: Callable[..., FlaskClient]
+) -> None:
+    for person in WHO:
+        client = sign_in(app.test_client(), person) if person else app.test_client()
+        for route in routes(app):
+            for values in (world, {name: "1" for name in world}, {name: "nothing-4712" for name in world}):
+                where = address(route, values)
+                _try(client, person, route, where, values is world)
+
+
+def test_wrong_methods_and_broken_forms_are_refused(
+    world: dict[str, str], app: Flask, sign_in: Callable[..., FlaskClient]
+) -> None:
+    app.config["WTF_CSRF_ENABLED"] = False
+    for person in ("ada", "dan", None):
+        client = sign_in_without_form(app, sign_in, person)
+        for route in routes(app):
+            if route.endpoint in ("accounts.logout", "accounts.log_out_everywhere"):
+                continue
+            where = address(route, world)
+            for method in ("POST", "PUT", "DELETE"):
+                for data in (
+                    {},
+                    {"name": "\0", "page": "x" * 5000, "actions": "<b>", "sha": "zz", "token": "é"},
+                ):
+                    status = client.open(where, method=method, data=data, buffered=True).status_code
+                    assert status < 500, (person, method, where, status)
+                    if method not in route.methods and route.needs == ANYONE:
+                        assert status in (404, 405) or "POST" in methods_of(app, route), (
+                            method,
+                            where,
+                            status,
+                        )
+            status = client.get(
+                where, query_string={"page": "-1", "q": "\0%", "line": "9" * 30, "row": "x"}, buffered=True
+            )
+            assert status.status_code < 500, (person, where)
+
+
+def methods_of(app: Flask, route: Route) -> set[str]:
+    return {method for other in routes(app) if other.rule == route.rule for method in other.methods}
+
+
+def sign_in_without_form(app: Flask, sign_in: Callable[..., FlaskClient], person: str | None) -> FlaskClient:
+    app.config["WTF_CSRF_ENABLED"] = True
+    client = sign_in(app.test_client(), person) if person else app.test_client()
+    app.config["WTF_CSRF_ENABLED"] = False
+    return client
+
+
+def _try(client: FlaskClient, person: str | None, route: Route, where: str, real: bool) -> None:
+    if "GET" not in route.methods:
+        return
+    answer = client.get(where, buffered=True)
+    assert answer.status_code < 500, (person, where)
+    if person is None and route.needs != ANYONE:
+        assert answer.status_code in (302, 404), (where, answer.status_code)
+    if person not in MAY_LOOK:
+        told = answer.text.replace(where, "") if answer.mimetype.startswith("text") else ""
+        leaked = [mark for mark in PRIVATE if mark in told]
+        assert not leaked, (person, where, leaked)
+        if route.needs == "unreleased_outputs_view" and real:
+            assert answer.status_code in (302, 404), (person, where, answer.status_code)
