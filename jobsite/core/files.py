@@ -92,6 +92,16 @@ def directory_beneath(root: Path, names: tuple[str, ...], *, create: bool = Fals
         os.close(current)
 
 
+def make_directories(root: Path, relative: str) -> Path:
+    """Makes `root` and the directories `relative` below it, where they are missing, with mode 750; the path of the last.
+
+    Raises UnsafePath, OSError.
+    """
+    root.mkdir(mode=DIRECTORY_MODE, parents=True, exist_ok=True)
+    with directory_beneath(root, components(relative), create=True):
+        return safe_join(root, relative)
+
+
 def _step_down(parent: int, name: str, create: bool) -> int:
     """The descriptor of the directory `name` in `parent`, which is closed only when that succeeded."""
     made = create and _made(parent, name)
@@ -225,10 +235,12 @@ def move_beneath(source_root: Path, source: str, root: Path, relative: str) -> N
     """
     *from_names, from_name = components(source)
     *to_names, to_name = components(relative)
-    with directory_beneath(source_root, tuple(from_names)) as old:
-        with directory_beneath(root, tuple(to_names), create=True) as new:
-            os.rename(from_name, to_name, src_dir_fd=old, dst_dir_fd=new)
-            os.fsync(new)
+    with (
+        directory_beneath(source_root, tuple(from_names)) as old,
+        directory_beneath(root, tuple(to_names), create=True) as new,
+    ):
+        os.rename(from_name, to_name, src_dir_fd=old, dst_dir_fd=new)
+        os.fsync(new)
 
 
 def link_beneath(source_root: Path, source: str, root: Path, relative: str) -> None:
@@ -258,9 +270,10 @@ def remove_tree(path: Path) -> None:
     """Removes `path` and everything below it; links are removed, never followed; nothing there is no error.
 
     Works for any depth and for directories whose owner took away his own permissions: sub-directories are first
-    moved up beside each other, so neither recursion, path length nor open files grow. Raises OSError when
-    something cannot be removed.
+    moved up beside each other, so neither recursion, path length nor open files grow. Raises UnsafePath for a path
+    that ends in `..`, OSError when something cannot be removed.
     """
+    components(path.name)
     try:
         mode = os.lstat(path).st_mode
     except FileNotFoundError:

@@ -83,18 +83,13 @@ class Resumed(NamedTuple):
     finished: bool
 
 
-def staging(root: Path, attempt: str) -> Path:
-    """The staging directory of an attempt in a workspace's directory of either store."""
-    return root / PUBLISHING / attempt
-
-
 def write_plan(roots: Roots, plan: Plan) -> None:
     """Writes the plan into the staging directory, in one step."""
     data = asdict(plan)
     data["facts"]["actions"] = None if plan.facts.actions is None else sorted(plan.facts.actions)
     data["files"] = {path: file._asdict() for path, file in plan.files.items()}
-    high = roots.high_of(plan.facts.workspace)
-    atomic_write(staging(high, plan.facts.attempt) / PLAN, json.dumps(data))
+    high, _ = roots.staging_of(plan.facts.workspace, plan.facts.attempt)
+    atomic_write(high / PLAN, json.dumps(data))
 
 
 def _read_plan(directory: Path) -> Plan | None:
@@ -112,6 +107,7 @@ def _read_plan(directory: Path) -> Plan | None:
 
 def carry_through(roots: Roots, plan: Plan) -> None:
     """Does the steps of a plan that are not behind it, and removes the staging directories. Raises OSError."""
+    fail_point("store.after_plan")
     for step in (_keep, _move, _list, _store_log, _record):
         name = step.__name__.strip("_")
         if name not in plan.done:
@@ -179,9 +175,10 @@ def _list(roots: Roots, plan: Plan) -> None:
 
 
 def _store_log(roots: Roots, plan: Plan) -> None:
-    for root in _both(roots, plan):
+    staged = roots.staging_of(plan.facts.workspace, plan.facts.attempt)
+    for source, root in zip(staged, _both(roots, plan), strict=True):
         with suppress(FileNotFoundError):
-            move_beneath(staging(root, plan.facts.attempt), STAGED_LOG, root, log_path(plan.facts.action))
+            move_beneath(source, STAGED_LOG, root, log_path(plan.facts.action))
     fail_point("store.after_log")
 
 
@@ -192,18 +189,18 @@ def _record(roots: Roots, plan: Plan) -> None:
 
 def _clean(roots: Roots, workspace: str, attempt: str) -> None:
     """Removes what only served the change; the plan goes last, so that a kill in between is noticed."""
-    high, level4 = roots.high_of(workspace), roots.level4_of(workspace)
-    remove_tree(level4 / CONTENT)
-    remove_tree(staging(level4, attempt))
+    high, level4 = roots.staging_of(workspace, attempt)
+    remove_tree(roots.level4_of(workspace) / CONTENT)
+    remove_tree(level4)
     for name in ("files", STAGED_LOG):
-        remove_tree(staging(high, attempt) / name)
-    remove_tree(staging(high, attempt))
+        remove_tree(high / name)
+    remove_tree(high)
 
 
 def roll_back(roots: Roots, workspace: str, attempt: str) -> None:
     """Throws a publication away that has no plan: nothing of it can have been seen."""
-    for root in (roots.high_of(workspace), roots.level4_of(workspace)):
-        remove_tree(staging(root, attempt))
+    for directory in roots.staging_of(workspace, attempt):
+        remove_tree(directory)
 
 
 def resume(roots: Roots) -> list[Resumed]:
@@ -221,13 +218,13 @@ def resume(roots: Roots) -> list[Resumed]:
 def resume_workspace(roots: Roots, workspace: str) -> list[Resumed]:
     """`resume` for one workspace, whose lock the caller holds."""
     resumed = []
-    high = roots.high_of(workspace)
     attempts: set[str] = set()
-    for root in (high, roots.level4_of(workspace)):
+    for root in (roots.high_of(workspace), roots.level4_of(workspace)):
         with suppress(FileNotFoundError):
             attempts.update(os.listdir(root / PUBLISHING))
     for attempt in sorted(attempts):
-        plan = _read_plan(staging(high, attempt)) if staging(high, attempt).is_dir() else None
+        high, _ = roots.staging_of(workspace, attempt)
+        plan = _read_plan(high) if high.is_dir() else None
         if plan is None:
             roll_back(roots, workspace, attempt)
         else:

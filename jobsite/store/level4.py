@@ -6,6 +6,7 @@ import csv
 import io
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import PurePosixPath
 from typing import BinaryIO, NamedTuple
 
@@ -104,7 +105,7 @@ def _csv_rows(file: BinaryIO) -> Iterator[list[str]]:
         first = next((line for line in lines if line.strip("\ufeff \t\r\n")), "")
         if first.strip().casefold().startswith("sep="):
             first = next(lines, "")
-        for row in parsed_rows(first, lines, delimiter_of(first), strict=True):
+        for row in parsed_rows(chain([first], lines), delimiter_of(first)):
             if any(len(field) > LONGEST_FIELD for field in row):
                 raise NotAsItsSuffix(f"it has a field of more than {LONGEST_FIELD} characters")
             if row:

@@ -63,8 +63,8 @@ def _remarks(collected: Collected) -> list[str]:
 
 
 def write_log(path: Path, lines: Iterable[bytes], summary: str) -> None:
-    """Writes `logs.txt` at `path` in one step: the lines, each with its own line end, and the summary."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """Writes `logs.txt` at `path` in one step: the lines, each with its own line end, and the summary. Its directory
+    must exist. Raises OSError; then an older log is unchanged."""
     temporary = path.with_name(f".{path.name}.tmp")
     with suppress(FileNotFoundError):
         os.unlink(temporary)

@@ -4,6 +4,7 @@ Keys are only ever added; what is not known here is kept as it is.
 """
 
 import json
+import re
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,14 @@ Manifest = dict[str, Any]
 
 class DamagedManifest(Exception):
     """The manifest of a workspace cannot be read; the text is a sentence."""
+
+
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+def is_sha256(text: object) -> bool:
+    """Whether something is a SHA-256 as manifests write it, and so fit to be a file name."""
+    return isinstance(text, str) and _SHA256.fullmatch(text) is not None
 
 
 def read(level4: Path, workspace: str) -> Manifest:

@@ -20,10 +20,11 @@ def most_private(levels: Iterable[str]) -> str:
 def matches(pattern: str, path: str) -> bool:
     """Whether an output pattern stands for a path. Linear in the length of both, whatever the pattern."""
     names, parts = path.split("/"), pattern.split("/")
-    return len(names) == len(parts) and all(map(_matches_name, parts, names))
+    return len(names) == len(parts) and all(map(fits, parts, names))
 
 
-def _matches_name(pattern: str, name: str) -> bool:
+def fits(pattern: str, name: str) -> bool:
+    """Whether a text fits a pattern in which `*` stands for any characters; linear in the length of both."""
     first, *rest = pattern.split("*")
     if not rest:
         return name == pattern

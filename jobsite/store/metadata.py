@@ -5,7 +5,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from jobsite.core.files import UnsafePath, atomic_write, open_beneath
+from jobsite.core.files import UnsafePath, atomic_write, make_directories, open_beneath
 from jobsite.store.collecting import Collected
 from jobsite.store.facts import JobFacts, Published
 from jobsite.store.roots import Roots
@@ -47,6 +47,8 @@ _DEFAULTS: dict[str, Any] = {
     "error": False,
     "job_metrics": {},
 }
+
+_STAYS = ("outputs", "unmatched_patterns", "unmatched_outputs", "level4_excluded_files", "container_metadata")
 
 
 def record_of(facts: JobFacts, collected: Collected | None, files: Mapping[str, Published]) -> dict[str, Any]:
@@ -98,7 +100,7 @@ def _masked_variable(variable: Any) -> str:
 def write(roots: Roots, facts: JobFacts, record: Mapping[str, Any]) -> None:
     """Replaces the attempt's metadata.json in one step."""
     directory = roots.attempt_of(facts.job, facts.attempt)
-    directory.mkdir(parents=True, exist_ok=True)
+    make_directories(roots.jobs, f"{facts.job}/{facts.attempt}")
     atomic_write(directory / METADATA_FILE, json.dumps(record, indent=1))
 
 
@@ -125,11 +127,14 @@ def published_before(roots: Roots, job: str, attempt: str) -> dict[str, Publishe
 
 
 def for_the_public_side(record: Mapping[str, Any]) -> dict[str, Any]:
-    """A record without names of files or patterns, and without sentences that may hold some: what may leave (law 1)."""
-    left_out = ("outputs", "files", "unmatched_patterns", "unmatched_outputs", "level4_excluded_files")
-    public = {key: value for key, value in record.items() if key not in left_out}
+    """What of a record may leave the secure side (law 1): no names of files or patterns, no sentence that may hold some.
+
+    Only keys known here leave; of an error, that there was one.
+    """
+    public = {key: record.get(key, default) for key, default in _DEFAULTS.items() if key not in _STAYS}
+    public["error"] = bool(record.get("error"))
     public["has_unmatched_patterns"] = bool(record.get("unmatched_patterns"))
     public["has_level4_excluded_files"] = bool(record.get("level4_excluded_files"))
-    if public["has_unmatched_patterns"] or record.get("unmatched_outputs"):
+    if record.get("unmatched_patterns") or record.get("unmatched_outputs"):
         public.update(status_message="", hint="")
     return public

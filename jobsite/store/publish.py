@@ -1,12 +1,11 @@
 """A job's outputs and log, from its working directory into the two stores, as one change."""
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from jobsite.core.files import Copied, atomic_write, copy_beneath, open_beneath, safe_join
+from jobsite.core.files import Copied, atomic_write, copy_beneath, make_directories, open_beneath
 from jobsite.store import manifest as manifests
 from jobsite.store import metadata
 from jobsite.store.collecting import Collected, CollectedFile
@@ -19,16 +18,14 @@ from jobsite.store.journal import (
     fail_point,
     resume_workspace,
     roll_back,
-    staging,
     write_plan,
 )
 from jobsite.store.level4 import Level4Limits, Verdict, judge, note
 from jobsite.store.logs import level4_log, log_summary, write_log
 from jobsite.store.matching import MODERATELY
 from jobsite.store.metadata import record_of
-from jobsite.store.roots import Roots, locked
+from jobsite.store.roots import PUBLISHING, Roots, locked, log_path
 
-_HASH = re.compile(r"[0-9a-f]{64}")
 LOG_FILE = "logs.txt"
 
 
@@ -54,6 +51,7 @@ def publish(
     """
     if not collected.complete or facts.cancelled or facts.exit_code not in (0, None):
         raise ValueError("Only a job that succeeded, with a file for each of its patterns, is published.")
+    _check_names(roots, facts)
     with locked(roots, facts.workspace):
         resume_workspace(roots, facts.workspace)
         fail_point("store.before_stage")
@@ -63,7 +61,6 @@ def publish(
             plan.record = record_of(facts, collected, plan.files)
             fail_point("store.after_stage")
             write_plan(roots, plan)
-        fail_point("store.after_plan")
         carry_through(roots, plan)
     return dict(plan.files)
 
@@ -76,6 +73,7 @@ def record_log(
     `collected` is given when the job ran to its end but patterns were unmatched. The log of a cancelled job goes to its
     attempt only, not to the stores. Raises OSError.
     """
+    _check_names(roots, facts)
     summary = log_summary(facts, collected, {})
     record = record_of(facts, collected, {})
     if facts.cancelled:
@@ -91,6 +89,13 @@ def record_log(
         carry_through(roots, plan)
 
 
+def _check_names(roots: Roots, facts: JobFacts) -> None:
+    """Raises UnsafePath when a name is none: before anything is written."""
+    roots.staging_of(facts.workspace, facts.attempt)
+    roots.attempt_of(facts.job, facts.attempt)
+    log_path(facts.action)
+
+
 @contextmanager
 def _rolled_back_on_error(roots: Roots, facts: JobFacts) -> Iterator[None]:
     try:
@@ -101,7 +106,7 @@ def _rolled_back_on_error(roots: Roots, facts: JobFacts) -> Iterator[None]:
 
 
 def _attempt_log(roots: Roots, facts: JobFacts) -> Path:
-    return roots.attempt_of(facts.job, facts.attempt) / LOG_FILE
+    return make_directories(roots.jobs, f"{facts.job}/{facts.attempt}") / LOG_FILE
 
 
 def _stage_log(roots: Roots, facts: JobFacts, log: Iterable[bytes], summary: str) -> None:
@@ -109,16 +114,17 @@ def _stage_log(roots: Roots, facts: JobFacts, log: Iterable[bytes], summary: str
     path = _attempt_log(roots, facts)
     write_log(path, log, summary)
     with open_beneath(path.parent, path.name) as file:
-        copy_beneath(file, _staging_high(roots, facts), STAGED_LOG)
-        low = staging(roots.level4_of(facts.workspace), facts.attempt)
-        low.mkdir(parents=True, exist_ok=True)
+        high, low = _staging(roots, facts)
+        copy_beneath(file, high, STAGED_LOG)
         atomic_write(low / STAGED_LOG, level4_log(file))
 
 
-def _staging_high(roots: Roots, facts: JobFacts) -> Path:
-    directory = staging(roots.high_of(facts.workspace), facts.attempt)
-    directory.mkdir(parents=True, exist_ok=True)
-    return directory
+def _staging(roots: Roots, facts: JobFacts) -> tuple[Path, Path]:
+    """The staging directories in both stores, made if they are missing."""
+    high, low = roots.staging_of(facts.workspace, facts.attempt)
+    make_directories(roots.high_of(facts.workspace), f"{PUBLISHING}/{high.name}")
+    make_directories(roots.level4_of(facts.workspace), f"{PUBLISHING}/{low.name}")
+    return high, low
 
 
 def _staged(
@@ -126,9 +132,7 @@ def _staged(
 ) -> Plan:
     """Copies the outputs into the staging directories, judges them for level 4, and plans what becomes of the rest."""
     manifest = manifests.read(roots.level4_of(facts.workspace), facts.workspace)
-    high = _staging_high(roots, facts)
-    low = staging(roots.level4_of(facts.workspace), facts.attempt)
-    low.mkdir(parents=True, exist_ok=True)
+    high, low = _staging(roots, facts)
     files: dict[str, Published] = {}
     verdicts: dict[str, Verdict] = {}
     for path, output in collected.outputs.items():
@@ -175,7 +179,7 @@ def _plan_old_files(plan: Plan, old: Mapping[str, Any]) -> None:
     plan.gone = [path for path, file in new.items() if not file.at_level4]
     for path in (*plan.displaced, *(path for path in new if path in old)):
         entry = old[path] if isinstance(old[path], dict) else {}
-        if _HASH.fullmatch(str(entry.get("content_hash"))):
+        if manifests.is_sha256(entry.get("content_hash")):
             plan.kept[path] = entry["content_hash"]
             if manifests.at_level4(entry):
                 plan.kept_level4[path] = entry["content_hash"]
@@ -197,9 +201,8 @@ def _stage_notes(plan: Plan, old: Mapping[str, Any], verdicts: Mapping[str, Verd
             continue
         verdict = verdicts.get(path)
         if verdict is not None and verdict.reason is not None:
-            target = safe_join(low / "files", note_path)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            atomic_write(target, note(path, verdict))
+            folder = make_directories(low, f"files/{note_path}".rpartition("/")[0])
+            atomic_write(folder / PurePosixPath(note_path).name, note(path, verdict))
             plan.level4.append(note_path)
         else:
             plan.gone.append(note_path)

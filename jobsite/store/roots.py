@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from jobsite.core.files import DIRECTORY_MODE, UnsafePath, directory_beneath
+from jobsite.core.files import DIRECTORY_MODE, UnsafePath, directory_beneath, make_directories
 
 METADATA = "metadata"
 CONTENT = f"{METADATA}/.content"  # replaced content by hash
@@ -59,24 +59,27 @@ class Roots:
         """The level-4 directory of a workspace. Raises UnsafePath for a name that is no workspace name."""
         return self.level4 / _checked(workspace, _WORKSPACE, "workspace")
 
+    def staging_of(self, workspace: str, attempt: str) -> tuple[Path, Path]:
+        """Where an attempt is staged in the high-privacy and the level-4 store. Raises UnsafePath."""
+        name = f"{PUBLISHING}/{_checked(attempt, _NAME, 'attempt')}"
+        return self.high_of(workspace) / name, self.level4_of(workspace) / name
+
     def attempt_of(self, job: str, attempt: str) -> Path:
         """The directory in which an attempt's records are kept for ever. Raises UnsafePath."""
         return self.jobs / _checked(job, _NAME, "job") / _checked(attempt, _NAME, "attempt")
 
     def make(self, workspace: str) -> None:
         """Makes the directories of a workspace; repeating it changes nothing."""
-        for directory in (self.high_of(workspace), self.level4_of(workspace)):
-            (directory / METADATA).mkdir(parents=True, exist_ok=True)
-            (directory / METADATA).chmod(DIRECTORY_MODE)
-            directory.chmod(DIRECTORY_MODE)
+        high, level4 = self.high_of(workspace), self.level4_of(workspace)
+        make_directories(self.high, f"{high.name}/{METADATA}")
+        make_directories(self.level4, f"{level4.name}/{METADATA}")
         if self.group is not None:
-            self._share(self.level4_of(workspace))
-
-    def _share(self, directory: Path) -> None:
-        """Gives a level-4 directory to the reviewers' group; by the set-group-id bit all that is made in it follows."""
-        for path in (directory, directory / METADATA):
-            os.chown(path, -1, self.group if self.group is not None else -1)
-            path.chmod(DIRECTORY_MODE | stat.S_ISGID)
+            for path in (
+                level4,
+                level4 / METADATA,
+            ):  # by this bit all that is made below goes to the group too
+                os.chown(path, -1, self.group)
+                path.chmod(DIRECTORY_MODE | stat.S_ISGID)
 
     def workspaces(self) -> list[str]:
         """The names of the workspaces that have files, in order."""

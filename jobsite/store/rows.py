@@ -3,7 +3,6 @@
 import csv
 import re
 from collections.abc import Iterable, Iterator
-from itertools import chain
 
 # Above this a field is not kept in memory: in a file of any size an unclosed quote makes one field of all that follows.
 LONGEST_KEPT = 16 * 1024 * 1024
@@ -17,13 +16,14 @@ def delimiter_of(line: str) -> str:
     return next((delimiter for delimiter in ",;\t|" if delimiter in bare), ",")
 
 
-def parsed_rows(first: str, lines: Iterable[str], delimiter: str, *, strict: bool) -> Iterator[list[str]]:
-    """The rows in a first line and the lines that follow, each with its line end. Blank lines give empty rows.
+def parsed_rows(lines: Iterable[str], delimiter: str, *, quotes: bool = True) -> Iterator[list[str]]:
+    """The rows in lines that have their line ends. A blank line gives an empty row. Without `quotes` they are text.
 
-    Raises csv.Error for a field above 16 Mi characters and, where `strict`, for text behind a closing quote and a
-    quote that is never closed.
+    Raises csv.Error for a field above 16 Mi characters, for text behind a closing quote, for a quote never closed.
     """
     csv.field_size_limit(
         LONGEST_KEPT
     )  # one value for the process: the default is less than viewers must bear
-    return csv.reader(chain([first], lines), delimiter=delimiter, strict=strict)
+    if not quotes:
+        return csv.reader(lines, delimiter=delimiter, quoting=csv.QUOTE_NONE)
+    return csv.reader(lines, delimiter=delimiter, strict=True)

@@ -243,3 +243,46 @@ def test_remove_tree_takes_any_depth_and_folders_closed_by_their_owner(tmp_path)
     top.chmod(0)
     files.remove_tree(top)
     assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize("path", ["root/..", "root/output/..", "/"])
+def test_remove_tree_never_takes_what_lies_above(tmp_path, root, path):
+    with pytest.raises(files.UnsafePath):
+        files.remove_tree(tmp_path / path)
+    assert (root / "output" / "a.csv").exists()
+
+
+def test_new_directories_are_closed_to_others_whatever_the_umask(tmp_path):
+    before = os.umask(0)
+    try:
+        made = files.make_directories(tmp_path / "new", "a/b")
+    finally:
+        os.umask(before)
+    assert made == tmp_path / "new/a/b"
+    for path in (made, made.parent, tmp_path / "new"):
+        assert stat.S_IMODE(path.stat().st_mode) == 0o750
+
+
+def test_moving_and_linking_refuse_links_on_their_way(tmp_path, root, outside):
+    (root / "out").symlink_to(outside)
+    for act in (files.move_beneath, files.link_beneath):
+        with pytest.raises(files.UnsafePath):
+            act(root, "output/a.csv", root, "out/planted.csv")
+        with pytest.raises(files.UnsafePath):
+            act(root, "out/secret", root, "taken.csv")
+    files.remove_beneath(root, "out/secret")
+    assert os.listdir(outside) == ["secret"] and sorted(os.listdir(root)) == ["out", "output"]
+
+
+def test_a_link_is_not_given_a_second_name(root, outside):
+    (root / "link").symlink_to(outside / "secret")
+    with pytest.raises(files.UnsafePath):
+        files.link_beneath(root, "link", root, "second")
+
+
+def test_a_second_name_that_is_taken_keeps_its_file(root):
+    (root / "taken").write_text("taken")
+    files.link_beneath(root, "output/a.csv", root, "taken")
+    files.link_beneath(root, "output/a.csv", root, "new/name")
+    assert (root / "taken").read_text() == "taken"
+    assert os.path.samefile(root / "output/a.csv", root / "new/name")
