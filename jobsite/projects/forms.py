@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from flask_wtf import FlaskForm
 from wtforms import RadioField, SelectField, StringField, TextAreaField
+from wtforms.fields.choices import SelectChoice
 
 from jobsite.core.errors import Invalid
 from jobsite.projects.rules import STATUSES
@@ -38,7 +39,7 @@ class ProjectForm(FlaskForm):
 
     status = RadioField(
         "Status",
-        choices=[(status.value, status.label) for status in STATUSES.values()],
+        choices=[SelectChoice(status.value, status.label) for status in STATUSES.values()],
         validate_choice=False,
     )
     status_description = TextAreaField("Status description")

@@ -23,7 +23,9 @@ def test_an_organisation_gets_its_slug_from_its_name(cast: SimpleNamespace) -> N
     assert (last_event().type, last_event().by, last_event().subject) == ("org:added", "sam", "org:cafe-nord")
 
 
-def test_names_and_slugs_of_organisations_are_unique_ignoring_case(cast: SimpleNamespace, org: Organisation) -> None:
+def test_names_and_slugs_of_organisations_are_unique_ignoring_case(
+    cast: SimpleNamespace, org: Organisation
+) -> None:
     with pytest.raises(Invalid) as taken:
         actions.add_organisation(by=cast.sam, name="UNIVERSITY OF NORTHFIELD")
     assert taken.value.fields == {
@@ -73,7 +75,9 @@ def test_only_staff_make_organisations_projects_and_members(
     assert Event.select().count() == before
 
 
-def test_roles_in_a_project_count_there_and_nowhere_else(cast: SimpleNamespace, project: Project, org: Organisation) -> None:
+def test_roles_in_a_project_count_there_and_nowhere_else(
+    cast: SimpleNamespace, project: Project, org: Organisation
+) -> None:
     other = actions.add_project(by="system", name="Other", orgs=[org])
     assert "job_run" in queries.permissions_in(cast.ada, project)
     assert "job_run" not in queries.permissions_in(cast.ada, other)
@@ -103,7 +107,9 @@ def test_a_deactivated_person_may_nothing(cast: SimpleNamespace, project: Projec
 def test_a_role_in_the_table_that_is_no_role_any_more_grants_nothing_and_breaks_nothing(
     cast: SimpleNamespace, project: Project
 ) -> None:
-    ProjectMembership.update(roles=["Wizard", "ProjectCollaborator"]).where(ProjectMembership.user == cast.ben).execute()
+    ProjectMembership.update(roles=["Wizard", "ProjectCollaborator"]).where(
+        ProjectMembership.user == cast.ben
+    ).execute()
     assert queries.permissions_in(cast.ben, project) == {"release_file_view"}
 
 
@@ -114,7 +120,9 @@ def test_only_roles_of_projects_are_given_in_projects(cast: SimpleNamespace, pro
     assert not ProjectMembership.select().where(ProjectMembership.user == cast.dan).exists()
 
 
-def test_somebody_is_a_member_once_and_only_a_member_can_be_changed(cast: SimpleNamespace, project: Project) -> None:
+def test_somebody_is_a_member_once_and_only_a_member_can_be_changed(
+    cast: SimpleNamespace, project: Project
+) -> None:
     with pytest.raises(Conflict, match="ada is already a member of Air"):
         actions.add_member(by=cast.sam, project=project, user=cast.ada)
     for verb in (actions.remove_member, lambda **who: actions.set_member_roles(roles=[], **who)):
@@ -145,29 +153,47 @@ def test_a_developer_edits_the_status_and_others_do_not(cast: SimpleNamespace, p
 
 def test_a_workspace_is_one_branch_of_one_repository(cast: SimpleNamespace, project: Project, study) -> None:
     made = workspaces.create_workspace(
-        by=cast.ada, project=project, name=" Asthma-Main ", repo=study.url + "/", branch="main", purpose=" All\r\njobs "
+        by=cast.ada,
+        project=project,
+        name=" Asthma-Main ",
+        repo=study.url + "/",
+        branch="main",
+        purpose=" All\r\njobs ",
     )
-    assert (made.name, made.repo.url, made.branch, made.purpose) == ("asthma-main", study.url, "main", "All\njobs")
+    assert (made.name, made.repo.url, made.branch, made.purpose) == (
+        "asthma-main",
+        study.url,
+        "main",
+        "All\njobs",
+    )
     assert not made.is_archived and not made.should_notify
     assert (last_event().type, last_event().subject) == ("workspace:created", "workspace:asthma-main")
     assert verify()[1] is None
 
 
-def test_a_workspace_is_refused_with_every_field_that_is_wrong(cast: SimpleNamespace, project: Project) -> None:
+def test_a_workspace_is_refused_with_every_field_that_is_wrong(
+    cast: SimpleNamespace, project: Project
+) -> None:
     with pytest.raises(Invalid) as refusal:
-        workspaces.create_workspace(by=cast.ada, project=project, name="staff", repo="x", branch=" ", purpose="\x00")
+        workspaces.create_workspace(
+            by=cast.ada, project=project, name="staff", repo="x", branch=" ", purpose="\x00"
+        )
     assert set(refusal.value.fields) == {"name", "repo", "branch", "purpose"}
     assert not Workspace.select().exists() and not Repo.select().exists()
 
 
 @pytest.mark.parametrize("branch", ["B", "--upload-pack=x", "-x", "main~1"])
-def test_a_workspace_needs_a_branch_that_is_there(cast: SimpleNamespace, project: Project, study, branch: str) -> None:
+def test_a_workspace_needs_a_branch_that_is_there(
+    cast: SimpleNamespace, project: Project, study, branch: str
+) -> None:
     with pytest.raises(Invalid) as refusal:
         workspaces.create_workspace(by=cast.ada, project=project, name="a", repo=study.url, branch=branch)
     assert refusal.value.fields == {"branch": f"Missing branch: '{branch}'"}
 
 
-def test_a_name_is_taken_on_the_whole_site(cast: SimpleNamespace, workspace: Workspace, org: Organisation, study) -> None:
+def test_a_name_is_taken_on_the_whole_site(
+    cast: SimpleNamespace, workspace: Workspace, org: Organisation, study
+) -> None:
     other = actions.add_project(by="system", name="Other", orgs=[org])
     with pytest.raises(Invalid, match="There is already a workspace asthma"):
         workspaces.create_workspace(by="system", project=other, name="ASTHMA", repo=study.url, branch="main")
@@ -189,7 +215,9 @@ def test_only_a_developer_makes_and_changes_workspaces(
     assert Workspace.select().count() == 1
 
 
-def test_a_workspace_is_archived_and_brought_back_once_each(cast: SimpleNamespace, workspace: Workspace) -> None:
+def test_a_workspace_is_archived_and_brought_back_once_each(
+    cast: SimpleNamespace, workspace: Workspace
+) -> None:
     for is_archived, event in ((True, "workspace:archived"), (False, "workspace:unarchived")):
         workspaces.set_archived(by=cast.ada, workspace=workspace, is_archived=is_archived)
         assert Workspace.get().is_archived is is_archived
@@ -219,7 +247,9 @@ def test_of_two_who_archive_at_once_one_is_told_so(cast: SimpleNamespace, worksp
     assert Event.select().where(Event.type == "workspace:archived").count() == 1
 
 
-def test_notifications_and_purpose_are_changed_with_an_event_each(cast: SimpleNamespace, workspace: Workspace) -> None:
+def test_notifications_and_purpose_are_changed_with_an_event_each(
+    cast: SimpleNamespace, workspace: Workspace
+) -> None:
     workspaces.set_notifications(by=cast.ada, workspace=workspace, should_notify=True)
     assert Workspace.get().should_notify and last_event().type == "workspace:notifications"
     assert workspaces.edit_workspace(by=cast.ada, workspace=workspace, purpose="Main").purpose == "Main"
