@@ -124,10 +124,12 @@ def _letters(name: str) -> int:
 
 
 def _right_sides(plain: Layout) -> dict[int, int]:
-    """The right side of the widest node of each layer."""
+    """The right side of the widest node of each layer. Nodes without any line stand below, in columns of their own."""
+    linked = {name for edge in plain.edges for name in (edge.source, edge.target)}
     found: dict[int, int] = {}
     for node in plain.nodes:
-        found[node.layer] = max(found.get(node.layer, 0), node.x + node.width)
+        if node.name in linked:
+            found[node.layer] = max(found.get(node.layer, 0), node.x + node.width)
     return found
 
 

@@ -34,16 +34,6 @@ class Trouble:
     lines: tuple[Line, ...]
 
     @property
-    def message(self) -> tuple[tuple[bool, str], ...]:
-        """The message in pieces, each with whether it is code."""
-        return spoken(self.problem.message)
-
-    @property
-    def hint(self) -> tuple[tuple[bool, str], ...]:
-        """The hint in the same way; empty where there is none."""
-        return spoken(self.problem.hint or "")
-
-    @property
     def lines_words(self) -> str:
         """Which lines of the file are shown, for those who cannot see it: "lines 20 to 25"."""
         numbers = [line.number for line in self.lines if line.number]
@@ -103,11 +93,3 @@ def _carets(text: str, column: int, cut_before: bool) -> str:
     wrong = _WRONG.match(text, column)
     before = ("…" if cut_before else "") + text[:column].ljust(column)
     return re.sub(r"[^\t]", " ", before) + "^" * max(1, len(wrong[0].rstrip(":")) if wrong else 1)
-
-
-def spoken(text: str) -> tuple[tuple[bool, str], ...]:
-    """A sentence in pieces, each with whether it stood between backticks."""
-    pieces = text.split("`")
-    if len(pieces) % 2 == 0:
-        return ((False, text),)
-    return tuple((number % 2 == 1, piece) for number, piece in enumerate(pieces) if piece)

@@ -59,6 +59,16 @@ class Study:
         """Whether the commit shown is the newest of the branch."""
         return self.facts is not None and self.facts == self.newest
 
+    @property
+    def left_behind(self) -> str:
+        """What to say to somebody who runs an older commit without having asked for it by its address; else ""."""
+        if self.facts is None or self.newest is None or self.is_newest or self.ref:
+            return ""
+        return (
+            f"{self.branch} has a newer commit, {self.newest.short}. "
+            f"This request runs the one that was shown, {self.facts.short}."
+        )
+
 
 @dataclass(frozen=True)
 class Copy:
@@ -108,9 +118,17 @@ def study_of(workspace: Workspace, *, ref: str = "", sha: str = "", asks: bool =
 
 def _asked_for(study: Study, sha: str) -> CommitFacts:
     """The commit that was asked for. Raises `RepositoryError` when there is none such."""
-    if sha:
-        return _on_branch(study, sha)
-    return _on_branch(study, repositories.resolve(study.url, study.ref)) if study.ref else study.newest
+    if sha or study.ref:
+        return _on_branch(study, sha or _commit_named(study))
+    return study.newest
+
+
+def _commit_named(study: Study) -> str:
+    """The full id of the commit that the address names."""
+    try:
+        return repositories.resolve(study.url, study.ref)
+    except BranchMissing:
+        raise BranchMissing(f"Could not find a branch, tag or commit named '{study.ref}'") from None
 
 
 def _on_branch(study: Study, commit: str) -> CommitFacts:

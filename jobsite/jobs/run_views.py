@@ -36,8 +36,10 @@ def run_jobs_at(name: str, ref: str) -> Response:
 
 
 def _answer(workspace: Workspace, ref: str) -> Response:
-    if workspace.is_archived:
-        flash(why_not_run_jobs(workspace.permissions, is_archived=True, has_backend=True), "warn")
+    if why_not := why_not_run_jobs(
+        workspace.permissions, is_archived=workspace.is_archived, has_backend=True
+    ):
+        flash(why_not, "warn")
         return redirect_here(f"/{workspace.name}/")
     if typed := request.args.get("ref", "").strip():
         return see("run.run_jobs_at", name=workspace.name, ref=typed)
@@ -65,18 +67,9 @@ def _submit(shown: RunPage) -> Response:
         return _show(with_errors(shown, {"backend": str(refusal)}), status=422)
     limits.count("requests per person", person)
     flash(made.status_message or SCHEDULED, "info" if made.status_message else "good")
-    _tell_of_newer(shown)
+    if shown.study.left_behind:
+        flash(shown.study.left_behind, "info")
     return redirect_here(f"/{shown.workspace.name}/{made.id}/")
-
-
-def _tell_of_newer(shown: RunPage) -> None:
-    study = shown.study
-    if not study.is_newest and not study.ref:
-        flash(
-            f"{study.branch} has a newer commit, {study.newest.short}. "
-            f"This request runs the one that was shown, {study.facts.short}.",
-            "info",
-        )
 
 
 def _show(shown: RunPage, *, status: int) -> Response:
