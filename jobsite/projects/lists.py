@@ -1,6 +1,8 @@
 """The rows of the pages of projects. Each function asks a fixed number of queries, said in its docstring."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 from peewee import JOIN, Case, ModelSelect, fn
 
@@ -178,7 +180,7 @@ def _order() -> tuple:
     return (kind, fn.LENGTH(Project.number).desc(), Project.number.desc(), fn.LOWER(Project.name))
 
 
-def _any(expressions) -> object:
+def _any(expressions: Iterable[Any]) -> Any:
     first, *others = expressions
     for other in others:
         first |= other

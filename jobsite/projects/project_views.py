@@ -5,7 +5,7 @@ from typing import Any
 from flask import Response, flash, request
 from flask_login import current_user
 
-from jobsite.accounts.models import AnonymousPerson, User
+from jobsite.accounts.models import User
 from jobsite.core.errors import Invalid, NotFound
 from jobsite.core.web import ANYONE, LOGIN, Routes, page, see
 from jobsite.projects import lists, workspaces
@@ -22,8 +22,8 @@ from jobsite.projects.rules import STATUSES, why_not_create_workspace, why_not_m
 routes = Routes("projects")
 
 
-def me() -> User | AnonymousPerson:
-    """The person who is asking."""
+def me() -> User:
+    """The person who is asking; where no login is needed, perhaps an AnonymousPerson, who may do nothing."""
     return current_user._get_current_object()
 
 

@@ -112,7 +112,7 @@ def _know(thing: Project | Workspace, project: Project) -> None:
     thing.permissions = current_user.permissions | permissions_of(membership.roles if membership else ())
 
 
-def _membership(person: User, project: Project | int) -> ProjectMembership | None:
+def _membership(person: User | AnonymousPerson, project: Project | int) -> ProjectMembership | None:
     return ProjectMembership.get_or_none(project=project, user=person.id)
 
 
@@ -139,7 +139,7 @@ def _stop(permission: str, held: frozenset[str], *, hidden: Sequence[str]) -> No
     granted(permission)
 
 
-def why_not_run(by: User | AnonymousPerson, workspace: Workspace) -> str | None:
+def why_not_run(by: User, workspace: Workspace) -> str | None:
     """Why this person may not run jobs in a workspace that was loaded for them: by state, roles, backends."""
     backends = backends_of(by) if "job_run" in workspace.permissions else ()
     return why_not_run_jobs(

@@ -1,5 +1,7 @@
 """Home, and workspaces: yours, where to make one, each with its switches."""
 
+from typing import Any
+
 from flask import Response, flash, request
 
 from jobsite.core.errors import Invalid
@@ -55,7 +57,7 @@ def workspace(name: str) -> Response:
         "archive": why_not_permitted("workspace_archive", held),
         "notify": why_not_permitted("workspace_toggle_notifications", held),
     }
-    data = {
+    data: dict[str, Any] = {
         "orgs": lists.orgs_of(shown.project),
         "reasons": reasons,
         "sees_outputs": bool({"unreleased_outputs_view", "airlock_readonly_access"} & held),
