@@ -64,7 +64,7 @@ COMMANDS = (demo,)
 
 def _write_settings(settings: Settings, study: Path, python: Path | None) -> None:
     """Let this instance use the study's repository and a Python with its packages; what is set already stays."""
-    lines = []
+    lines: list[tuple[str, object]] = []
     if not any(str(study).startswith(prefix) for prefix in settings.allowed_repos):
         lines.append(("allowed_repos", [*settings.allowed_repos, str(study)]))
     found = python or study_python(settings.runtimes) or _install(settings.instance / "runtimes" / "python")
