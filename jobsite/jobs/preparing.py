@@ -287,6 +287,7 @@ class _Blobs:
                 stderr=subprocess.DEVNULL,
                 bufsize=_BLOCK,
             )
+        self._out: IO[bytes] = self._process.stdout  # type: ignore[assignment]  # PIPE was asked for
 
     def __enter__(self) -> Self:
         return self
@@ -298,14 +299,14 @@ class _Blobs:
     def pieces(self, object_id: str) -> Iterator[bytes]:
         """The content of the next blob, to be read to its end. Raises OSError when the repository does not hold it
         whole: a fetch that was cut off is no fault of the author."""
-        words = self._process.stdout.readline().split()
+        words = self._out.readline().split()
         if len(words) != 3 or words[1] != b"blob":
             raise OSError(f"the repository lacks the object {object_id}")
         left = int(words[2])
         while left:
-            piece = self._process.stdout.read(min(left, _BLOCK))
+            piece = self._out.read(min(left, _BLOCK))
             if not piece:
                 raise OSError(f"the repository holds only a part of the object {object_id}")
             left -= len(piece)
             yield piece
-        self._process.stdout.read(1)
+        self._out.read(1)

@@ -7,6 +7,7 @@ it starts in a few dozen milliseconds.
 
 import fcntl
 import os
+import signal
 import time
 import traceback
 from dataclasses import asdict, replace
@@ -31,6 +32,8 @@ def main(attempt_dir: str) -> None:
     os.close(ready)
     os.umask(0o027)
     lock = os.open(Path(attempt_dir, "supervisor.lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    # Until StopWish takes over: who asks for the end leaves the wish on disk before it sends the signal.
+    signal.signal(signal.SIGTERM, lambda *_: None)
     if _is_first(lock, attempt_dir):
         records.write(attempt_dir, records.SUPERVISOR, processes.identity(os.getpid()))
         _leave_caller(say_ready)
@@ -81,7 +84,7 @@ def _carry_out(spec: AttemptSpec, wish: StopWish, log: LogWriter) -> Exit:
     """Prepares and runs the program, unless an earlier supervisor has already started it: nothing runs twice."""
     earlier = records.read(spec.attempt_dir, records.STAGE)
     if earlier:
-        starting.kill_left_behind(spec.attempt_dir)
+        starting.kill_left_behind(spec.work_dir)
         if earlier.get("stage") in ("executing", "executed"):
             return _unstarted(
                 "platform", "A platform fault stopped it.", "the supervisor was lost while the program ran"

@@ -70,7 +70,9 @@ def remove_abandoned() -> None:
     for parent in {*_v2_parents(mine), *(path for key, path in mine.items() if key)}:
         for folder in parent.glob(f"{_PREFIX}*-*-*"):
             pid, start = folder.name.rsplit("-", 2)[1:]
-            if pid.isdigit() and str(processes.start_ticks(int(pid))) != start:
+            if pid.isdigit() and not (
+                processes.runs(int(pid)) and str(processes.start_ticks(int(pid))) == start
+            ):
                 _try_to_remove(folder)
 
 

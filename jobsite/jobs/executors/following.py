@@ -73,8 +73,10 @@ class Follower:
         """Returns when the program has ended and all it wrote is in the log; `reason` is set when it was made to end.
         Kills it and raises OSError when the log cannot be written."""
         process = self._running.process
-        for source, what in ((process.stdout, "stdout"), (process.stderr, "stderr"), (self._program, "end")):
-            self._selector.register(source, selectors.EVENT_READ, what)
+        for source, what in ((process.stdout, "stdout"), (process.stderr, "stderr")):
+            if source:
+                self._selector.register(source, selectors.EVENT_READ, what)
+        self._selector.register(self._program, selectors.EVENT_READ, "end")
         self._selector.register(self._wish.wake, selectors.EVENT_READ, "wake")
         try:
             self._until_the_end()

@@ -18,7 +18,7 @@ from jobsite.jobs.preparing import remove_tree
 
 _PACKAGE_ROOT = Path(__file__).resolve().parents[3]
 _LAUNCH_SECONDS = 60
-_LAST_WORD = 3.0
+_LAST_WORD = 10.0
 
 
 class Sandbox:
@@ -67,7 +67,8 @@ class Sandbox:
         stage = records.read(attempt_dir, records.STAGE) or {}
         # After `alive`: a supervisor that ended in between has left its record.
         end = read_exit(attempt_dir)
-        restarted = bool(who) and not alive and end is None and who.get("boot") != processes.boot_id()
+        lost = who is not None and not alive and end is None
+        restarted = lost and (who or {}).get("boot") != processes.boot_id()
         return Observation(stage.get("stage"), alive, end, stage.get("times", {}), restarted)
 
     def cancel(self, attempt_dir: str | os.PathLike[str]) -> None:
@@ -80,7 +81,9 @@ class Sandbox:
         if not _wait_until_gone(who, _LAST_WORD):
             processes.signal_if_alive(who, signal.SIGKILL)
             _wait_until_gone(who, _LAST_WORD)
-        starting.kill_left_behind(os.fspath(attempt_dir))
+        spec = records.read(attempt_dir, records.SPEC)
+        if spec and isinstance(spec.get("work_dir"), str):
+            starting.kill_left_behind(spec["work_dir"])
 
     def clean(self, spec: AttemptSpec) -> None:
         """Removes what the attempt left but its records. Raises Refused."""
@@ -88,7 +91,8 @@ class Sandbox:
         patience = _LAST_WORD if read_exit(spec.attempt_dir) else 0.0
         if not _wait_until_gone(records.read(spec.attempt_dir, records.SUPERVISOR), patience):
             raise Refused(f"{spec.attempt} still runs.")
-        starting.kill_left_behind(spec.attempt_dir)
+        starting.kill_left_behind(spec.work_dir)
+        cgroups.remove_abandoned()
         try:
             remove_tree(Path(spec.work_dir))
         except OSError as problem:
@@ -100,6 +104,7 @@ class Sandbox:
         removed: list[str] = []
         failed: list[tuple[str, str]] = []
         for name in sorted(set(_names(work_root)) - active):
+            starting.kill_left_behind(os.path.join(work_root, name))
             try:
                 remove_tree(Path(work_root, name))
                 removed.append(name)

@@ -99,9 +99,9 @@ def filter_program(machine: str | None = None) -> bytes | None:
     ]
     if column == 0:
         program += [_step(_JUMP_IF_AT_LEAST, _X32, 0, 1), _refuse(errno.ENOSYS)]
-    for numbers in _REFUSED.values():
-        if numbers[column] is not None:
-            program += [_step(_JUMP_IF_EQUAL, numbers[column], 0, 1), _refuse(errno.EPERM)]
+    for number in (numbers[column] for numbers in _REFUSED.values()):
+        if number is not None:
+            program += [_step(_JUMP_IF_EQUAL, number, 0, 1), _refuse(errno.EPERM)]
     # clone3 hides its flags behind a pointer; every libc falls back to clone when it seems to be missing.
     program += [_step(_JUMP_IF_EQUAL, clone3, 0, 1), _refuse(errno.ENOSYS)]
     program += _when(clone, [_step(_LOAD, _FIRST_ARGUMENT), *_if_any_bit(_NEW_NAMESPACES, errno.EPERM)])

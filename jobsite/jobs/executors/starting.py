@@ -5,6 +5,7 @@ Called from the supervisor's main thread only: the kernel ends the sandbox when 
 
 import ctypes
 import errno
+import hashlib
 import json
 import os
 import random
@@ -14,6 +15,7 @@ import signal
 import subprocess
 import tempfile
 import time
+from collections.abc import Collection
 from pathlib import Path
 
 from jobsite.jobs.executors import bubblewrap, processes, seccomp
@@ -98,9 +100,11 @@ class Running:
             return
 
 
-def label(attempt_dir: str) -> str:
-    """The first word on the command line of the sandbox's processes, by which those left behind are found."""
-    return f"jobsite-sandbox:{os.path.abspath(attempt_dir)}"
+def label(work_dir: str) -> str:
+    """The first word on the command line of the sandbox's processes, by which those left behind are found. The job can
+    read it, so it does not tell where things are on this machine."""
+    place = os.path.abspath(work_dir)
+    return f"jobsite-sandbox:{os.path.basename(place)}:{hashlib.sha256(os.fsencode(place)).hexdigest()[:16]}"
 
 
 def start_sandbox(spec: AttemptSpec, group: Group | None) -> Running:
@@ -115,7 +119,7 @@ def start_sandbox(spec: AttemptSpec, group: Group | None) -> Running:
     waits_for = os.open(f"/proc/self/fd/{unread_go}", os.O_RDWR)
     given = [info_out, waits_for]
     options = _sandbox_options(spec, given)
-    command = [label(spec.attempt_dir), "--args", str(given[-1]), *options, "--", *bubblewrap.command(spec)]
+    command = [label(spec.work_dir), "--args", str(given[-1]), *options, "--", *bubblewrap.command(spec)]
     process = _popen(command, executable=bwrap, spec=spec, pass_fds=given)
     for handle in given:
         os.close(handle)
@@ -201,9 +205,9 @@ def kill_descendants(unreaped: int = 0) -> None:
         time.sleep(0.002)
 
 
-def kill_left_behind(attempt_dir: str) -> None:
-    """Kills what a lost supervisor may have left of the attempt's sandbox, and waits until it is gone."""
-    while left := list(processes.with_first_argument(label(attempt_dir))):
+def kill_left_behind(work_dir: str) -> None:
+    """Kills what a lost supervisor may have left of the sandbox around this directory, and waits until it is gone."""
+    while left := list(processes.with_first_argument(label(work_dir))):
         for who in left:
             processes.signal_if_alive(who, signal.SIGKILL)
         time.sleep(0.005)
@@ -219,7 +223,12 @@ def keep_to_cpus(count: float) -> str:
 
 
 def _popen(
-    command: list[str], *, executable: str, spec: AttemptSpec, pass_fds: object, cwd: str | None = None
+    command: list[str],
+    *,
+    executable: str,
+    spec: AttemptSpec,
+    pass_fds: Collection[int],
+    cwd: str | None = None,
 ) -> subprocess.Popen[bytes]:
     try:
         return subprocess.Popen(

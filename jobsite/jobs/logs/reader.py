@@ -225,32 +225,29 @@ class _Needle:
     def __init__(self, text: str, case: bool) -> None:
         self._fold = not case
         self._letters = not case and not text.isascii()
-        folded = text.lower() if self._fold else text
-        self._text: bytes | str = folded if self._letters else folded.encode("utf-8", "replace")
+        self._text = (text.lower() if self._fold else text).encode("utf-8", "replace")
 
     def lines_in(self, block: bytes) -> Iterator[int]:
         """The numbers, from 1 in this block, of the lines that hold the text."""
-        # Folding other letters than ASCII needs decoding, which is slower; newlines and prefixes come through as they are.
-        hay = (
-            block.decode("utf-8", "replace").lower()
-            if self._letters
-            else block.lower()
-            if self._fold
-            else block
-        )
-        newline: bytes | str = "\n" if self._letters else b"\n"
+        hay = self._folded(block)
         start, number = 0, 1
         at = hay.find(self._text)
         while at >= 0:
-            number += hay.count(newline, start, at)
-            start = max(start, hay.rfind(newline, start, at) + 1)
+            number += hay.count(b"\n", start, at)
+            start = max(start, hay.rfind(b"\n", start, at) + 1)
             if at < start + form.PREFIX:
                 at = hay.find(self._text, start + form.PREFIX)
                 continue
             yield number
-            end = hay.find(newline, at) + 1
+            end = hay.find(b"\n", at) + 1
             start, number = end, number + 1
             at = hay.find(self._text, end)
+
+    def _folded(self, block: bytes) -> bytes:
+        # Other letters than those of ASCII need decoding, which is slower; newlines and prefixes come through unchanged.
+        if self._letters:
+            return block.decode("utf-8", "replace").lower().encode()
+        return block.lower() if self._fold else block
 
 
 def _records(file: int, offset: int, size: int = _BLOCK) -> Iterator[bytes]:

@@ -356,8 +356,8 @@ def test_a_restart_of_the_machine_is_told_from_a_crash(executor: Sandbox, study:
 
 
 POLITE = (
-    "import signal, sys, time\n"
-    "def stop(*_):\n    print('saving', flush=True)\n    sys.exit(5)\n"
+    "import os, signal, time\n"
+    "def stop(*_):\n    os.write(1, b'saving\\n')\n    os._exit(5)\n"
     "signal.signal(signal.SIGTERM, stop)\n"
     "print('up', flush=True)\ntime.sleep(1000)\n"
 )

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from jobsite.jobs.executors import records, seccomp
+from jobsite.jobs.executors import cgroups, records, seccomp
 from jobsite.jobs.executors.bubblewrap import interpreter_paths
 from jobsite.jobs.executors.sandbox import Sandbox
 
@@ -162,7 +162,7 @@ def test_the_environment_and_arguments_of_the_server_stay_out(
     seen = output(spec).decode()
     assert "/proc/1/cmdline" in seen
     assert "hunter2" not in seen
-    assert str(study.root / "work") not in seen.replace(spec.attempt_dir, "")
+    assert str(study.root) not in seen
 
 
 # --- network
@@ -324,8 +324,10 @@ def test_the_end_of_the_supervisor_is_the_end_of_every_process(sandbox: Sandbox,
     until(lambda: log_shows(spec, b"up") and len(processes_with(word)) >= 2)
     os.kill(records.read(spec.attempt_dir, records.SUPERVISOR)["pid"], signal.SIGKILL)
     until(lambda: not processes_with(word))
+    supervisor = records.read(spec.attempt_dir, records.SUPERVISOR)["pid"]
     sandbox.clean(spec)
     assert not Path(spec.work_dir).exists()
+    assert groups_of(spec.attempt, supervisor) == set()
 
 
 def test_a_bind_that_cannot_be_made_is_the_platforms_fault(sandbox: Sandbox, study: Study) -> None:
@@ -335,6 +337,73 @@ def test_a_bind_that_cannot_be_made_is_the_platforms_fault(sandbox: Sandbox, stu
     assert "/no/such/folder" in end.detail
     assert b"ran" not in output(spec)
     assert said(spec)[-1] == "A platform fault: the program could not be started."
+
+
+def test_a_sweep_ends_what_a_job_that_nobody_knows_still_runs(sandbox: Sandbox, study: Study) -> None:
+    word = f"unknown-of-{os.getpid()}"
+    spec = study.script("import time\nprint('up', flush=True)\ntime.sleep(1000)\n", word)
+    sandbox.launch(spec)
+    until(lambda: log_shows(spec, b"up"))
+    assert sandbox.sweep(study.root / "work", active={spec.attempt}).removed == ()
+    assert processes_with(word) != []
+    assert sandbox.sweep(study.root / "work", active=set()).removed == (spec.attempt,)
+    assert processes_with(word) == []
+    ended(sandbox, spec)
+
+
+def test_cpus_are_limited(sandbox: Sandbox, study: Study) -> None:
+    code = "import os, time\nprint(len(os.sched_getaffinity(0)), flush=True)\ntime.sleep(1000)\n"
+    spec = study.script(code, f"cpus-of-{os.getpid()}", limits={"cpus": 1.0})
+    sandbox.launch(spec)
+    until(lambda: log_shows(spec, b"\n"))
+    pid = max(processes_with(f"cpus-of-{os.getpid()}"))
+    group = cpu_group(pid)
+    sandbox.kill_now(spec.attempt_dir)
+    how = sandbox.observe(spec.attempt_dir).exit.enforced["cpus"]
+    assert how in ("cgroup", "affinity")
+    if how == "cgroup":
+        assert group.startswith(f"jobsite-{spec.attempt}-")
+    else:
+        assert output(spec) == b"1\n"
+
+
+def cpu_group(pid: int) -> str:
+    """The last part of the name of the process's control group for CPU, of whichever version."""
+    lines = [line.split(":", 2) for line in Path(f"/proc/{pid}/cgroup").read_text().splitlines()]
+    return max((path.rpartition("/")[2] for _, names, path in lines if names in ("", "cpu")), key=len)
+
+
+def test_no_control_group_outlives_its_attempt(sandbox: Sandbox, study: Study) -> None:
+    spec = study.script("")
+    run(sandbox, spec)
+    supervisor = records.read(spec.attempt_dir, records.SUPERVISOR)["pid"]
+    assert groups_of(spec.attempt, supervisor) == set()
+
+
+def test_groups_of_lost_supervisors_are_swept(sandbox: Sandbox, study: Study) -> None:
+    if cgroups.make("probe-001", study.spec("0" * 40, ("/bin/true",)).limits) is None:
+        pytest.skip("no control group can be made here by this user")
+    before = groups_of("probe-001", os.getpid())
+    assert before
+    sandbox.sweep(study.root / "work", active=set())
+    assert groups_of("probe-001", os.getpid()) == before
+    code = (
+        "import sys; sys.path.insert(0, sys.argv[1])\n"
+        "from jobsite.jobs.executors import cgroups, contract\n"
+        "print(cgroups.make('lost-001', contract.Limits()).folders[0])\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(ROOT)], capture_output=True, text=True, check=True)
+    assert Path(done.stdout.strip()).exists()
+    sandbox.sweep(study.root / "work", active=set())
+    assert not Path(done.stdout.strip()).exists()
+    for folder in before:
+        folder.rmdir()
+
+
+def groups_of(attempt: str, pid: int) -> set[Path]:
+    """The control groups made for this attempt by supervisors, or by this process, that still exist."""
+    found = set(Path("/sys/fs/cgroup").rglob(f"jobsite-{attempt}-*"))
+    return {folder for folder in found if folder.name.split("-")[-2] == str(pid)}
 
 
 # --- interpreters
