@@ -11,7 +11,7 @@ from jobsite.core.events import Event
 from jobsite.jobs.job_rows import JobRow, job_row
 from jobsite.jobs.models import Attempt, Job, JobOutput
 from jobsite.jobs.queries import events_of, may_cancel, may_read_log, outputs_of
-from jobsite.jobs.rules import CODES
+from jobsite.jobs.rules import CODES, nonzero_sentence
 from jobsite.pipelines.report import LEVELS
 from jobsite.projects.models import Workspace
 
@@ -57,6 +57,15 @@ class JobPage:
     def latest(self) -> Attempt | None:
         """The attempt that counts: the last one."""
         return self.attempts[-1] if self.attempts else None
+
+    @property
+    def exit_sentence(self) -> str:
+        """With which exit code a job failed, and what that means where the code alone can tell; else ""."""
+        code = self.latest.exit_code if self.latest else None
+        if not code or self.row.job.state != "failed":
+            return ""
+        meaning = nonzero_sentence(code, database=self.row.job.is_database_action)
+        return f"Its exit code was {code}{': ' + meaning if meaning else ''}."
 
     @property
     def memory_limit(self) -> int:

@@ -41,7 +41,13 @@ def show_log(name: str, number: int, identifier: str) -> Response:
     follows = (wanted.follow or log.at_end) and (live or not log.at_end)
     if _is_poll() and follows and not log.rows and request.args.get("state") == job.state:
         return Response(status=204)
-    data = {"log": log, "wanted": wanted, "row": JobRow(job, now()), "follows": follows, "live": live}
+    data: dict[str, Any] = {
+        "log": log,
+        "wanted": wanted,
+        "row": JobRow(job, now()),
+        "follows": follows,
+        "live": live,
+    }
     announce = "" if request.args.get("state", job.state) == job.state else f"{job.action}: {job.words[1]}."
     return page(
         "jobs/log.html",

@@ -3,6 +3,7 @@
 from typing import Any
 
 from flask import Response, abort, flash, redirect, request, url_for
+from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
 from jobsite.core.errors import Denied, NotFound, require
@@ -33,12 +34,12 @@ def event_log() -> Response:
 
 
 @routes("/event-list/", needs=ANYONE)
-def event_list() -> Response:
+def event_list() -> ResponseReturnValue:
     return _to_event_log()
 
 
 @routes("/jobs/", needs=ANYONE)
-def all_jobs() -> Response:
+def all_jobs() -> ResponseReturnValue:
     return _to_event_log()
 
 
@@ -57,7 +58,7 @@ def project_logs(slug: str) -> Response:
 
 
 @routes(f"/job-requests/{NUMBER}/", needs=ANYONE)
-def request_link(number: int) -> Response:
+def request_link(number: int) -> ResponseReturnValue:
     found = queries.whole_request(str(number))
     if found.id != number:
         raise NotFound(f"There is no job request {number}.")
@@ -65,7 +66,7 @@ def request_link(number: int) -> Response:
 
 
 @routes("/jobs/<identifier>/", needs=ANYONE)
-def job_link(identifier: str) -> Response:
+def job_link(identifier: str) -> ResponseReturnValue:
     return redirect(_address(queries.whole_job(identifier)))
 
 
@@ -76,7 +77,7 @@ def show_request(name: str, number: int) -> Response:
     view = request_page(found, workspace, current_user)
     seen = request.args.get("seen", "")
     regions = REQUEST_REGIONS if seen == view.seen else REQUEST_REGIONS + PIPELINE
-    data = {"view": view, "workspace": workspace, "announce": view.news(seen)}
+    data: dict[str, Any] = {"view": view, "workspace": workspace, "announce": view.news(seen)}
     return page("jobs/request.html", fragments=regions, **data)
 
 
@@ -100,14 +101,18 @@ def cancel_request(name: str, number: int) -> Response:
 
 
 @routes(f"/<name>/{NUMBER}/<identifier>/", needs=ANYONE)
-def show_job(name: str, number: int, identifier: str) -> Response:
+def show_job(name: str, number: int, identifier: str) -> ResponseReturnValue:
     workspace = workspace_or_stop(name)
     job, attempts = queries.job_in(workspace, number, identifier)
     if job.identifier != identifier:
         return redirect(_address(job))
     view = job_page(job, attempts, current_user)
-    announce = view.news(request.args.get("seen", ""))
-    return page("jobs/job.html", fragments=JOB_REGIONS, view=view, workspace=workspace, announce=announce)
+    data: dict[str, Any] = {
+        "view": view,
+        "workspace": workspace,
+        "announce": view.news(request.args.get("seen", "")),
+    }
+    return page("jobs/job.html", fragments=JOB_REGIONS, level4=view.may_read_log, **data)
 
 
 @routes(f"/<name>/{NUMBER}/<identifier>/cancel/", needs=LOGIN, methods=("GET", "POST"))
@@ -123,7 +128,7 @@ def cancel_job(name: str, number: int, identifier: str) -> Response:
     return see("jobs.show_job", name=name, number=number, identifier=job.identifier)
 
 
-def _to_event_log() -> Response:
+def _to_event_log() -> ResponseReturnValue:
     """301 from an old address, with its filters."""
     query = request.query_string.decode("ascii", "ignore")
     return redirect(url_for("jobs.event_log") + (f"?{query}" if query else ""), 301)

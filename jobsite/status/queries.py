@@ -48,8 +48,8 @@ class BackendCard:
         if self.backend.is_in_maintenance_mode:
             return "maintenance", "Database maintenance"
         if not self.backend.accepts_jobs:
-            return "archived", "Takes no new jobs"
-        return "active", "Running"
+            return "archived", "Takes no new requests"
+        return "active", "Active"
 
 
 @dataclass(frozen=True)

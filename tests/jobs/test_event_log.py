@@ -50,7 +50,7 @@ def made(workspace: Workspace, backend: Backend, person: Any, **facts: Any) -> J
 
 def shown(page: str) -> list[int]:
     """The numbers of the requests a page lists, in its order."""
-    return [int(number) for number in re.findall(r'<tr id="request-(\d+)">', page)]
+    return [int(number) for number in re.findall(r'<tr data-request="(\d+)">', page)]
 
 
 def test_everybody_sees_every_request_newest_first(

@@ -127,6 +127,7 @@ def test_a_failed_job_says_what_to_do_and_where_its_log_is(
     assert "Job ran out of memory (limit was 4.29GB)" in page
     assert "<code>metadata/only.log</code>" in page
     assert "out of memory, exit code 137" in page
+    assert "Its exit code was 137: killed by an administrator or by a memory limit." in page
     assert "Read the end of its log" in page
 
 
