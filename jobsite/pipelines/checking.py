@@ -207,7 +207,7 @@ def _no_actions_section(root: Mapping, key: Node, node: Node | None, found: Find
     if outside:
         hint = f"From line {outside.line} on there are actions at the left edge: indent them."
     if meant:
-        hint = f"Line {meant[0].line} is probably meant to be it."
+        hint = f"Line {meant[0].line} was probably meant to be it."
     message = f"The `actions` section must be a dictionary of key/value pairs, but {said}."
     found.add("actions-not-mapping", place, message, hint=hint)
     return meant[1] if meant else None

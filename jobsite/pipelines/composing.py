@@ -24,6 +24,7 @@ _TAGGED_KINDS: dict[str, tuple[type, ...]] = {
     "bool": (bool,),
     "timestamp": (datetime.date,),
 }
+_SCALAR_TAGS = ("null", "binary", *_TAGGED_KINDS)
 _UNSAFE_LETTERS = re.compile("[\0\ud800-\udfff]")
 
 
@@ -150,14 +151,11 @@ class Composer:
             raise _nesting(line, column, f"there are more than {self.limits.depth} levels")
         kind = "mapping" if isinstance(event, yaml.MappingStartEvent) else "list"
         tag = event.tag or ""
-        wanted = _COLLECTION_TAGS.get(tag.removeprefix(_STANDARD)) if tag.startswith(_STANDARD) else None
-        if wanted in ("mapping", "list") and wanted != kind and tag != _STANDARD + "omap":
-            raise Unreadable(
-                "yaml-syntax",
-                line,
-                column,
-                f"YAML error on line {line}: the tag `{quote(tag)}` does not fit a {kind}.",
-            )
+        name = tag.removeprefix(_STANDARD) if tag.startswith(_STANDARD) else ""
+        wanted = _COLLECTION_TAGS.get(name, kind)
+        if name in _SCALAR_TAGS or (wanted not in (kind, "set") and name != "omap"):
+            message = f"YAML error on line {line}: the tag `!!{name}` does not fit a {kind}."
+            raise Unreadable("yaml-syntax", line, column, message, "Delete the tag.")
         node = Mapping(line, column) if kind == "mapping" else Sequence(line, column)
         if event.anchor:
             self._anchors[event.anchor] = node

@@ -146,7 +146,7 @@ def _missing_key(draft: Draft, wanted: str, meant: tuple[Node, Node] | None, fou
         "outputs": "Add `outputs:`, below it a level such as `highly_sensitive:`, and below that `label: path`.",
     }[wanted]
     if meant:
-        hint = f"Line {meant[0].line} is probably meant to be it."
+        hint = f"Line {meant[0].line} was probably meant to be it."
     message = f"Action {quote(draft.name)} must contain a configuration for '{wanted}'."
     found.add(f"action-{wanted}-missing", draft.key, message, action=draft.name, hint=hint)
 
@@ -187,7 +187,11 @@ def _wrong_type(draft: Draft, wanted: str, words: str, key: Node, value: Node, f
     empty = isinstance(value, Scalar) and value.is_null
     hint = "Write one path in quotes."
     if wanted == "needs" and isinstance(value, Scalar):
-        hint = f"Write `needs: [{quote(', '.join(value.text.replace(',', ' ').split()))}]`."
+        hint = (
+            "Write a blank after each dash: `- name`."
+            if value.text.startswith("-")
+            else f"Write `needs: [{quote(', '.join(value.text.replace(',', ' ').split()))}]`."
+        )
     elif wanted == "needs":
         hint = "Write one line `- name` for each action that must run before, without a colon."
     elif wanted == "run":

@@ -39,7 +39,7 @@ class Draft:
 
 
 class Findings:
-    """Problems and warnings, each once per place, code and action, up to the limit."""
+    """Problems and warnings up to the limit. One code comes once at a place, however many aliases lead there."""
 
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
@@ -64,7 +64,7 @@ class Findings:
     ) -> None:
         """The same for a place without a node."""
         found = self._found[CODES[code].kind]
-        key = (line, column, code, message)
+        key = (line, column, code)
         if key in found:
             return
         if len(found) >= self.limits.problems:

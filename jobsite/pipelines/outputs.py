@@ -208,7 +208,7 @@ def _content_hint(path: str) -> str | None:
 def _slash_hint(path: str) -> str:
     if _WINDOWS_ROOT.match(path) or path.startswith("/"):
         name = path.rpartition("/")[2]
-        return f"Paths begin at the root of the repository: write `{quote('output/' + name)}`, say."
+        return f"Paths begin at the root of the repository: write `{quote('output/' + name)}`, for example."
     return f"Write `{quote(path)}`."
 
 
@@ -222,12 +222,10 @@ def _extension_hint(path: str) -> str:
     name = path.rstrip("/").rpartition("/")[2]
     if path.endswith("/") or name == "*":
         folder = path.rstrip("/*")
-        return (
-            f"An output names files, not a folder: write `{quote(folder + '/' if folder else '')}*.csv`, say."
-        )
+        return f"An output names files, not a folder: write `{quote(folder + '/' if folder else '')}*.csv`, for example."
     if name.endswith((".*", "*")):
         return "Write the file type out, one line for each type: `*.csv`, `*.png`."
-    return f"Write the file with its type: `{quote(path.rstrip('.'))}.csv`, say."
+    return f"Write the file with its type: `{quote(path.rstrip('.'))}.csv`, for example."
 
 
 def _type_hint(suffix: str) -> str:

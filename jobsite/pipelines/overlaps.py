@@ -38,9 +38,13 @@ def warn_of_overlaps(drafts: Iterable[Draft], found: Findings) -> None:
     patterns = [pattern for draft in drafts for pattern in draft.patterns if pattern.is_sound]
     shapes = [_shape(pattern, place) for place, pattern in enumerate(patterns)]
     by_head: dict[tuple[int, str], list[_Shape]] = defaultdict(list)
+    first: dict[str, _Shape] = {}
     for shape in shapes:
         if "*" in shape.pattern.text:
             by_head[shape.slashes, shape.head].append(shape)
+        elif (other := first.setdefault(shape.pattern.text, shape)) is not shape:
+            shape.is_warned = True
+            _warn_of_overlap(other.pattern, shape.pattern, found)
     lengths = sorted({len(head) for _, head in by_head})
     tests = _MOST_TESTS
     for shape in shapes:

@@ -89,7 +89,7 @@ def _tree(text: str, limits: Limits, found: Findings) -> Mapping | None:
         message = (
             "The project file is empty."
             if not text.strip()
-            else "The project file is empty but for comments."
+            else "The project file is empty; comments alone do not count."
         )
         hint = 'A project file starts with `version: "5.0"` and `actions:`.'
         found.add_at("file-empty", 1, 1, message, hint=hint)

@@ -22,8 +22,10 @@ _ODD_PLACES = {
     "%": re.compile("^%", re.MULTILINE),
     "!": re.compile(r"(?:^|[\s,:\[{-])!\S", re.MULTILINE),
     "#": re.compile(r"[|>][-+0-9]*#"),
+    "&": re.compile(r"&[\w-]*[^\w\s-]"),
+    "*": re.compile(r"(?:^|[\s,:\[{-])\*[\w-]+[^\w\s,\]}-]", re.MULTILINE),
 }
-"""Where the C parser takes more than YAML allows: directives, tags, and a comment right after `|` or `>`."""
+"""Where the C parser differs from YAML 1.2: directives, tags, a comment right after `|` or `>`, names of anchors."""
 _SEPARATORS = {0x2028: "\ufffd", 0x2029: "\ufffd"}
 _NAME_ENDS = frozenset("\0 \t\r\n\x85,[]{}")
 
@@ -88,7 +90,7 @@ def _events(parser: yaml.parser.Parser) -> Iterator[yaml.Event]:
 
 
 class _ExactParser(yaml.reader.Reader, yaml.scanner.Scanner, yaml.parser.Parser):
-    """PyYAML's parser with the two places mended where YAML 1.2 differs: names of anchors, tabs in [ ] and { }."""
+    """PyYAML's parser with the places mended where YAML 1.2 differs: anchors, and tabs and `?` inside brackets."""
 
     def __init__(self, text: str) -> None:
         yaml.reader.Reader.__init__(self, text)
@@ -100,6 +102,17 @@ class _ExactParser(yaml.reader.Reader, yaml.scanner.Scanner, yaml.parser.Parser)
         while self.flow_level and self.peek() == "\t":
             self.forward()
             super().scan_to_next_token()
+
+    def scan_plain(self) -> yaml.ScalarToken:
+        if not self.flow_level:
+            return super().scan_plain()
+        # a question mark inside a word ends it for PyYAML, within brackets; show it another letter instead
+        letter_at = self.peek
+        setattr(self, "peek", lambda index=0: "x" if letter_at(index) == "?" else letter_at(index))  # noqa: B010
+        try:
+            return super().scan_plain()
+        finally:
+            del self.peek
 
     def scan_anchor(self, TokenClass: type) -> yaml.Token:
         start = self.get_mark()

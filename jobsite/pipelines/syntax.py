@@ -105,6 +105,13 @@ def _merge_conflict(at: _Stumble) -> Unreadable | None:
     )
 
 
+def _web_page(at: _Stumble) -> Unreadable | None:
+    first = next((number for number, line in enumerate(at.lines, 1) if line.strip()), 1)
+    if not at.at(first).lstrip().lower().startswith(("<!doctype", "<html", "<?xml")):
+        return None
+    return at.found("this is a web page, not a project file", "Download the raw file instead.", first, 1)
+
+
 def _tab(at: _Stumble) -> Unreadable | None:
     if "'\\t'" not in at.problem and "\t" not in at.problem:
         return None
@@ -269,9 +276,17 @@ def _second_colon(at: _Stumble) -> Unreadable | None:
     first = _KEY.match(line)
     if "mapping values" not in at.problem or not first or at.column - 1 <= first.end(1) + 1:
         return None
+    value = line[first.end() :].strip()
+    quoted = "'" + value.replace("'", "''") + "'"
+    hint = f"Put the whole value in quotes: `{quote(first[1])}: {quote(quoted)}`."
+    if not line[at.column :].strip():
+        return at.found(
+            "a value ends in a colon, which would start another key",
+            f"Delete the colon, or put the whole value in quotes: `{quote(first[1])}: {quote(quoted)}`.",
+        )
     return at.found(
         "a colon with a blank after it stands inside a value, where it would start another key",
-        f"Put the whole value in quotes: `{quote(line.strip()[:60])}`. If two keys are meant, put each on its own line.",
+        f"{hint} If two keys are meant, put each on its own line.",
     )
 
 
@@ -328,6 +343,11 @@ def _indentation(at: _Stumble) -> Unreadable | None:
             "this list entry stands where no list is open",
             "Indent the entries of one list alike, below their key and no further left than it.",
         )
+    if "block collection" in at.context:
+        return at.found(
+            "a key stands between the entries of a list",
+            f"The list starts on line {at.start}; write all of it with `- `, or all of it as keys.",
+        )
     levels = _levels_above(at, indent)
     hint = "Align it with the lines it belongs to."
     if levels:
@@ -348,6 +368,7 @@ def _levels_above(at: _Stumble, indent: int) -> list[int]:
 
 _SLIPS = (
     _merge_conflict,
+    _web_page,
     _tab,
     _unclosed_quote,
     _escape,

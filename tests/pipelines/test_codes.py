@@ -1,5 +1,6 @@
 """Every code of a report: when it comes, and at which line and column exactly."""
 
+from difflib import SequenceMatcher
 from pathlib import Path
 
 import pytest
@@ -180,6 +181,13 @@ FILES = {
         action("a", outputs=outputs("o/a*.csv"))
         + action("b", outputs=outputs("«output-overlap»o/*b.csv", "o/*.txt")),
     ),
+    "output-overlap of equals": in_version(
+        "1", action("a", outputs=outputs("x.csv")) + action("b", outputs=outputs("«output-overlap»x.csv"))
+    ),
+    "one mistake behind two aliases": project(
+        "  a:\n    run: r:v2 a.R\n    needs: &n [«needs-unknown»x]\n    outputs: {highly_sensitive: {}}\n"
+        "  b:\n    run: r:v2 b.R\n    needs: *n\n    outputs: {highly_sensitive: {}}\n"
+    ),
     "output-type": project(action(outputs=outputs("«output-type»a.CSV", "«output-type»a.cvs", "a.RData"))),
     "needs-not-text": project(
         action("1") + action("b", needs="[«needs-not-text»1, «needs-not-text»[], «needs-not-text»~]")
@@ -273,6 +281,23 @@ def test_problems_beyond_the_limit_are_counted():
 def test_every_code_has_an_example_of_its_own_kind():
     seen = {code for text in FILES.values() for _, _, code in unmark(text)[1]} | {"yaml-nesting"}
     assert seen == set(CODES)
+
+
+def test_the_example_of_a_code_is_a_sentence_that_the_check_says():
+    said: dict[str, list[str]] = {"yaml-nesting": [parse("{" * 101).problems[0].message]}
+    for marked in FILES.values():
+        report = parse(unmark(marked)[0])
+        for found in (*report.problems, *report.warnings):
+            said.setdefault(found.code, []).append(found.message)
+    for code in CODES.values():
+        alike = max(_share(code.example, message) for message in said[code.name])
+        assert alike > 0.4, (code.name, code.example, said[code.name])
+
+
+def _share(example: str, message: str) -> float:
+    """How much of `example` stands in `message`, in the same order."""
+    blocks = SequenceMatcher(None, example, message, autojunk=False).get_matching_blocks()
+    return sum(block.size for block in blocks if block.size > 4) / len(example)
 
 
 def test_warnings_never_change_the_verdict():

@@ -13,7 +13,13 @@ from jobsite.pipelines.graph import layout
 
 from .marked import action, project
 
-QUICK = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+QUICK = settings(
+    max_examples=60,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
 WORDS = [
     "version",
     "actions",
