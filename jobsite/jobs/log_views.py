@@ -28,38 +28,17 @@ routes = Routes("log")
 NUMBER = "<int(max=9007199254740991):number>"
 LONGEST_TEXT = 200
 BLOCK = 64 * 1024
+REGIONS = ("follow", "status", "announce")
 
 
 @routes(f"/<name>/{NUMBER}/<identifier>/log/", needs=LOG_PERMISSION, side="secure")
 def show_log(name: str, number: int, identifier: str) -> Response:
     workspace = workspace_or_stop(name, LOG_PERMISSION)
     job, attempts = job_in(workspace, number, identifier)
-    attempt = _attempt(attempts)
-    live = job.is_active and (attempt is None or attempt is attempts[-1])
-    wanted = _wanted()
-    log = log_page(_path(job, attempt), wanted)
-    follows = (wanted.follow or log.at_end) and (live or not log.at_end)
-    if _is_poll() and follows and not log.rows and request.args.get("state") == job.state:
+    shown = _shown(job, attempts)
+    if _is_poll() and shown["follows"] and not shown["log"].rows and not shown["announce"]:
         return Response(status=204)
-    data: dict[str, Any] = {
-        "log": log,
-        "wanted": wanted,
-        "row": JobRow(job, now()),
-        "follows": follows,
-        "live": live,
-    }
-    announce = "" if request.args.get("state", job.state) == job.state else f"{job.action}: {job.words[1]}."
-    return page(
-        "jobs/log.html",
-        fragments=("follow", "status", "announce"),
-        **data,
-        workspace=workspace,
-        attempt=attempt,
-        attempts=attempts,
-        window=WINDOW,
-        announce=announce,
-        level4=True,
-    )
+    return page("jobs/log.html", fragments=REGIONS, level4=True, workspace=workspace, **shown)
 
 
 @routes(f"/<name>/{NUMBER}/<identifier>/log/raw", needs=LOG_PERMISSION, side="secure")
@@ -72,6 +51,25 @@ def raw_log(name: str, number: int, identifier: str) -> Response:
     except FileNotFoundError:
         raise NotFound(f"{job.action} has no log yet.") from None
     return _bytes(reader, f"{re.sub('[^A-Za-z0-9_.-]', '_', job.action)}-{job.identifier}.log")
+
+
+def _shown(job: Job, attempts: list[Attempt]) -> dict[str, Any]:
+    """What the page shows. The job was read before its log, so the log of a job that has ended is whole."""
+    attempt, wanted = _attempt(attempts), _wanted()
+    log = log_page(_path(job, attempt), wanted)
+    live = job.is_active and (attempt is None or attempt is attempts[-1])
+    is_news = request.args.get("state", job.state) != job.state
+    return {
+        "log": log,
+        "wanted": wanted,
+        "window": WINDOW,
+        "row": JobRow(job, now()),
+        "attempt": attempt,
+        "attempts": attempts,
+        "live": live,
+        "follows": (wanted.follow or log.at_end) and (live or not log.at_end),
+        "announce": f"{job.action}: {job.words[1]}." if is_news else "",
+    }
 
 
 def _bytes(reader: LogReader, filename: str) -> Response:
