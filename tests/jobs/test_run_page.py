@@ -240,6 +240,16 @@ def test_two_thousand_actions_fold_into_groups_and_can_all_be_asked_for(
     assert JobRequest.get().jobs_total == 2000
 
 
+def test_a_file_without_actions_is_shown_and_has_nothing_to_run(
+    ada: FlaskClient, study: SimpleNamespace, workspace: Workspace
+) -> None:
+    study.commit(project__yaml="version: 4\nactions: {}\n")
+    page = ada.get(f"{PAGE}?requested_actions=run_all")
+    assert page.status_code == 200
+    assert "The project file has no actions, so there is nothing to run" in words(page)
+    assert "project.yaml has no actions." in words(page)
+
+
 def test_choose_all_ticks_every_action_and_choose_none_clears_them(ada: FlaskClient, three: str) -> None:
     form = {"csrf_token": values_of(ada.get(PAGE).text, "csrf_token")[0], "force_run_dependencies": "True"}
     every = ada.post(PAGE, data={**form, "choose": "all"})
@@ -432,6 +442,16 @@ def test_stale_codelists_warn_and_stop_only_what_reads_the_database(
     assert "Codelists are out of date (required by action cohort)" in words(refused)
     assert values_of(refused.text, "requested_actions") == ["zeta", "cohort"]
     assert submit(ada, "zeta").status_code == 303
+
+
+def test_a_needed_action_that_reads_the_database_is_stopped_as_well(
+    ada: FlaskClient, study: SimpleNamespace, workspace: Workspace
+) -> None:
+    stale_codelists(study)
+    study.commit(project__yaml=READS.replace("needs: [zeta]", "needs: [cohort]"))
+    refused = submit(ada, "clean")
+    assert refused.status_code == 422
+    assert "Codelists are out of date (required by action cohort)" in words(refused)
 
 
 def test_codelists_as_downloaded_are_no_matter(
