@@ -1,6 +1,7 @@
 """Fills an attempt's empty work directory: the files of one commit, then the inputs, then the listing (§4.1).
 
-Everything is planned in memory before a byte is written, and links are made last, so that no write can follow one.
+Everything is planned in memory before a byte is written, and links are made last, so that no write can follow
+one.
 """
 
 import errno
@@ -51,8 +52,9 @@ class _Blob:
 
 
 def prepare(spec: AttemptSpec, should_stop: Callable[[], bool]) -> tuple[int, int]:
-    """Makes the work directory anew, fills it, and writes prepared.json last: {path: [size, modification time in ns,
-    inode, sha256 of an input or null]} for every file and link in it. Gives the numbers of files and of inputs.
+    """Makes the work directory anew, fills it, and writes prepared.json last: {path: [size, modification time
+    in ns, inode, sha256 of an input or null]} for every file and link in it. Gives the numbers of files and
+    of inputs.
 
     Raises JobError (what the author can change), Stopped, OSError (the machine's fault, such as a full disk).
     """
@@ -91,9 +93,9 @@ def _fill(work: Path, spec: AttemptSpec, blobs: dict[str, _Blob], should_stop: C
 
 
 def remove_tree(path: Path) -> None:
-    """Removes a directory of any depth without following links, also where a job took away its own rights. Raises
-    OSError when something stays. (rm walks with descriptors and without recursion; shutil.rmtree gives up on a tree
-    1,000 levels deep, which a job can make.)"""
+    """Removes a directory of any depth without following links, also where a job took away its own rights.
+    Raises OSError when something stays. (rm walks with descriptors and without recursion; shutil.rmtree gives
+    up on a tree 1,000 levels deep, which a job can make.)"""
     for _ in range(2):
         if not os.path.lexists(path):
             return
@@ -107,7 +109,8 @@ def remove_tree(path: Path) -> None:
 
 
 def _plan(spec: AttemptSpec) -> dict[str, _Blob]:
-    """The files of the commit that no input replaces. Raises JobError for names and links that are not safe."""
+    """The files of the commit that no input replaces. Raises JobError for names and links that are not
+    safe."""
     blobs = {blob.path: blob for blob in _tree(spec.repo, spec.commit)}
     for one in spec.inputs:
         if _unsafe_name(one.path):
@@ -190,8 +193,8 @@ def _link_target(blob: _Blob, target: bytes) -> bytes:
 
 
 def _leads_outside(path: str, targets: dict[str, str]) -> bool:
-    """Whether following the link as the system would, other links on the way included, leaves the directory. A circle
-    of links leads nowhere and is harmless."""
+    """Whether following the link as the system would, other links on the way included, leaves the directory.
+    A circle of links leads nowhere and is harmless."""
     place: list[str] = []
     waiting = path.split("/")[::-1]
     followed = 0
@@ -272,8 +275,8 @@ def _git(repo: str, *words: str) -> bytes | None:
 
 
 class _Blobs:
-    """The contents of these blobs in this order, read through one `git cat-file --batch`: bytes as committed, without
-    the filters and attributes that `git archive` would apply."""
+    """The contents of these blobs in this order, read through one `git cat-file --batch`: bytes as committed,
+    without the filters and attributes that `git archive` would apply."""
 
     def __init__(self, repo: str, object_ids: Iterable[str]) -> None:
         with tempfile.TemporaryFile() as wanted:
@@ -297,8 +300,8 @@ class _Blobs:
         self._process.communicate()
 
     def pieces(self, object_id: str) -> Iterator[bytes]:
-        """The content of the next blob, to be read to its end. Raises OSError when the repository does not hold it
-        whole: a fetch that was cut off is no fault of the author."""
+        """The content of the next blob, to be read to its end. Raises OSError when the repository does not
+        hold it whole: a fetch that was cut off is no fault of the author."""
         words = self._out.readline().split()
         if len(words) != 3 or words[1] != b"blob":
             raise OSError(f"the repository lacks the object {object_id}")

@@ -1,8 +1,8 @@
 """The small process that carries one attempt from its spec to its exit record (§4.3, §7).
 
-It outlives the server: its own session, nothing shared but the attempt's folder. Exactly one exists for an attempt (a
-lock held while it lives). If it dies, the sandbox dies with it. It imports nothing of the web or the database, so that
-it starts in a few dozen milliseconds.
+It outlives the server: its own session, nothing shared but the attempt's folder. Exactly one exists for an
+attempt (a lock held while it lives). If it dies, the sandbox dies with it. It imports nothing of the web or
+the database, so that it starts in a few dozen milliseconds.
 """
 
 import fcntl
@@ -23,8 +23,9 @@ _LAST_SIGNAL = 192
 
 
 def main(attempt_dir: str) -> None:
-    """Detaches from the caller, which gets exit status 0 once the attempt has a supervisor (this or an earlier one) or an
-    exit record, and runs the attempt to its end. Problems before that go to standard error with status 1."""
+    """Detaches from the caller, which gets exit status 0 once the attempt has a supervisor (this or an
+    earlier one) or an exit record, and runs the attempt to its end. Problems before that go to standard error
+    with status 1."""
     ready, say_ready = os.pipe()
     if os.fork():
         os.close(say_ready)
@@ -43,7 +44,8 @@ def main(attempt_dir: str) -> None:
 
 
 def _is_first(lock: int, attempt_dir: str) -> bool:
-    """Whether this process is to run the attempt. If another one is about to, waits until it can be observed."""
+    """Whether this process is to run the attempt. If another one is about to, waits until it can be
+    observed."""
     while True:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -81,7 +83,8 @@ def _run(attempt_dir: str) -> None:
 
 
 def _carry_out(spec: AttemptSpec, wish: StopWish, log: LogWriter) -> Exit:
-    """Prepares and runs the program, unless an earlier supervisor has already started it: nothing runs twice."""
+    """Prepares and runs the program, unless an earlier supervisor has already started it: nothing runs
+    twice."""
     earlier = records.read(spec.attempt_dir, records.STAGE)
     if earlier:
         starting.kill_left_behind(spec.work_dir)
@@ -113,7 +116,8 @@ def _execute(spec: AttemptSpec, wish: StopWish, log: LogWriter) -> Exit:
     group = cgroups.make(spec.attempt, spec.limits)
     cpus = "cgroup" if group and "cpu" in group.holds else starting.keep_to_cpus(spec.limits.cpus)
     started, clock = records.now(), time.monotonic()
-    # Before the program can run: who finds this stage without a supervisor knows that it must not be started again.
+    # Before the program can run: who finds this stage without a supervisor knows that it must not be started
+    # again.
     records.enter_stage(spec.attempt_dir, "executing")
     log.note(f"Running {' '.join([Path(spec.argv[0]).name, *spec.argv[1:]])}")
     log.flush()

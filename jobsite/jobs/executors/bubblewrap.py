@@ -1,7 +1,8 @@
-"""The command line of the sandbox: what a job sees of this machine, and with which rights (§4.2; docs/executors.md).
+"""The command line of the sandbox: what a job sees of this machine, and with which rights (§4.2;
+docs/executors.md).
 
-As an ordinary user everything happens in a new user namespace. As root the mounts are made by root and the job is
-then dropped to an ordinary user without capabilities: no job ever runs as root.
+As an ordinary user everything happens in a new user namespace. As root the mounts are made by root and the
+job is then dropped to an ordinary user without capabilities: no job ever runs as root.
 """
 
 import os
@@ -20,9 +21,11 @@ _SYSTEM = ("/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
 _CONFIGURATION = ("/etc/R", "/etc/alternatives", "/etc/fonts", "/etc/ld.so.cache")
 _OPEN_FILES = 4096
 _ROOT_CAPABILITIES = ("CAP_SETUID", "CAP_SETGID", "CAP_SETPCAP", "CAP_DAC_OVERRIDE")
-# Outside a user namespace the kernel counts all processes of a user together; there the control group is exact.
+# Outside a user namespace the kernel counts all processes of a user together; there the control group is
+# exact.
 _SHARED_USER_PROCESSES = 16384
-# Programs reserve far more address space than they use; this only stops a runaway between two looks of the watcher.
+# Programs reserve far more address space than they use; this only stops a runaway between two looks of the
+# watcher.
 _ADDRESS_SPACE_BEYOND_MEMORY = 16 * 1024**3
 
 
@@ -32,7 +35,8 @@ def path() -> str | None:
 
 
 def environment(spec: AttemptSpec) -> dict[str, str]:
-    """The whole environment of the job; it reaches it by inheritance, so that no value stands on a command line."""
+    """The whole environment of the job; it reaches it by inheritance, so that no value stands on a command
+    line."""
     own = {
         "PATH": f"{os.path.dirname(spec.argv[0])}:/usr/local/bin:/usr/bin:/bin",
         "HOME": "/tmp",  # noqa: S108 - inside the sandbox, private to it
@@ -43,7 +47,8 @@ def environment(spec: AttemptSpec) -> dict[str, str]:
 
 
 def options(spec: AttemptSpec, passwd_fd: int) -> list[str]:
-    """The options for bwrap but for those that concern the supervisor's pipes. `passwd_fd` holds `passwd(spec)`."""
+    """The options for bwrap but for those that concern the supervisor's pipes. `passwd_fd` holds
+    `passwd(spec)`."""
     size = str(scratch_bytes(spec))
     scratch = ("--perms", "1777", "--size", size, "--tmpfs")
     return [
@@ -64,13 +69,14 @@ def scratch_bytes(spec: AttemptSpec) -> int:
 
 
 def command(spec: AttemptSpec) -> list[str]:
-    """What bwrap starts: the limits of each process, for root the step down to the job's user, then the program."""
+    """What bwrap starts: the limits of each process, for root the step down to the job's user, then the
+    program."""
     return [*resource_limits(spec), *(step_down(spec) if os.geteuid() == 0 else ()), *spec.argv]
 
 
 def resource_limits(spec: AttemptSpec) -> list[str]:
-    """prlimit with the limits that the kernel keeps for each process. It is set inside the sandbox, where the count of
-    processes is the job's own and not that of everything its user runs."""
+    """prlimit with the limits that the kernel keeps for each process. It is set inside the sandbox, where the
+    count of processes is the job's own and not that of everything its user runs."""
     limits = spec.limits
     counted_alone = os.geteuid() != 0 and spec.executor == "sandbox"
     processes = limits.processes if counted_alone else limits.processes + _SHARED_USER_PROCESSES
@@ -105,15 +111,16 @@ def passwd(spec: AttemptSpec) -> bytes:
 
 
 def visible_paths(spec: AttemptSpec) -> list[str]:
-    """Host paths outside /usr that the job may read: what its interpreter needs, and the binds of the spec."""
+    """Host paths outside /usr that the job may read: what its interpreter needs, and the binds of the
+    spec."""
     wanted = [*interpreter_paths(spec.argv[0], private=_private(spec)), *spec.read_only_binds]
     return list(dict.fromkeys(one for one in wanted if not _below(one, "/usr")))
 
 
 def interpreter_paths(program: str, private: Iterable[str]) -> list[str]:
-    """The folders a program is made of: its own prefix, those of every link on the way to the real file, and for a
-    virtual environment the Python it was made from. A prefix that is a home or holds anything of `private` is never
-    shown whole, only its programs and libraries."""
+    """The folders a program is made of: its own prefix, those of every link on the way to the real file, and
+    for a virtual environment the Python it was made from. A prefix that is a home or holds anything of
+    `private` is never shown whole, only its programs and libraries."""
     prefixes: list[Path] = []
     waiting = [Path(program)]
     seen: set[Path] = set()
@@ -182,7 +189,8 @@ def _system_binds() -> list[str]:
 
 
 def _visible_binds(paths: list[str]) -> list[str]:
-    """The paths, each at its own place. The folders above are made first: bwrap would close them to the job's user."""
+    """The paths, each at its own place. The folders above are made first: bwrap would close them to the job's
+    user."""
     words: list[str] = []
     bound: list[str] = []
     for path in paths:

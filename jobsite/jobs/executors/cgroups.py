@@ -1,8 +1,9 @@
 """A control group for one attempt: memory, CPU and number of processes, where the machine lets us.
 
-Version 1 has a tree for each controller, version 2 one tree for all (kernel documentation, admin-guide/cgroup-v1 and
-cgroup-v2). The group is made beneath the group of this process, so that it works as root and in a delegated
-subtree alike. What cannot be made is left out: `holds` names the limits that are in force.
+Version 1 has a tree for each controller, version 2 one tree for all (kernel documentation,
+admin-guide/cgroup-v1 and cgroup-v2). The group is made beneath the group of this process, so that it works as
+root and in a delegated subtree alike. What cannot be made is left out: `holds` names the limits that are in
+force.
 """
 
 import os
@@ -154,8 +155,8 @@ def _own_groups() -> dict[str, Path]:
 
 
 def _v2_parents(mine: dict[str, Path]) -> list[Path]:
-    """Candidates for the parent of a version 2 group: a group that holds processes may not hand out controllers, so
-    in a delegated subtree (systemd's DelegateSubgroup) it is the one above our own."""
+    """Candidates for the parent of a version 2 group: a group that holds processes may not hand out
+    controllers, so in a delegated subtree (systemd's DelegateSubgroup) it is the one above our own."""
     own = mine.get("")
     if own is None:
         return []

@@ -1,7 +1,7 @@
 """What an executor is given, what it must do, and what it leaves behind (docs/executors.md).
 
-Everything here is plain data: the server writes a spec, the supervisor of the attempt writes records, both sides read
-them back from the attempt's folder. No process holds anything that a crash could lose.
+Everything here is plain data: the server writes a spec, the supervisor of the attempt writes records, both
+sides read them back from the attempt's folder. No process holds anything that a crash could lose.
 """
 
 import os
@@ -18,8 +18,8 @@ REASONS = ("exited", "cancelled", "time_limit", "out_of_memory", "disk_limit", "
 
 @dataclass(frozen=True)
 class InputFile:
-    """A recorded output of another job that this job reads: `path` below /workspace, taken from the absolute file
-    `source`, whose content must have this `sha256` (64 hex digits)."""
+    """A recorded output of another job that this job reads: `path` below /workspace, taken from the absolute
+    file `source`, whose content must have this `sha256` (64 hex digits)."""
 
     path: str
     source: str
@@ -28,8 +28,8 @@ class InputFile:
 
 @dataclass(frozen=True)
 class Limits:
-    """What an attempt may use. Bytes, whole or part CPUs, seconds. `grace_seconds` lie between the polite signal and
-    the kill (§3.5: 10)."""
+    """What an attempt may use. Bytes, whole or part CPUs, seconds. `grace_seconds` lie between the polite
+    signal and the kill (§3.5: 10)."""
 
     memory_bytes: int = 4 * 1024**3
     cpus: float = 2.0
@@ -44,11 +44,12 @@ class Limits:
 class AttemptSpec:
     """One attempt of a job, complete: nothing else is looked up when it runs.
 
-    `attempt_dir` (records and log) and `work_dir` (the job's files, /workspace inside) are absolute and distinct for
-    every attempt (B44); `repo` is a bare git repository and `commit` a full object id. `argv[0]` is an absolute path
-    of an interpreter or program of this machine. `environment` is all the job sees beyond PATH, HOME, LANG and TZ; its
-    values never appear on a command line. `read_only_binds` are further host paths the job may read.
-    `is_database_action` and `labels` are recorded for people and for other executors; no network is opened here.
+    `attempt_dir` (records and log) and `work_dir` (the job's files, /workspace inside) are absolute and
+    distinct for every attempt (B44); `repo` is a bare git repository and `commit` a full object id. `argv[0]`
+    is an absolute path of an interpreter or program of this machine. `environment` is all the job sees beyond
+    PATH, HOME, LANG and TZ; its values never appear on a command line. `read_only_binds` are further host
+    paths the job may read. `is_database_action` and `labels` are recorded for people and for other executors;
+    no network is opened here.
     """
 
     attempt: str
@@ -89,10 +90,11 @@ class AttemptSpec:
 class Exit:
     """How an attempt ended, as written once to exit.json.
 
-    `reason` is one of REASONS. `exit_code` is the program's own (128 + number when a signal ended it; None when it
-    never ran), `signal` the number of that signal. `sentence` is for the user of a `job_error`, `detail` for operators.
-    Times are microseconds since 1970, None when the program never started; `cpu_seconds` and `peak_memory_bytes` are
-    what it used. `enforced` says by which means each limit held. `log_lines` counts the records of the log.
+    `reason` is one of REASONS. `exit_code` is the program's own (128 + number when a signal ended it; None
+    when it never ran), `signal` the number of that signal. `sentence` is for the user of a `job_error`,
+    `detail` for operators. Times are microseconds since 1970, None when the program never started;
+    `cpu_seconds` and `peak_memory_bytes` are what it used. `enforced` says by which means each limit held.
+    `log_lines` counts the records of the log.
     """
 
     reason: str
@@ -112,9 +114,10 @@ class Exit:
 
 @dataclass(frozen=True)
 class Observation:
-    """What can be known of an attempt now. `stage` is one of STAGES or None before the supervisor started, `times` the
-    moment of each stage reached (microseconds since 1970). `alive`: its supervisor runs. `exit`: the record of its end.
-    Neither alive nor exit: the supervisor was lost; `host_restarted` tells a reboot from a crash (B41)."""
+    """What can be known of an attempt now. `stage` is one of STAGES or None before the supervisor started,
+    `times` the moment of each stage reached (microseconds since 1970). `alive`: its supervisor runs. `exit`:
+    the record of its end. Neither alive nor exit: the supervisor was lost; `host_restarted` tells a reboot
+    from a crash (B41)."""
 
     stage: str | None
     alive: bool
@@ -125,7 +128,8 @@ class Observation:
 
 @dataclass(frozen=True)
 class Sample:
-    """Use of the machine at `time` (microseconds since 1970): CPU seconds since the start, bytes, processes."""
+    """Use of the machine at `time` (microseconds since 1970): CPU seconds since the start, bytes,
+    processes."""
 
     time: int
     cpu_seconds: float
@@ -152,23 +156,24 @@ class Executor(Protocol):
         """1. None when jobs can run here, else a sentence that says what is missing and how to mend it."""
 
     def launch(self, spec: AttemptSpec) -> None:
-        """2. Sees to it that the attempt has exactly one supervisor or an exit record. When it returns, `observe`
-        finds one of the two. An attempt whose program had been started is never started a second time. Raises
-        Refused when no supervisor could be started."""
+        """2. Sees to it that the attempt has exactly one supervisor or an exit record. When it returns,
+        `observe` finds one of the two. An attempt whose program had been started is never started a second
+        time. Raises Refused when no supervisor could be started."""
 
     def observe(self, attempt_dir: str | os.PathLike[str]) -> Observation:
         """3. Reads the records; changes nothing; never fails for missing or half-made records."""
 
     def cancel(self, attempt_dir: str | os.PathLike[str]) -> None:
-        """4. Asks for the end and returns at once. The wish is on disk: it holds for a supervisor that starts later.
-        The polite signal goes first, the kill after the grace. `observe` gives an exit once every process is gone."""
+        """4. Asks for the end and returns at once. The wish is on disk: it holds for a supervisor that starts
+        later. The polite signal goes first, the kill after the grace. `observe` gives an exit once every
+        process is gone."""
 
     def kill_now(self, attempt_dir: str | os.PathLike[str]) -> None:
         """5. Like cancel without the grace, and returns only when no process of the attempt is left."""
 
     def clean(self, spec: AttemptSpec) -> None:
-        """6. Removes the attempt's work directory and processes left behind. Never follows a link. Raises Refused
-        while the attempt runs, or with the reason why something stays."""
+        """6. Removes the attempt's work directory and processes left behind. Never follows a link. Raises
+        Refused while the attempt runs, or with the reason why something stays."""
 
     def sweep(self, work_root: str | os.PathLike[str], active: set[str]) -> Sweep:
         """7. Cleans every directory of `work_root` that belongs to no attempt in `active` (B26)."""
@@ -193,6 +198,7 @@ def read_exit(attempt_dir: str | os.PathLike[str]) -> Exit | None:
 
 
 def read_samples(attempt_dir: str | os.PathLike[str], count: int = 1) -> list[Sample]:
-    """The latest `count` samples, oldest first; empty before the first one. Reads only the end of the file."""
+    """The latest `count` samples, oldest first; empty before the first one. Reads only the end of the
+    file."""
     lines = records.last_lines(attempt_dir, records.SAMPLES, count)
     return [Sample(*row) for row in lines if isinstance(row, list) and len(row) == 4]

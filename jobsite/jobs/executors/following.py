@@ -18,8 +18,8 @@ _AT_ONCE = ("out_of_memory", "disk_limit")
 
 
 class StopWish:
-    """The wish that the attempt should end: on disk, so that it holds before the supervisor and after it; SIGTERM only
-    says that there is something new to read."""
+    """The wish that the attempt should end: on disk, so that it holds before the supervisor and after it;
+    SIGTERM only says that there is something new to read."""
 
     def __init__(self, spec: AttemptSpec) -> None:
         self._spec = spec
@@ -49,8 +49,8 @@ class StopWish:
 
 
 class Follower:
-    """Runs from the start of a program to the last byte of its output. Afterwards `reason` says why it was made to end,
-    None if it was not, and `last_words` holds the end of its standard error."""
+    """Runs from the start of a program to the last byte of its output. Afterwards `reason` says why it was
+    made to end, None if it was not, and `last_words` holds the end of its standard error."""
 
     def __init__(self, spec: AttemptSpec, running: Running, log: LogWriter, wish: StopWish) -> None:
         self._spec = spec
@@ -70,8 +70,8 @@ class Follower:
         return self._watch.peak_memory
 
     def follow(self) -> None:
-        """Returns when the program has ended and all it wrote is in the log; `reason` is set when it was made to end.
-        Kills it and raises OSError when the log cannot be written."""
+        """Returns when the program has ended and all it wrote is in the log; `reason` is set when it was made
+        to end. Kills it and raises OSError when the log cannot be written."""
         process = self._running.process
         for source, what in ((process.stdout, "stdout"), (process.stderr, "stderr")):
             if source:

@@ -1,4 +1,5 @@
-"""Processes as /proc tells of them: identity that survives the reuse of numbers, trees, use of CPU and memory."""
+"""Processes as /proc tells of them: identity that survives the reuse of numbers, trees, use of CPU and
+memory."""
 
 import os
 import signal

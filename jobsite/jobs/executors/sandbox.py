@@ -1,4 +1,5 @@
-"""The executor `sandbox`: programs of this machine behind bubblewrap, each under a supervisor process of its own.
+"""The executor `sandbox`: programs of this machine behind bubblewrap, each under a supervisor process of its
+own.
 
 The verbs and what they promise are those of `contract.Executor`.
 """
@@ -22,7 +23,8 @@ _LAST_WORD = 10.0
 
 
 class Sandbox:
-    """Runs attempts on this machine. Holds no state: any number of them, in any process, act on the same records."""
+    """Runs attempts on this machine. Holds no state: any number of them, in any process, act on the same
+    records."""
 
     name = "sandbox"
 

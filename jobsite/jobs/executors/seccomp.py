@@ -1,8 +1,8 @@
 """The system-call filter of the sandbox, assembled here as a classic BPF program.
 
-It needs no library: a list of calls that no analysis uses is refused with EPERM, new namespaces and exotic sockets with
-them. The layout of `struct seccomp_data` and the constants are those of linux/seccomp.h, linux/filter.h and
-linux/audit.h; the call numbers those of the kernel's tables for the two architectures.
+It needs no library: a list of calls that no analysis uses is refused with EPERM, new namespaces and exotic
+sockets with them. The layout of `struct seccomp_data` and the constants are those of linux/seccomp.h,
+linux/filter.h and linux/audit.h; the call numbers those of the kernel's tables for the two architectures.
 """
 
 import errno
@@ -85,8 +85,8 @@ _MACHINES = {
 
 
 def filter_program(machine: str | None = None) -> bytes | None:
-    """The program for this (or the named) machine, ready for bwrap's --seccomp; None for an architecture whose call
-    numbers are not known here."""
+    """The program for this (or the named) machine, ready for bwrap's --seccomp; None for an architecture
+    whose call numbers are not known here."""
     known = _MACHINES.get(machine or os.uname().machine)
     if known is None:
         return None

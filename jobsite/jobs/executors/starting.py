@@ -1,6 +1,7 @@
 """Starts the program of an attempt, in the sandbox or without one, and ends it whole.
 
-Called from the supervisor's main thread only: the kernel ends the sandbox when the THREAD that started it ends.
+Called from the supervisor's main thread only: the kernel ends the sandbox when the THREAD that started it
+ends.
 """
 
 import ctypes
@@ -33,8 +34,8 @@ class NotStarted(Exception):
 
 
 class Running:
-    """A started program. `root` is the process below which all others of the attempt are found; `sandboxed` tells
-    whether the kernel ends them all with it."""
+    """A started program. `root` is the process below which all others of the attempt are found; `sandboxed`
+    tells whether the kernel ends them all with it."""
 
     def __init__(
         self,
@@ -66,9 +67,9 @@ class Running:
             kill_descendants(unreaped=self.root)
 
     def wait(self) -> tuple[int, float, int]:
-        """Waits for the end of the program and ends all it left behind. Gives the exit code (128 + number after a
-        signal), CPU seconds, and the largest resident size of one process in bytes. Raises NotStarted when the program
-        never had its turn."""
+        """Waits for the end of the program and ends all it left behind. Gives the exit code (128 + number
+        after a signal), CPU seconds, and the largest resident size of one process in bytes. Raises NotStarted
+        when the program never had its turn."""
         _, status, use = os.wait4(self.process.pid, 0)
         self.process.returncode = code = os.waitstatus_to_exitcode(status)
         uses = [use, *self._end_rest()]
@@ -83,8 +84,8 @@ class Running:
         return processes.tree(self.root)
 
     def _end_rest(self) -> list[resource.struct_rusage]:
-        """Proves the end of all processes. bwrap may end before the first process of the sandbox, which this process
-        then inherits; the kernel lets it be reaped only when all others of the sandbox are gone."""
+        """Proves the end of all processes. bwrap may end before the first process of the sandbox, which this
+        process then inherits; the kernel lets it be reaped only when all others of the sandbox are gone."""
         self.kill()
         if not self.sandboxed:
             return []
@@ -101,21 +102,23 @@ class Running:
 
 
 def label(work_dir: str) -> str:
-    """The first word on the command line of the sandbox's processes, by which those left behind are found. The job can
-    read it, so it does not tell where things are on this machine."""
+    """The first word on the command line of the sandbox's processes, by which those left behind are found.
+    The job can read it, so it does not tell where things are on this machine."""
     place = os.path.abspath(work_dir)
     return f"jobsite-sandbox:{os.path.basename(place)}:{hashlib.sha256(os.fsencode(place)).hexdigest()[:16]}"
 
 
 def start_sandbox(spec: AttemptSpec, group: Group | None) -> Running:
-    """Starts bubblewrap and, once its first process is in the control group, lets the program go. Raises NotStarted."""
+    """Starts bubblewrap and, once its first process is in the control group, lets the program go. Raises
+    NotStarted."""
     bwrap = bubblewrap.path()
     if bwrap is None:
         raise NotStarted("bubblewrap (bwrap) is not installed")
     _inherit_orphans()
     info, info_out = os.pipe()
     unread_go, go = os.pipe()
-    # Both ends in one: a supervisor that is killed before it lets the program go leaves it waiting, not running.
+    # Both ends in one: a supervisor that is killed before it lets the program go leaves it waiting, not
+    # running.
     waits_for = os.open(f"/proc/self/fd/{unread_go}", os.O_RDWR)
     given = [info_out, waits_for]
     options = _sandbox_options(spec, given)
@@ -139,8 +142,9 @@ def start_sandbox(spec: AttemptSpec, group: Group | None) -> Running:
 
 
 def _sandbox_options(spec: AttemptSpec, given: list[int]) -> list[str]:
-    """Puts the options that tell where things are on this machine into a file, since /proc/1/cmdline shows the command
-    line to the job, and gives the others. Adds the descriptors to `given`, that of the file last."""
+    """Puts the options that tell where things are on this machine into a file, since /proc/1/cmdline shows
+    the command line to the job, and gives the others. Adds the descriptors to `given`, that of the file
+    last."""
     words = ["--info-fd", str(given[0]), "--block-fd", str(given[1])]
     program = seccomp.filter_program()
     if program is not None:
@@ -194,9 +198,9 @@ def _inherit_orphans() -> None:
 
 
 def kill_descendants(unreaped: int = 0) -> None:
-    """Kills and reaps everything below this process, also what has left its session and its parents: as a subreaper
-    this process inherits them. Repeated until none is left, since a process may start another before it dies. The
-    child `unreaped` is killed but its status is left for `wait`."""
+    """Kills and reaps everything below this process, also what has left its session and its parents: as a
+    subreaper this process inherits them. Repeated until none is left, since a process may start another
+    before it dies. The child `unreaped` is killed but its status is left for `wait`."""
     while below := [pid for pid in processes.tree(os.getpid())[1:] if pid != unreaped or processes.runs(pid)]:
         for pid in below:
             _signal(pid, signal.SIGKILL)
@@ -206,7 +210,8 @@ def kill_descendants(unreaped: int = 0) -> None:
 
 
 def kill_left_behind(work_dir: str) -> None:
-    """Kills what a lost supervisor may have left of the sandbox around this directory, and waits until it is gone."""
+    """Kills what a lost supervisor may have left of the sandbox around this directory, and waits until it is
+    gone."""
     while left := list(processes.with_first_argument(label(work_dir))):
         for who in left:
             processes.signal_if_alive(who, signal.SIGKILL)
@@ -214,7 +219,8 @@ def kill_left_behind(work_dir: str) -> None:
 
 
 def keep_to_cpus(count: float) -> str:
-    """Ties this process and its children to so many CPUs, for where no control group limits them. Says how."""
+    """Ties this process and its children to so many CPUs, for where no control group limits them. Says
+    how."""
     here = sorted(os.sched_getaffinity(0))
     wanted = max(1, round(count))
     if wanted < len(here):
@@ -282,7 +288,8 @@ def _first_process(info: int) -> int:
 
 
 def _prepare_first_process(pid: int, group: Group | None) -> Group | None:
-    """Puts the process in its group, and makes it the first that a machine short of memory or time takes it from."""
+    """Puts the process in its group, and makes it the first that a machine short of memory or time takes it
+    from."""
     try:
         os.setpriority(os.PRIO_PROCESS, pid, _NICE)
         with open(f"/proc/{pid}/oom_score_adj", "w") as file:
@@ -299,7 +306,8 @@ def _prepare_first_process(pid: int, group: Group | None) -> Group | None:
 
 
 def _still_holds(pipe: int) -> bool:
-    """Whether the byte that lets the program go was never taken. Closes the pipe, whose other ends are gone."""
+    """Whether the byte that lets the program go was never taken. Closes the pipe, whose other ends are
+    gone."""
     with os.fdopen(pipe, "rb") as file:
         return file.read(1) != b""
 

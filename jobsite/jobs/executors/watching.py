@@ -15,9 +15,9 @@ _DISK_SHARE = 10  # a measurement that takes long is made that many times less o
 
 
 class Watch:
-    """What the supervisor asks at every turn. Memory is kept by the control group where there is one, and by looking
-    every fifth of a second where there is none; the disk by measuring the work directory with du, which knows trees of
-    any depth and follows no link."""
+    """What the supervisor asks at every turn. Memory is kept by the control group where there is one, and by
+    looking every fifth of a second where there is none; the disk by measuring the work directory with du,
+    which knows trees of any depth and follows no link."""
 
     def __init__(self, spec: AttemptSpec, running: Running) -> None:
         self._spec = spec
@@ -53,7 +53,8 @@ class Watch:
             self._du.communicate()
 
     def _pause(self, now: float) -> float:
-        """Until the next look: short at first, so that a short job has its samples too, two seconds later on."""
+        """Until the next look: short at first, so that a short job has its samples too, two seconds later
+        on."""
         return min(_LOOK_EVERY, max(_FIRST_LOOK, now - self._started))
 
     def _sample(self) -> None:

@@ -1,7 +1,7 @@
 """Terminal colours in a log line as spans of text with classes. No HTML: the template writes the elements.
 
-The escapes are those of ECMA-48 (SGR for colours and weight); all others are dropped, so that nothing a job prints can
-reach a page but text and the names in CLASSES.
+The escapes are those of ECMA-48 (SGR for colours and weight); all others are dropped, so that nothing a job
+prints can reach a page but text and the names in CLASSES.
 """
 
 import re
@@ -25,15 +25,17 @@ _STYLE_ENDS = {22: ("ansi-bold", "ansi-dim"), 23: ("ansi-italic",), 24: ("ansi-u
 
 
 class Shown(NamedTuple):
-    """A line ready for a page: (classes, text) spans in order, and whether the line was longer than what is shown."""
+    """A line ready for a page: (classes, text) spans in order, and whether the line was longer than what is
+    shown."""
 
     spans: tuple[tuple[tuple[str, ...], str], ...]
     cut: bool
 
 
 def show(text: str, longest: int = LONGEST_SHOWN) -> Shown:
-    """The line as a terminal would leave it: colours as classes out of CLASSES, a progress line in its last state, at most
-    `longest` letters. Characters that cannot be seen or that turn the direction of writing are dropped."""
+    """The line as a terminal would leave it: colours as classes out of CLASSES, a progress line in its last
+    state, at most `longest` letters. Characters that cannot be seen or that turn the direction of writing are
+    dropped."""
     spans: list[tuple[tuple[str, ...], str]] = []
     active: tuple[str, ...] = ()
     room = longest
@@ -58,8 +60,8 @@ def plain(text: str) -> str:
 
 
 def _last_state(text: str) -> str:
-    """What is left of a line after its carriage returns: the last part that shows anything, in the colours that were set
-    before it."""
+    """What is left of a line after its carriage returns: the last part that shows anything, in the colours
+    that were set before it."""
     if "\r" not in text:
         return text
     parts = text.split("\r")

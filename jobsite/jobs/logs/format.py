@@ -1,8 +1,9 @@
-"""The form of a log on disk (docs/log-format.md): one record a line, each with time, mark and text, and a sparse index.
+"""The form of a log on disk (docs/log-format.md): one record a line, each with time, mark and text, and a
+sparse index.
 
-A record is `<16 digits: microseconds since 1970><mark><space><text>\\n`. The mark says from which stream the text came and
-whether it begins and ends a line of the program, so that the program's output can be put together again byte by byte.
-The number of a record is its line number for people; it never changes.
+A record is `<16 digits: microseconds since 1970><mark><space><text>\\n`. The mark says from which stream the
+text came and whether it begins and ends a line of the program, so that the program's output can be put
+together again byte by byte. The number of a record is its line number for people; it never changes.
 """
 
 import os
@@ -21,8 +22,8 @@ SYSTEM_MARK = "s"
 
 
 class Mark(NamedTuple):
-    """What a mark means. `continued`: the text goes on where the record before it of the same stream broke off.
-    `ends`: a newline of the program stood after it. `raw`: it is a part of the program's output."""
+    """What a mark means. `continued`: the text goes on where the record before it of the same stream broke
+    off. `ends`: a newline of the program stood after it. `raw`: it is a part of the program's output."""
 
     stream: str
     continued: bool

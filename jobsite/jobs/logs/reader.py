@@ -1,7 +1,9 @@
-"""Reads a log by position: windows by line, bytes by offset, words in the whole. Live and finished logs are the same.
+"""Reads a log by position: windows by line, bytes by offset, words in the whole. Live and finished logs are
+the same.
 
-Memory does not grow with the log: a window is bounded in bytes, a search goes through blocks. Nothing is ever written.
-A last record without its newline is not there yet. Where the index is missing or damaged, the log itself is read.
+Memory does not grow with the log: a window is bounded in bytes, a search goes through blocks. Nothing is ever
+written. A last record without its newline is not there yet. Where the index is missing or damaged, the log
+itself is read.
 """
 
 import os
@@ -20,9 +22,9 @@ _WINDOW_BYTES = 4 * 1024 * 1024
 
 
 class Line(NamedTuple):
-    """One line as shown. `number` counts from 1 and never changes; `time` in microseconds since 1970; `stream` is
-    "stdout", "stderr" or "system". Bytes that are not UTF-8 stand as U+FFFD. `continued`: it goes on where the line
-    before it of the same stream broke off; `ends`: a newline stood after it."""
+    """One line as shown. `number` counts from 1 and never changes; `time` in microseconds since 1970;
+    `stream` is "stdout", "stderr" or "system". Bytes that are not UTF-8 stand as U+FFFD. `continued`: it goes
+    on where the line before it of the same stream broke off; `ends`: a newline stood after it."""
 
     number: int
     time: int
@@ -34,7 +36,8 @@ class Line(NamedTuple):
 
 @dataclass(frozen=True)
 class Window:
-    """Lines in order without a hole, the position to ask for next, and how many lines there were when it was read."""
+    """Lines in order without a hole, the position to ask for next, and how many lines there were when it was
+    read."""
 
     lines: tuple[Line, ...]
     next_line: int
@@ -43,8 +46,8 @@ class Window:
 
 @dataclass(frozen=True)
 class Hits:
-    """Lines that hold the words asked for: the first `limit` numbers from the line asked for on, how many hits lie
-    before that line, and how many there are in the whole log."""
+    """Lines that hold the words asked for: the first `limit` numbers from the line asked for on, how many
+    hits lie before that line, and how many there are in the whole log."""
 
     lines: tuple[int, ...]
     before: int
@@ -52,8 +55,8 @@ class Hits:
 
 
 class LogReader:
-    """The log at `path` with its index beside it. Raises FileNotFoundError when there is no log. Use it as a context
-    manager, or `close` it. It sees what is appended after it was opened."""
+    """The log at `path` with its index beside it. Raises FileNotFoundError when there is no log. Use it as a
+    context manager, or `close` it. It sees what is appended after it was opened."""
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self._file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
@@ -76,8 +79,9 @@ class LogReader:
         return place.line + sum(block.count(b"\n") for block in _blocks(self._file, place.offset))
 
     def window(self, first_line: int, count: int) -> Window:
-        """At most `count` lines from `first_line` (1 is the first) on; fewer at the end, or when they are very long
-        (4 MiB together). Ask again with `next_line` to go on. A position beyond the end means the end."""
+        """At most `count` lines from `first_line` (1 is the first) on; fewer at the end, or when they are
+        very long (4 MiB together). Ask again with `next_line` to go on. A position beyond the end means the
+        end."""
         total = self.line_count()
         first = min(max(first_line, 1), total + 1)
         lines: list[Line] = []
@@ -100,7 +104,8 @@ class LogReader:
         return place.raw + sum(map(form.raw_length, _records(self._file, place.offset)))
 
     def raw(self, start: int = 0, end: int | None = None) -> Iterator[bytes]:
-        """The bytes [start, end) of what the program wrote, in pieces, both streams in the order of the log."""
+        """The bytes [start, end) of what the program wrote, in pieces, both streams in the order of the
+        log."""
         place = self._index.before_raw(start)
         at = place.raw
         for record in _records(self._file, place.offset):
@@ -113,8 +118,8 @@ class LogReader:
             at += length
 
     def search(self, text: str, from_line: int = 1, limit: int = 100, case: bool = False) -> Hits:
-        """Which lines hold `text`. Without `case`, upper and lower case are the same. A word that a very long line
-        broke in two is not found. Nothing is found for an empty text or one with a newline."""
+        """Which lines hold `text`. Without `case`, upper and lower case are the same. A word that a very long
+        line broke in two is not found. Nothing is found for an empty text or one with a newline."""
         if not text or "\n" in text:
             return Hits((), 0, 0)
         needle = _Needle(text, case)
@@ -137,7 +142,8 @@ class LogReader:
 
 
 class _Place(NamedTuple):
-    """The beginning of a record: its number counted from 0, offset in the file, offset in the program's output."""
+    """The beginning of a record: its number counted from 0, offset in the file, offset in the program's
+    output."""
 
     line: int
     offset: int
@@ -145,7 +151,8 @@ class _Place(NamedTuple):
 
 
 class _Index:
-    """A place for every INDEX_STEP records: from the index file as far as that holds true, beyond it from the log."""
+    """A place for every INDEX_STEP records: from the index file as far as that holds true, beyond it from the
+    log."""
 
     def __init__(self, log: int, path: Path) -> None:
         self._log = log
@@ -192,7 +199,8 @@ class _Index:
         return max(0, stored)
 
     def _holds_true(self, number: int) -> bool:
-        """Whether this entry can be right: a record begins there, and it lies as far on as its number demands."""
+        """Whether this entry can be right: a record begins there, and it lies as far on as its number
+        demands."""
         here = self._entry(number)
         before = self._entry(number - 1) if number else None
         far_enough = (
@@ -244,7 +252,8 @@ class _Needle:
             at = hay.find(self._text, end)
 
     def _folded(self, block: bytes) -> bytes:
-        # Other letters than those of ASCII need decoding, which is slower; newlines and prefixes come through unchanged.
+        # Other letters than those of ASCII need decoding, which is slower; newlines and prefixes come through
+        # unchanged.
         if self._letters:
             return block.decode("utf-8", "replace").lower().encode()
         return block.lower() if self._fold else block
@@ -260,7 +269,8 @@ def _records(file: int, offset: int, size: int = _BLOCK) -> Iterator[bytes]:
 
 
 def _blocks(file: int, offset: int, size: int = _BLOCK) -> Iterator[bytes]:
-    """The file from this offset (the beginning of a record) on in blocks of whole records, up to the last newline."""
+    """The file from this offset (the beginning of a record) on in blocks of whole records, up to the last
+    newline."""
     wanted = size
     while block := os.pread(file, wanted, offset):
         end = block.rfind(b"\n") + 1

@@ -25,11 +25,11 @@ class _Piece:
 
 
 class LogWriter:
-    """Appends to `path` and to `path`.index. One writer for a log at a time; it may be closed and opened again, and then
-    drops a record that a crash left torn.
+    """Appends to `path` and to `path`.index. One writer for a log at a time; it may be closed and opened
+    again, and then drops a record that a crash left torn.
 
-    When the log would grow beyond `limit` bytes, its first three quarters stay, the rest goes round in two files beside the
-    log, and `close` joins what is left of it to the log after a line that states the gap.
+    When the log would grow beyond `limit` bytes, its first three quarters stay, the rest goes round in two
+    files beside the log, and `close` joins what is left of it to the log after a line that states the gap.
     """
 
     def __init__(self, path: str | os.PathLike[str], limit: int = 1024**3) -> None:
@@ -47,7 +47,8 @@ class LogWriter:
         self._recover()
 
     def feed(self, stream: str, data: bytes) -> None:
-        """Takes output of "stdout" or "stderr" as it was read. Whole lines are written by the next `flush`."""
+        """Takes output of "stdout" or "stderr" as it was read. Whole lines are written by the next
+        `flush`."""
         piece = self._pieces[stream]
         now = time.monotonic()
         *whole, rest = (piece.text + data).split(b"\n") if piece.text else data.split(b"\n")
@@ -132,7 +133,8 @@ class LogWriter:
             self._append(batch)
 
     def _begin_tail(self, batch: list[bytes]) -> list[bytes]:
-        """Writes what still fits and a line that says what happens from here on; gives the rest of the batch."""
+        """Writes what still fits and a line that says what happens from here on; gives the rest of the
+        batch."""
         kept = 0
         size = self._size
         while kept < len(batch) and size + len(batch[kept]) <= self._limit * _KEPT_FIRST:
@@ -205,7 +207,8 @@ class LogWriter:
 
 
 class _Tail:
-    """The last output beyond the limit, in numbered segments beside the log; the oldest goes when a new one is begun."""
+    """The last output beyond the limit, in numbered segments beside the log; the oldest goes when a new one
+    is begun."""
 
     def __init__(self, path: Path, segment: int) -> None:
         self._path = path

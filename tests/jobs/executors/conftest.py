@@ -90,7 +90,8 @@ PYTHON = shutil.which("python3", path="/usr/bin") or sys.executable
 
 @pytest.fixture
 def study() -> Iterator[Study]:
-    """An instance that the job's user can pass through but not list, also where pytest's own folders are closed."""
+    """An instance that the job's user can pass through but not list, also where pytest's own folders are
+    closed."""
     root = Path(tempfile.mkdtemp(prefix="jobsite-test-"))
     root.chmod(0o711)
     made = Study(root)

