@@ -40,6 +40,12 @@ FILES = {
         action("1") + action("«yaml-duplicate-key»'1'", run="r:v2 x.R", outputs=outputs("z.csv"))
     ),
     "yaml-alias": project(action(outputs=outputs("«yaml-alias»*.csv", "«yaml-alias»*log*.txt"))),
+    "yaml-alias everywhere": (
+        "version: «yaml-alias»*v\nexpectations: «yaml-alias»*e\nactions:\n  a: «yaml-alias»*a\n  <<: «yaml-alias»*m\n"
+        "  b:\n    run: «yaml-alias»*r\n    needs: [«yaml-alias»*n]\n    outputs: {highly_sensitive: «yaml-alias»*o}\n"
+    ),
+    "yaml-alias for all actions": 'version: "5"\nactions: «yaml-alias»*a',
+    "yaml-syntax tag": 'version: "5"\nactions: «yaml-syntax»!!int {}',
     "yaml-documents": 'version: "5.0"\n«yaml-documents»---\nactions: {}',
     "file-empty": "«file-empty»",
     "file-empty comments": "«file-empty»# nothing\n\n# at all",
