@@ -27,6 +27,7 @@ from jobsite.store import manifest as manifests
 from jobsite.store import metadata
 from jobsite.store.facts import JobFacts, Published
 from jobsite.store.identities import remember
+from jobsite.store.manifest import DamagedManifest
 from jobsite.store.roots import CONTENT, PUBLISHING, Roots, locked, log_path
 
 PLAN = "plan.json"
@@ -76,11 +77,12 @@ class Plan:
 
 
 class Resumed(NamedTuple):
-    """A publication that a kill had cut off; `finished` is false when it was rolled back."""
+    """A publication that a kill had cut off: finished, or else rolled back, or, with a `problem`, still to be finished."""
 
     workspace: str
     attempt: str
     finished: bool
+    problem: str = ""
 
 
 def write_plan(roots: Roots, plan: Plan) -> None:
@@ -206,17 +208,20 @@ def roll_back(roots: Roots, workspace: str, attempt: str) -> None:
 def resume(roots: Roots) -> list[Resumed]:
     """To be called at start: finishes or rolls back every publication that was cut off, in all workspaces.
 
-    Raises OSError or DamagedManifest when one cannot be finished; the ones before it are.
+    One workspace that cannot be put right (disk full, damaged manifest) does not keep the others from it.
     """
     resumed = []
     for workspace in roots.workspaces():
-        with locked(roots, workspace):
-            resumed += resume_workspace(roots, workspace)
+        try:
+            with locked(roots, workspace):
+                resumed += resume_workspace(roots, workspace)
+        except (OSError, UnsafePath, DamagedManifest) as error:
+            resumed.append(Resumed(workspace, "", False, str(error)))
     return resumed
 
 
 def resume_workspace(roots: Roots, workspace: str) -> list[Resumed]:
-    """`resume` for one workspace, whose lock the caller holds."""
+    """`resume` for one workspace, whose lock the caller holds. Raises OSError, UnsafePath, DamagedManifest."""
     resumed = []
     attempts: set[str] = set()
     for root in (roots.high_of(workspace), roots.level4_of(workspace)):

@@ -242,8 +242,11 @@ class _Lines:
             text = half_end + decoder.decode(piece, final=not piece)
             half_end = "\r" if piece and text.endswith("\r") else ""  # perhaps the first half of a line end
             text = text.removesuffix(half_end)
+            self.nul = self.nul or "\0" in text
             end = max(text.rfind("\n"), text.rfind("\r")) + 1
-            lines = _LINE.findall(text[:end])  # of whole lines only: it would look for an end from every letter
+            lines = _LINE.findall(
+                text[:end]
+            )  # of whole lines only: it would look for an end from every letter
             if lines:
                 unfinished.append(lines[0])
                 yield self._take(unfinished, lines[1:])
@@ -263,7 +266,6 @@ class _Lines:
         """Makes the parts of a first line, and the lines after it, the batch."""
         first = "".join(unfinished)
         kept = first[: self.longest]
-        self.nul = self.nul or "\0" in first or any("\0" in line for line in others)
         self.start = self.end
         self.dropped, self.skipped = self.skipped + self._size(first[self.longest :]), 0
         self.cut = self.cut or self.dropped > 0

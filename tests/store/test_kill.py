@@ -159,6 +159,25 @@ def test_kill_at_any_moment_leaves_what_can_be_finished(instance, untouched):
 
 
 @pytest.mark.crash
+def test_one_workspace_that_cannot_be_resumed_does_not_keep_others_from_it(instance):
+    assert end_of(start(instance, "2", fail_at="store.after_move")) == 137
+    shutil.copytree(instance / "workspaces/high/ws", instance / "workspaces/high/aa")
+    shutil.copytree(instance / "workspaces/level4/ws", instance / "workspaces/level4/aa")
+    plan = instance / "workspaces/high/aa/metadata/.publishing/2-001/plan.json"
+    plan.write_text(plan.read_text().replace('"workspace": "ws"', '"workspace": "aa"'))
+    (instance / "workspaces/level4/aa/metadata/manifest.json").write_text("{")
+    stuck, finished = resume(Roots.of(instance))
+    assert stuck.workspace == "aa" and stuck.problem.startswith("The manifest of workspace aa cannot be read")
+    assert finished == Resumed("ws", "2-001", True)
+    assert [again.workspace for again in resume(Roots.of(instance))] == ["aa"]
+
+
+def test_the_page_about_the_store_names_every_point_at_which_it_can_be_killed():
+    page = (CHECKOUT / "docs/store.md").read_text()
+    assert [point for point in FAIL_POINTS if f"`{point}`" not in page] == []
+
+
+@pytest.mark.crash
 def test_the_lock_goes_with_a_killed_process(instance):
     assert end_of(start(instance, "2", fail_at="store.before_stage")) == 137
     assert end_of(start(instance, "2")) == 0
