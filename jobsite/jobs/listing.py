@@ -1,6 +1,5 @@
 """Lists of job requests, newest first, with filters that combine. All of it is done in the database."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -94,71 +93,69 @@ def requests_page(
     filters: Filters, number: int, *, workspace: Workspace | None = None, project: Project | None = None
 ) -> Listing:
     """A page of all requests, or of those of one workspace or project. Three queries, however many rows."""
-    conditions = _conditions(filters)
+    found = _found(filters)
     if workspace is not None:
-        conditions.append(JobRequest.workspace == workspace)
+        found = found.where(JobRequest.workspace == workspace)
     if project is not None:
-        conditions.append(Workspace.project == project)
-    joined = filters or project is not None
-    counted = _joined(JobRequest.select()) if joined else JobRequest.select()
-    total = (counted.where(*conditions) if conditions else counted).count()
-    rows = _rows(conditions).paginate(number, PAGE)
+        inside = Workspace.select(Workspace.id).where(Workspace.project == project)
+        found = found.where(JobRequest.workspace.in_(inside))
     choices = tuple(Backend.select().order_by(fn.LOWER(Backend.name), Backend.slug))
-    return Listing(tuple(_row(one) for one in rows), number, total, filters, choices)
+    return Listing(_rows(found, PAGE, number), number, found.count(), filters, choices)
 
 
 def newest_requests(
     limit: int, *, by: User | None = None, workspace: Workspace | None = None
 ) -> tuple[RequestRow, ...]:
     """The newest requests: of one person, of one workspace, else all on active backends. One query."""
-    condition = Backend.is_active
     if by is not None:
         condition = JobRequest.created_by == by
     elif workspace is not None:
         condition = JobRequest.workspace == workspace
-    return tuple(_row(one) for one in _rows([condition]).limit(limit))
+    else:
+        condition = JobRequest.backend.in_(Backend.select(Backend.id).where(Backend.is_active))
+    return _rows(JobRequest.select(JobRequest.id).where(condition), limit)
 
 
-def _joined(rows: ModelSelect) -> ModelSelect:
-    rows = rows.join(Workspace).join(Project).switch(JobRequest).join(Backend)
-    return rows.switch(JobRequest).join(User, on=(JobRequest.created_by == User.id), attr="created_by")
-
-
-def _rows(conditions: Sequence[Expression]) -> ModelSelect:
+def _rows(found: ModelSelect, limit: int, number: int = 1) -> tuple[RequestRow, ...]:
+    """One page of the requests whose ids `found` selects; what is shown of them is looked up for that page alone."""
+    ids = found.order_by(JobRequest.id.desc()).paginate(number, limit)
     counts = (_jobs_in("cancelled").alias("cancelled"), _jobs_in("failed").alias("failed"))
-    rows = _joined(JobRequest.select(JobRequest, Workspace, Project, Backend, User, *counts))
-    return (rows.where(*conditions) if conditions else rows).order_by(JobRequest.id.desc())
-
-
-def _row(request: JobRequest) -> RequestRow:
-    return RequestRow(request, request.cancelled, request.failed)
+    rows = JobRequest.select(JobRequest, Workspace, Project, Backend, User, *counts)
+    rows = rows.join(Workspace).join(Project).switch(JobRequest).join(Backend)
+    rows = rows.switch(JobRequest).join(User, on=(JobRequest.created_by == User.id), attr="created_by")
+    rows = rows.where(JobRequest.id.in_(ids)).order_by(JobRequest.id.desc())
+    return tuple(RequestRow(row, row.cancelled, row.failed) for row in rows)
 
 
 def _jobs_in(state: str) -> ModelSelect:
     return Job.select(fn.COUNT(Job.id)).where((Job.job_request == JobRequest.id) & (Job.state == state))
 
 
-def _conditions(filters: Filters) -> list[Expression]:
-    found: list[Expression] = []
+def _found(filters: Filters) -> ModelSelect:
+    """The ids of the requests that pass all filters."""
+    rows = JobRequest.select(JobRequest.id)
     if filters.statuses:
-        found.append(JobRequest.status.in_(filters.statuses))
+        rows = rows.where(JobRequest.status.in_(filters.statuses))
     if filters.backends:
-        found.append(Backend.slug.in_(filters.backends))
+        wanted = Backend.select(Backend.id).where(Backend.slug.in_(filters.backends))
+        rows = rows.where(JobRequest.backend.in_(wanted))
     if filters.username:
-        found.append(fn.LOWER(User.username) == filters.username.lower())
+        people = User.select(User.id).where(fn.LOWER(User.username) == filters.username.lower())
+        rows = rows.where(JobRequest.created_by.in_(people))
     if filters.workspace:
-        found.append(Workspace.name == filters.workspace.lower())
-    if filters.q:
-        found.append(_text(filters.q))
-    return found
+        places = Workspace.select(Workspace.id).where(Workspace.name == filters.workspace.lower())
+        rows = rows.where(JobRequest.workspace.in_(places))
+    return rows.where(_text(filters.q)) if filters.q else rows
 
 
 def _text(q: str) -> Expression:
     """Requests in whose action, workspace, project, number or identifier the text stands."""
-    holds = Job.action.contains(q) | Job.identifier.startswith(q)
-    of_jobs = Job.select(Job.job_request).where(holds)
-    condition = JobRequest.id.in_(of_jobs) | JobRequest.requested_actions.cast("text").contains(q)
-    condition |= Workspace.name.contains(q) | Project.name.contains(q) | Project.number.contains(q)
+    jobs = Job.select(Job.job_request).where(Job.action.contains(q) | Job.identifier.startswith(q.lower()))
+    projects = Project.select(Project.id).where(Project.name.contains(q) | Project.number.contains(q))
+    places = Workspace.select(Workspace.id)
+    places = places.where(Workspace.name.contains(q) | Workspace.project.in_(projects))
+    condition = JobRequest.id.in_(jobs) | JobRequest.workspace.in_(places)
+    condition |= JobRequest.requested_actions.cast("text").contains(q)
     condition |= JobRequest.identifier.startswith(q.lower())
     if q.isdecimal() and q.isascii() and int(q) < LARGEST_NUMBER:
         condition |= JobRequest.id == int(q)

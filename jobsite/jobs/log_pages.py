@@ -20,7 +20,7 @@ CUT = 2000
 """Characters of a line that are shown at first; the whole record is one link away."""
 LISTED = 20
 EXCERPT = 160
-_NEAR = (5_000, 200_000)
+_NEAR = 5_000
 _MOST_FAR = 100_000
 
 
@@ -181,15 +181,18 @@ def _search(reader: LogReader, wanted: Wanted) -> Search:
 
 
 def _hit_before(reader: LogReader, wanted: Wanted, line: int, before: int) -> int | None:
-    """The last hit before a line. A look near by is enough for a text that is common; a rare one has few hits."""
-    for reach in _NEAR:
-        start = max(1, line - reach)
-        hits = [one for one in reader.search(wanted.q, start, reach, wanted.case).lines if one < line]
+    """The last hit before a line. A text that is common stands near by; of a rare one all hits are looked at."""
+    needle, at = _needle(wanted), line
+    while needle and at > max(1, line - _NEAR):
+        start = max(1, at - WINDOW)
+        window = reader.window(start, at - start)
+        if window.next_line != at:
+            break
+        hits = [one.number for one in window.lines if needle.search(one.text)]
         if hits:
             return hits[-1]
-    if before > _MOST_FAR:
-        return None
-    return reader.search(wanted.q, 1, before, wanted.case).lines[-1]
+        at = start
+    return reader.search(wanted.q, 1, before, wanted.case).lines[-1] if before <= _MOST_FAR else None
 
 
 def _excerpt(reader: LogReader, number: int) -> str:
