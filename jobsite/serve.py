@@ -47,7 +47,7 @@ def serve(settings: Settings, *, host: str, port: int, say: Callable[[str], None
             max_request_body_size=MOST_BODY,
             max_request_header_size=65536,
             channel_timeout=60,
-            clear_untrusted_proxy_headers=True,
+            clear_untrusted_proxy_headers=not settings.trusted_proxies,
         )
         with Workers(settings, say):
             say(f"ready on http://{host}:{server.effective_port}")

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-from flask import Flask, Response, current_app, g, make_response, redirect, render_template, request, url_for
+from flask import Flask, Response, current_app, g, make_response, render_template, request, url_for
 from flask_login import current_user
 from htmx_flask import request as htmx_request
 from werkzeug.exceptions import HTTPException
@@ -235,7 +235,7 @@ def _login_needed(error: LoginNeeded) -> Response:
 
 def _http(error: HTTPException) -> Response:
     if error.code is not None and 300 <= error.code < 400:
-        return redirect(error.new_url, error.code)  # type: ignore[attr-defined]  # a routing redirect
+        return Response(status=error.code, headers=dict(error.get_headers(request.environ)))
     response = error_page(error.code or 500)
     for name, value in error.get_headers():
         if name in ("Allow", "Retry-After"):

@@ -162,7 +162,7 @@ def _check_definition(definition: Definition) -> None:
 
 def _check_runtimes(definition: Definition, plan: Plan) -> None:
     for name in plan.new:
-        action = definition.report.pipeline.actions[name]
+        action = definition.pipeline.actions[name]
         if why_not := why_not_runtime(action, current().runtimes):
             raise Invalid({"requested_actions": why_not})
 
@@ -208,7 +208,7 @@ def _store_jobs(request: JobRequest, definition: Definition, plan: Plan) -> None
 def _job_row(
     request: JobRequest, definition: Definition, decision: Decision, position: int, ids: dict[str, str]
 ) -> dict[str, Any]:
-    action = definition.report.pipeline.actions[decision.action]
+    action = definition.pipeline.actions[decision.action]
     return {
         "identifier": ids[action.name],
         "job_request": request.id,

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from jobsite.core.errors import Invalid
-from jobsite.pipelines.parsing import Report, parse
+from jobsite.pipelines.parsing import parse
+from jobsite.pipelines.report import Pipeline, Report
 from jobsite.projects import repositories
 from jobsite.projects.models import Workspace
 
@@ -19,6 +20,13 @@ class Definition:
     commit: str
     text: str
     report: Report
+
+    @property
+    def pipeline(self) -> Pipeline:
+        """The pipeline of a valid file. Raises ValueError for one that has problems."""
+        if self.report.pipeline is None:
+            raise ValueError(f"project.yaml at {self.commit} is not valid")
+        return self.report.pipeline
 
 
 def definition(repository: str, commit: str) -> Definition:

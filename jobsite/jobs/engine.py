@@ -9,6 +9,8 @@ import logging
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterable
+from datetime import datetime, timedelta
+from functools import partial
 
 from jobsite.accounts.models import Backend
 from jobsite.core import hub
@@ -24,9 +26,11 @@ from jobsite.jobs.models import Attempt, Job, JobRequest
 from jobsite.jobs.rules import STAGES
 from jobsite.jobs.scheduler import Candidate, Capacity, choose
 from jobsite.jobs.specs import CannotRun, make_spec
+from jobsite.jobs.sweeping import resume_publications, sweep
 from jobsite.projects.models import Workspace
 from jobsite.settings import current
 
+SWEEP_EVERY = timedelta(hours=1)
 IDLE_SECONDS = 1.0
 BUSY_SECONDS = 0.1
 
@@ -41,14 +45,24 @@ class Engine:
         self._finish = finish
         self._finishing: dict[int, str] = {}
         self._cancelled: set[int] = set()
+        self._swept_at: datetime | None = None
 
     def run(self, stop: threading.Event) -> None:
         """Turn until `stop` is set: at once when something changed, else every second (faster while jobs run)."""
+        self.begin()
         while not stop.is_set():
             seen = hub.heard()
+            self._sweep_when_due()
             busy = self._guarded_turn()
             hub.wait(seen, BUSY_SECONDS if busy else IDLE_SECONDS)
         close_database()
+
+    def begin(self) -> None:
+        """What comes before the first turn: publications that were cut off are finished or undone."""
+        try:
+            resume_publications()
+        except Exception:
+            log.exception("publications could not be resumed; the next one in each workspace does it")
 
     def turn(self) -> bool:
         """One turn over every active job; whether any of them runs."""
@@ -56,12 +70,24 @@ class Engine:
         attempts = _latest_attempts(job for job in jobs if job.state == "running")
         for job in jobs:
             if job.state == "running":
-                self._guarded(job, lambda job=job: self._attend(job, attempts.get(job.id)))
+                self._guarded(job, partial(self._attend, job, attempts.get(job.id)))
         self._start(jobs)
         running = {job.id for job in jobs if job.state == "running"}
         self._cancelled &= running
         self._finishing = {key: code for key, code in self._finishing.items() if key in running}
         return bool(running)
+
+    def _sweep_when_due(self) -> None:
+        """At the start and then every hour, take away what belongs to no active attempt.
+
+        Here and not in a task: nothing is launched meanwhile, so no new directory is taken for an old one.
+        """
+        if self._swept_at is None or now() - self._swept_at >= SWEEP_EVERY:
+            self._swept_at = now()
+            try:
+                sweep(self._executor)
+            except Exception:
+                log.exception("the sweep failed; the next one is in an hour")
 
     def _guarded_turn(self) -> bool:
         try:
@@ -119,7 +145,7 @@ class Engine:
             chosen = set(choose(_candidates(here, ready), _capacity()))
             for job in ready:
                 step = self._begin if job.id in chosen else _wait_for_room
-                self._guarded(job, lambda job=job, step=step: step(job))
+                self._guarded(job, partial(step, job))
 
     def _is_ready(self, job: Job, suppliers: dict[str, Job], refusal: str | None) -> bool:
         """Whether only room keeps the job from starting; if not, put its reason on it."""

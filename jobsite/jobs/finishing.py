@@ -109,7 +109,9 @@ def _why_failed(job: Job, attempt: Attempt, end: Exit) -> str | None:
 def _with_outputs(job: Job, attempt: Attempt, end: Exit) -> tuple[str, str, dict[str, Published]]:
     folder = attempt_dir(job, attempt)
     inputs = {path: Input(row.level, row.sha256) for path, row in recorded_inputs(job).items()}
-    prepared = records.read(folder, records.PREPARED) or {}
+    prepared = records.read(folder, records.PREPARED)
+    if prepared is None:
+        raise LookupError(f"{attempt.identifier} has no listing of what was there before it ran")
     collected = collect(work_dir(attempt), prepared, job.outputs, inputs)
     if not collected.complete:
         message = CODES["unmatched_patterns"].sentence

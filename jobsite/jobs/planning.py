@@ -43,7 +43,7 @@ def plan_request(
     recorded = _recorded([job for job in latest.values() if job.state == "succeeded"])
     facts = {name: _latest(workspace, job, recorded) for name, job in latest.items()}
     try:
-        return plan(definition.report.pipeline, actions, facts, force=force, commit=definition.commit)
+        return plan(definition.pipeline, actions, facts, force=force, commit=definition.commit)
     except PlanRefused as refusal:
         raise Invalid({"requested_actions": str(refusal)}) from None
 

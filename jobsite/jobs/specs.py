@@ -55,7 +55,7 @@ def _inputs(job: Job) -> tuple[InputFile, ...]:
 
 
 def _environment(job: Job, settings: Settings) -> dict[str, str]:
-    own = {"OPENSAFELY_BACKEND": job.backend.slug}
+    own = {"OPENSAFELY_BACKEND": job.backend.slug, "PYTHONUNBUFFERED": "1"}
     return {**settings.database_env, **own} if job.is_database_action else own
 
 

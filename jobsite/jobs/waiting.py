@@ -26,6 +26,7 @@ def wait_for(request: JobRequest) -> JobRequest:
 
 def _run_here(request: JobRequest) -> None:
     engine = Engine(executor(), finish=finish)
+    engine.begin()
     while JobRequest.get_by_id(request.id).is_active:
         engine.turn()
         time.sleep(PAUSE)

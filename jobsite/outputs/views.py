@@ -42,7 +42,7 @@ def files(workspace: str, backend: str) -> Response:
     listed = files_of(found, q)
     number = max(1, request.args.get("page", 1, type=int))
     start = (number - 1) * FILES_PER_PAGE
-    data = {"shown": listed.entries[start : start + FILES_PER_PAGE], "number": number, "size": FILES_PER_PAGE}
+    data: dict[str, Any] = {"shown": listed.entries[start : start + FILES_PER_PAGE], "number": number}
     return page(
         "outputs/files.html",
         fragments=("files",),
@@ -52,6 +52,7 @@ def files(workspace: str, backend: str) -> Response:
         q=q,
         moment=moment,
         level4=True,
+        size=FILES_PER_PAGE,
         **data,
     )
 

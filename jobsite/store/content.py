@@ -6,7 +6,7 @@ replaced. `release_content` takes away the names that nobody needs any more.
 
 import os
 import secrets
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
@@ -74,14 +74,16 @@ def _keep(high: Path, hashes: Hashes, path: str, sha256: str) -> None:
         remove_beneath(high, new)
 
 
-def release_content(roots: Roots, workspace: str, active: Collection[str]) -> int:
-    """Removes kept content whose hash is not in `active`, the inputs of all unfinished jobs; the number of files.
+def release_content(roots: Roots, workspace: str, active: Callable[[], Collection[str]]) -> int:
+    """Removes kept content whose hash is not in `active()`, the inputs of all unfinished jobs; the number of files.
+
+    It is asked while nothing can be published in the workspace, so that no job is overlooked.
 
     A workspace in which a job is just being published is left for the next time. Raises OSError.
     """
     try:
         with locked(roots, workspace, wait=False):
-            return _release(roots.high_of(workspace), set(active))
+            return _release(roots.high_of(workspace), set(active()))
     except Busy:
         return 0
 

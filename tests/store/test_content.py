@@ -90,9 +90,9 @@ def test_content_goes_when_no_active_job_refers_to_it(study):
     first = recorded(study.run({"output/a.csv": A1}))
     study.run({"output/a.csv": A2})
     study.run({"output/a.csv": A1 * 2})
-    assert release_content(study.roots, "ws", {digest(A1)}) == 1
+    assert release_content(study.roots, "ws", lambda: {digest(A1)}) == 1
     assert [file.source.read_text() for file in input_files(study.roots, "ws", first)] == [A1]
-    assert release_content(study.roots, "ws", set()) == 1
+    assert release_content(study.roots, "ws", set) == 1
     with pytest.raises(MissingInput):
         input_files(study.roots, "ws", first)
     assert (study.high / "output/a.csv").read_text() == A1 * 2
@@ -101,7 +101,7 @@ def test_content_goes_when_no_active_job_refers_to_it(study):
 def test_releasing_content_leaves_outputs_at_their_paths(study):
     given = recorded(study.run({"output/a.csv": A1}))
     input_files(study.roots, "ws", given)
-    release_content(study.roots, "ws", set())
+    release_content(study.roots, "ws", set)
     assert has_outputs(study.roots, "ws", given)
 
 
@@ -109,12 +109,12 @@ def test_content_is_not_released_while_a_job_is_published(study):
     study.run({"output/a.csv": A1})
     study.run({"output/a.csv": A2})
     with locked(study.roots, "ws"):
-        assert release_content(study.roots, "ws", set()) == 0
-    assert release_content(study.roots, "ws", set()) == 1
+        assert release_content(study.roots, "ws", set) == 0
+    assert release_content(study.roots, "ws", set) == 1
 
 
 def test_releasing_in_a_workspace_without_files_is_no_error(study):
-    assert release_content(study.roots, "ws", set()) == 0
+    assert release_content(study.roots, "ws", set) == 0
 
 
 def test_a_missing_input_is_named_with_its_path(study):
