@@ -1,5 +1,6 @@
 """Addresses of old: `/⟨project⟩/⟨workspace⟩/…` and `/⟨project⟩/…` lead, for good, to where the thing is now."""
 
+from typing import Any
 from urllib.parse import quote
 
 from flask import request
@@ -19,7 +20,11 @@ class MovedForGood(HTTPException):
     def __init__(self, path: str) -> None:
         super().__init__()
         query = request.query_string.decode("latin-1")
-        self.new_url = quote(path) + (f"?{query}" if query else "")
+        self.location = quote(path) + (f"?{query}" if query else "")
+
+    def get_headers(self, *args: Any, **kwargs: Any) -> list[tuple[str, str]]:
+        """The headers of the answer: where to look."""
+        return [*super().get_headers(*args, **kwargs), ("Location", self.location)]
 
 
 def moved_to(first: str, rest: str) -> str | None:

@@ -206,7 +206,6 @@ def _log(commit: str, limit: int) -> tuple[str, ...]:
         "log",
         "-z",
         f"--max-count={limit}",
-        "--no-show-signature",
         "--format=%H%x00%s%x00%an%x00%ct",
         commit,
     )

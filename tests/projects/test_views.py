@@ -154,6 +154,16 @@ def test_home_says_what_the_site_is_to_a_visitor_and_what_is_theirs_to_others(
     assert "You belong to no project yet" in as_(STRANGER).get("/").text
 
 
+def test_only_the_workspaces_of_ones_projects_are_ones_own(
+    as_, cast, workspace: Workspace, org: Organisation
+) -> None:
+    other = actions.add_project(by="system", name="Other", orgs=[org])
+    actions.add_member(by="system", project=other, user=cast.dan, roles=["ProjectDeveloper"])
+    for path in ("/", "/workspaces/"):
+        assert 'href="/asthma/"' not in as_(STRANGER).get(path).text
+        assert 'href="/asthma/"' in as_(COLLABORATOR).get(path).text
+
+
 def test_projects_are_found_by_name_number_and_organisation(as_, project: Project, org: Organisation) -> None:
     other = actions.add_organisation(by="system", name="Harbour Trust")
     actions.add_project(by="system", name="Winter 100% pressures", orgs=[other], number="42")
