@@ -95,6 +95,7 @@ def page(template: str, *, fragments: tuple[str, ...] = (), status: int = 200, *
     The block of an element id has underscores for its hyphens. The ids are fixed by the view, never sent by
     the client. `Vary` keeps caches from mixing the two.
     """
+    g.fragments = fragments  # a test asks for each of them on its own
     asked = (
         htmx_request.htmx and not htmx_request.htmx.boosted and not htmx_request.htmx.history_restore_request
     )
