@@ -115,7 +115,7 @@ def _table(value: Any) -> dict[str, Any]:
     except ValueError:
         table = None
     if not isinstance(table, dict):
-        raise ValueError('must be a table (in the environment: JSON, such as {"name": "value"})')
+        raise TypeError('must be a table (in the environment: JSON, such as {"name": "value"})')
     return table
 
 
@@ -228,6 +228,14 @@ class Settings:
     public_url: str = setting("", "Secure side: address of the public side", _url)
     backend_token: str = setting(
         "", "Secure side: this backend's token at the public side", _text, secret=True
+    )
+    codelists_url: str = setting(
+        "",
+        "Address of a codelist service with the interface of OpenCodelists; empty checks codelists without asking",
+        _url,
+    )
+    codelists_timeout: timedelta = setting(
+        timedelta(seconds=10), "How long to wait for the codelist service", _duration
     )
     job_creation: bool = setting(True, "0 stops new job requests on the whole site", _flag)
     fail_at: str = setting("", "For crash tests only: the named point at which to stop dead", _text)

@@ -9,7 +9,7 @@ import sys
 import time
 import urllib.request
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 COMMAND = (sys.executable, "-c", "from jobsite.cli import main; main()")
 ROOT = Path(__file__).parent.parent
@@ -51,7 +51,7 @@ class Server:
         self.lines: list[str] = []
         self.address = self._ready()
 
-    def __enter__(self) -> "Server":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -37,7 +37,7 @@ def recorded_types() -> set[str]:
     found = set()
     for path in (ROOT / "jobsite").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):  # noqa: SIM102
                 if re.fullmatch(
                     r"(user|token|session|backend|org|project|member|workspace|request):[a-z-]+", node.value
                 ):

@@ -9,7 +9,6 @@ from flask.testing import FlaskClient
 
 from jobsite.jobs.models import JobRequest
 from jobsite.projects.models import Workspace
-from jobsite.settings import Settings
 
 from ..jobs.conftest import (  # noqa: F401  the study of the jobs' tests
     Study,
@@ -194,9 +193,8 @@ def test_pages_need_few_queries(ada: FlaskClient, queries: Callable[..., object]
 
 
 def test_an_empty_workspace_says_what_will_come(
-    workspace: Workspace,
+    workspace: Workspace,  # noqa: F811
     client: FlaskClient,
     sign_in: Callable[..., FlaskClient],
-    settings: Settings,  # noqa: F811
 ) -> None:
     assert "There are no Level 4 outputs yet" in sign_in(client, "ada").get("/asthma/level-4/local/").text
