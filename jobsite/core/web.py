@@ -15,6 +15,8 @@ from flask import Flask, Response, current_app, g, make_response, render_templat
 from flask_login import current_user
 from htmx_flask import request as htmx_request
 from werkzeug.exceptions import HTTPException
+from werkzeug.routing import RequestRedirect
+from werkzeug.urls import iri_to_uri
 
 from jobsite.core.errors import Conflict, Denied, Invalid, NotFound
 from jobsite.core.limits import TooMany
@@ -125,17 +127,17 @@ def see(endpoint: str, **values: Any) -> Response:
 
 def redirect_here(path: str) -> Response:
     """303 to a path of this site; htmx follows it as a whole page."""
+    address = iri_to_uri(path)
     if htmx_request.htmx:
-        return Response(status=204, headers={"HX-Redirect": path})
-    return Response(status=303, headers={"Location": path})
+        return Response(status=204, headers={"HX-Redirect": address})
+    return Response(status=303, headers={"Location": address})
 
 
 def safe_next(default: str) -> str:
     """The `next` of this request if it is a path on this site, else `default`."""
     wanted = request.values.get("next", "")
-    parts = urlsplit(wanted)
-    own = not parts.scheme and not parts.netloc and re.match(r"/(?![/\\])", wanted) and wanted.isprintable()
-    return wanted if own and "\\" not in wanted else default
+    own = re.match(r"/(?!/)", wanted) and wanted.isprintable() and "\\" not in wanted
+    return wanted if own else default
 
 
 def init_web(app: Flask) -> None:
@@ -164,6 +166,8 @@ def _companions(fragments: tuple[str, ...], target: str) -> tuple[str, ...]:
 
 
 def _headers(response: Response) -> Response:
+    if isinstance(request.routing_exception, RequestRedirect):
+        response.location = _path_of(request.routing_exception.new_url)
     response.headers.setdefault("Content-Security-Policy", PAGE_POLICY)
     response.headers.setdefault("X-Content-Type-Options", "nosniff")
     response.headers.setdefault("Referrer-Policy", "same-origin")
@@ -175,6 +179,12 @@ def _headers(response: Response) -> Response:
     if request.is_secure:
         response.headers.setdefault("Strict-Transport-Security", "max-age=31536000")
     return response
+
+
+def _path_of(address: str) -> str:
+    """Path and query of an address: the host that werkzeug puts before it is whatever the client named."""
+    parts = urlsplit(address)
+    return f"/{parts.path.lstrip('/')}" + (f"?{parts.query}" if parts.query else "")
 
 
 def error_page(status: int, sentence: str = "", **headers: str) -> Response:

@@ -24,6 +24,7 @@ from jobsite.projects.queries import permissions_in
 from jobsite.settings import Settings
 
 MOST_LISTED = 1000
+LARGEST_CURSOR = 2**63 - 1
 PAUSE = 0.3
 
 
@@ -83,7 +84,11 @@ def log(settings: Settings, job: str, follow: bool) -> None:
 @instance_command(
     as_json,
     click.option(
-        "--since", type=click.IntRange(min=0), default=0, metavar="CURSOR", help="Only events after this."
+        "--since",
+        type=click.IntRange(0, LARGEST_CURSOR),
+        default=0,
+        metavar="CURSOR",
+        help="Only events after this.",
     ),
     name="events",
 )

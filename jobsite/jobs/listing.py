@@ -15,6 +15,8 @@ PAGE = 25
 MOST_CHOICES = 20
 LONGEST_TEXT = 200
 LARGEST_NUMBER = 2**53
+LONGEST_PAGE = 14
+"""A page number with so many digits is beyond every list; Python reads no number of thousands of digits."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,9 @@ def filters_in(args: "MultiDict[str, str]") -> Filters:
 def page_in(args: "MultiDict[str, str]") -> int:
     """The number of the page asked for, from 1; anything else is 1."""
     text = args.get("page", "")
-    return min(max(int(text), 1), LARGEST_NUMBER // PAGE) if text.isdecimal() and text.isascii() else 1
+    if not (text.isdecimal() and text.isascii()):
+        return 1
+    return max(int(text), 1) if len(text) < LONGEST_PAGE else LARGEST_NUMBER // PAGE
 
 
 @dataclass(frozen=True)

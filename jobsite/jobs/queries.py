@@ -20,6 +20,8 @@ ROOM_CODES = ("waiting_on_workers", "waiting_on_db_workers")
 MOST_QUEUED = 500
 MOST_PLANNED = 100
 MOST_EVENTS = 200
+LONGEST_NUMBER = 16
+"""Digits; the database holds no number of twenty, and Python reads none of thousands."""
 
 
 def request_in(workspace: Workspace, number: int) -> JobRequest:
@@ -71,7 +73,8 @@ def job_in(workspace: Workspace, number: int, identifier: str) -> tuple[Job, lis
 def whole_request(text: str) -> JobRequest:
     """The request of that number, or whose identifier alone begins so. Raises `NotFound` with a sentence."""
     rows = JobRequest.select(JobRequest, Workspace).join(Workspace)
-    if text.isdecimal() and (found := rows.where(JobRequest.id == int(text)).first()):
+    number = int(text) if text.isdecimal() and len(text) <= LONGEST_NUMBER else 0
+    if found := rows.where(JobRequest.id == number).first():
         return found
     return _only(rows.where(JobRequest.identifier.startswith(text)).limit(2), "job request", text)
 

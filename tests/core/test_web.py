@@ -200,8 +200,29 @@ def test_after_a_form_a_browser_is_sent_on_by_303_and_htmx_by_a_header(
     assert client.get("/lab/moved/").location == "/lab/?page=2"
 
 
+@pytest.mark.parametrize("kind", [{}, {"HX-Request": "true"}])
+def test_a_path_of_any_script_can_be_where_to_look(
+    client: FlaskClient, csrf: Any, kind: dict[str, str]
+) -> None:
+    field = {"csrf_token": csrf(client, "/login/"), "next": "/日本/?q=é"}
+    answer = client.post("/lab/act/", data=field, headers=kind)
+    assert (answer.headers.get("HX-Redirect") or answer.location) == "/%E6%97%A5%E6%9C%AC/?q=%C3%A9"
+
+
 @pytest.mark.parametrize(
-    "wanted", ["//evil.example", "https://evil.example", "/\\evil.example", "lab/", "/a\nb", "/\x00", ""]
+    "wanted",
+    [
+        "//evil.example",
+        "https://evil.example",
+        "/\\evil.example",
+        "lab/",
+        "/a\nb",
+        "/\x00",
+        "",
+        "//[",
+        "http://[::1",
+        "//\u2100.example",
+    ],
 )
 def test_next_never_leads_to_another_site(client: FlaskClient, csrf: Any, wanted: str) -> None:
     field = {"csrf_token": csrf(client, "/login/"), "next": wanted}
@@ -256,7 +277,17 @@ def test_a_wrong_method_is_a_page_that_says_which_are_right(client: FlaskClient)
 
 def test_a_page_asked_for_without_its_final_slash_redirects(client: FlaskClient) -> None:
     answer = client.get("/lab?q=1")
-    assert (answer.status_code, answer.location) == (308, "http://localhost/lab/?q=1")
+    assert (answer.status_code, answer.location) == (308, "/lab/?q=1")
+
+
+@pytest.mark.parametrize("host", ["evil.example", "evil.example:99", "a b<i>", ""])
+@pytest.mark.parametrize("path", ["/lab", "//lab", "/lab//moved/", "//evil.example//lab"])
+def test_no_redirect_leads_to_the_host_that_the_client_names(
+    client: FlaskClient, host: str, path: str
+) -> None:
+    answer = client.open(path, headers={"Host": host})
+    assert answer.status_code < 500
+    assert answer.location is None or re.match("/(?!/)", answer.location), answer.location
 
 
 def test_too_large_a_form_is_413(client: FlaskClient) -> None:

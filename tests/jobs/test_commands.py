@@ -161,3 +161,15 @@ def test_a_changed_event_is_found(jobsite: Command, asked: JobRequest) -> None:
     result = jobsite("verify-log")
     assert result.exit_code == 1
     assert f"row {changed.id} (request:submit" in result.stderr
+
+
+@pytest.mark.parametrize("number", ["9" * 30, "9" * 5000, "-1", "\x1b[31m"])
+def test_a_number_that_no_row_has_is_a_sentence(jobsite: Command, asked: JobRequest, number: str) -> None:
+    for words in (
+        ("cancel", "--by", "ada", "--", number),
+        ("log", "--", number),
+        ("events", "--since", number),
+    ):
+        done = jobsite(*words)
+        assert done.exit_code in (1, 2), (words, done.exception)
+        assert isinstance(done.exception, SystemExit), (words, done.exception)

@@ -247,3 +247,11 @@ def test_a_list_asks_the_database_six_times_however_many_rows(
         page = client.get(address).text
     assert len(shown(page)) == 25
     assert len(seen) <= 6, seen
+
+
+@pytest.mark.parametrize("page", ["9" * 5000, "9" * 30, "0" * 5000 + "2", "-1", "NaN", "1e9", "\0", "٣"])
+@pytest.mark.parametrize("address", ["/event-log/", "/asthma/logs/", "/projects/air/logs/", "/projects/"])
+def test_a_page_that_is_no_page_is_the_first_one_or_not_found(
+    client: FlaskClient, workspace: Workspace, address: str, page: str
+) -> None:
+    assert client.get(address, query_string={"page": page}).status_code in (200, 404)
