@@ -34,10 +34,11 @@ PEOPLE = {
 }
 MEMBERS = {"ada": "ProjectDeveloper", "ben": "ProjectCollaborator"}
 PURPOSE = "Tries everything out with public data: survival after breast cancer, from extraction to report."
+EXAMPLE = "The same study, run once when the demo was made: look here to see a finished run."
 
 
 @instance_command(
-    click.option("--run", is_flag=True, help="Also ask for the whole study to be run, the first time."),
+    click.option("--run", is_flag=True, help="Also run the whole study once, in the workspace demo-example."),
     click.option(
         "--python", type=click.Path(path_type=Path, exists=True), help="A Python that has lifelines."
     ),
@@ -50,10 +51,10 @@ def demo(settings: Settings, run: bool, python: Path | None) -> None:
     _write_settings(settings, study, python)
     all_settings.use(all_settings.load(settings.instance))
     people = {name: _person(name, roles) for name, roles in PEOPLE.items()}
-    workspace = _workspace(people, study)
-    if run and not JobRequest.select().where(JobRequest.workspace == workspace).exists():
-        definition = newest_definition(workspace)
-        submit(by=people["ada"], wish=Wish(workspace, backend_or_stop("local"), definition, ("run_all",)))
+    project = _project(people)
+    _workspace(project, study, "demo", PURPOSE)
+    if run:
+        _run(people["ada"], _workspace(project, study, "demo-example", EXAMPLE))
     address = settings.base_url or f"http://127.0.0.1:{os.environ.get('PORT', '8000')}"
     for name, person in people.items():
         click.echo(f"{name}  {make_token(by=person, user=person)}  {address}/login/")
@@ -108,8 +109,15 @@ def _person(name: str, roles: tuple[str, ...]) -> User:
     )
 
 
-def _workspace(people: dict[str, User], study: Path) -> Workspace:
-    """The demo workspace with its organisation, project, members and backend; made where missing."""
+def _run(ada: User, workspace: Workspace) -> None:
+    """Ask for the whole study to be run, unless that was done before."""
+    if not JobRequest.select().where(JobRequest.workspace == workspace).exists():
+        definition = newest_definition(workspace)
+        submit(by=ada, wish=Wish(workspace, backend_or_stop("local"), definition, ("run_all",)))
+
+
+def _project(people: dict[str, User]) -> Project:
+    """The demo project with its organisation, members and backend; made where missing."""
     if not Backend.get_or_none(Backend.slug == "local"):
         add_backend(by="system", slug="local", name="Local")
     org = Organisation.get_or_none(Organisation.slug == "demo") or add_organisation(by="system", name="Demo")
@@ -118,6 +126,11 @@ def _workspace(people: dict[str, User], study: Path) -> Workspace:
         project = add_project(by="system", name="Demo study", orgs=[org])
         for name, role in MEMBERS.items():
             add_member(by="system", project=project, user=people[name], roles=[role])
-    return Workspace.get_or_none(Workspace.name == "demo") or create_workspace(
-        by=user_or_stop("ada"), project=project, name="demo", repo=str(study), branch="main", purpose=PURPOSE
+    return project
+
+
+def _workspace(project: Project, study: Path, name: str, purpose: str) -> Workspace:
+    """A workspace of the study, made by ada where missing."""
+    return Workspace.get_or_none(Workspace.name == name) or create_workspace(
+        by=user_or_stop("ada"), project=project, name=name, repo=str(study), branch="main", purpose=purpose
     )
