@@ -2,6 +2,8 @@
 
 import os
 import secrets
+import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 from jobsite import settings as all_settings
@@ -41,10 +43,15 @@ def secret_key(settings: Settings) -> str:
 
 
 def _make_secret_key(path: Path) -> None:
-    """Write a new key that only the owner can read; an existing one, or a quicker other process, wins."""
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
+    """Write a new key that only the owner can read; an existing one, or a quicker other process, wins.
+
+    It gets its name when it is whole: a kill or a full disk leaves no empty key, with which nobody could sign in.
+    """
+    if path.exists():
         return
-    with os.fdopen(descriptor, "w") as file:
+    with tempfile.NamedTemporaryFile("w", dir=path.parent, prefix=".secret.key.") as file:
         file.write(secrets.token_hex(32) + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+        with suppress(FileExistsError):
+            os.link(file.name, path)

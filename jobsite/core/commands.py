@@ -2,6 +2,7 @@
 
 import functools
 import json
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -9,6 +10,7 @@ from types import TracebackType
 from typing import Any
 
 import click
+import peewee
 
 from jobsite.core.db import DatabaseTooNew
 from jobsite.core.errors import Refused
@@ -32,6 +34,7 @@ def instance_command(
     def make(function: Callable[..., None]) -> click.Command:
         @functools.wraps(function)
         def run(instance: Path | None, **values: Any) -> None:
+            _refuse_broken_text(values)
             with refusals_as_sentences():
                 settings = load(instance)
                 if opens:
@@ -51,8 +54,30 @@ def instance_command(
     return make
 
 
+def _refuse_broken_text(values: dict[str, Any]) -> None:
+    """Words that are not UTF-8 reach Python as text that neither a database nor a terminal takes."""
+    words = [word for value in values.values() for word in (value if isinstance(value, tuple) else (value,))]
+    for word in words:
+        if isinstance(word, str) and word.encode("utf-8", "replace").decode() != word:
+            raise click.UsageError(f"{word.encode('utf-8', 'replace').decode()!r} is not text in UTF-8.")
+
+
+def _sentence(error: BaseException | None) -> str | None:
+    """What to say instead of a traceback, or None for a mistake of the program."""
+    if isinstance(error, Refused | SettingsError | DatabaseTooNew):
+        return str(error)
+    if type(error) in (
+        peewee.OperationalError,
+        peewee.DatabaseError,
+    ):  # not what a mistake of the program raises
+        return f"The database of this instance cannot be used: {error}."
+    if isinstance(error, OSError) and error.filename is not None:
+        return f"{os.fsdecode(error.filename)}: {error.strerror}."
+    return None
+
+
 class refusals_as_sentences:
-    """A block in which a refusal ends the program with its sentence and exit status 1."""
+    """A block in which a refusal, or a disk or database that fails, ends the program with a sentence and status 1."""
 
     def __enter__(self) -> None:
         pass
@@ -60,8 +85,8 @@ class refusals_as_sentences:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if isinstance(error, Refused | SettingsError | DatabaseTooNew):
-            click.echo(str(error), err=True)
+        if sentence := _sentence(error):
+            click.echo(sentence, err=True)
             sys.exit(1)
 
 
