@@ -16,6 +16,7 @@ from jobsite.core.db import changed_one, database, writing
 from jobsite.core.errors import Invalid, require
 from jobsite.core.events import record
 from jobsite.core.ids import short_id
+from jobsite.jobs.codelists import Codelists, codelists_at
 from jobsite.jobs.definitions import Definition
 from jobsite.jobs.models import Job, JobRequest, ProjectFile
 from jobsite.jobs.planning import plan_request
@@ -47,12 +48,14 @@ def submit(*, by: User, wish: Wish) -> tuple[JobRequest, Plan]:
     """
     require(why_not_submit(wish.workspace, wish.backend))
     _check_definition(wish.definition)
+    codelists = codelists_at(wish.workspace.repo.url, wish.definition.commit)
     with writing():
         plan = plan_request(wish.workspace, wish.backend, wish.definition, wish.actions, force=wish.force)
         if wish.form_key and (made := JobRequest.get_or_none(JobRequest.form_key == wish.form_key)):
             return made, plan
+        require_codelists(codelists, wish.definition, plan)
         _check_runtimes(wish.definition, plan)
-        request = _store_request(by, wish, plan)
+        request = _store_request(by, wish, plan, codelists)
         _store_jobs(request, wish.definition, plan)
         facts = {"workspace": wish.workspace.name, "actions": list(wish.actions), "jobs": len(plan.new)}
         record("request:submit", by=by.username, subject=f"request:{request.id}", **facts)
@@ -160,6 +163,13 @@ def _check_definition(definition: Definition) -> None:
         raise Invalid({"project": f"project.yaml, line {problems[0].line}: {problems[0].message}{more}"})
 
 
+def require_codelists(codelists: Codelists, definition: Definition, plan: Plan) -> None:
+    """Raise `Invalid` when a new job of the plan reads the database and the codelists do not allow that."""
+    actions = definition.pipeline.actions
+    if why_not := codelists.why_not(actions[name] for name in plan.new):
+        raise Invalid({"codelists": why_not})
+
+
 def _check_runtimes(definition: Definition, plan: Plan) -> None:
     for name in plan.new:
         action = definition.pipeline.actions[name]
@@ -167,7 +177,7 @@ def _check_runtimes(definition: Definition, plan: Plan) -> None:
             raise Invalid({"requested_actions": why_not})
 
 
-def _store_request(by: User, wish: Wish, plan: Plan) -> JobRequest:
+def _store_request(by: User, wish: Wish, plan: Plan, codelists: Codelists) -> JobRequest:
     moment = now()
     return JobRequest.create(
         identifier=short_id(),
@@ -177,6 +187,7 @@ def _store_request(by: User, wish: Wish, plan: Plan) -> JobRequest:
         force_run_dependencies=wish.force,
         commit=wish.definition.commit,
         project_file=_project_file(wish.definition.text),
+        codelists_ok=codelists.ok,
         will_notify=wish.will_notify,
         status="pending" if plan.new else "nothing_to_do",
         status_message=plan.nothing_to_do or "",

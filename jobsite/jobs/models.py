@@ -16,7 +16,25 @@ from peewee import (
 from jobsite.accounts.models import Backend, User
 from jobsite.core.db import Model
 from jobsite.jobs.rules import is_active, job_words, request_words
-from jobsite.projects.models import Workspace
+from jobsite.projects.models import Repo, Workspace
+
+
+class CodelistsCheck(Model):
+    """What the codelist service says of one pair of codelists.txt and codelists.json, and when to ask it (again).
+
+    `sha256` is the hash of both. `repo` and `commit` say where they can be read. `verdict` is "ok", "error", or ""
+    before the first answer, as of `checked_at`. `problem` is why the last try failed, "" when it did not; `tries`
+    counts those since the last answer.
+    """
+
+    sha256 = FixedCharField(64, unique=True)
+    repo = ForeignKeyField(Repo, on_delete="CASCADE")
+    commit = FixedCharField(40)
+    verdict = CharField(default="")
+    checked_at = DateTimeField(null=True)
+    problem = TextField(default="")
+    tries = IntegerField(default=0)
+    next_at = DateTimeField(index=True)
 
 
 class ProjectFile(Model):

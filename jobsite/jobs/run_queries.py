@@ -9,16 +9,15 @@ from jobsite.accounts.models import Backend, User
 from jobsite.accounts.queries import backends_of
 from jobsite.core.errors import Invalid, NotFound
 from jobsite.jobs.actions import Wish, why_not_submit
+from jobsite.jobs.codelists import FINE, Codelists, codelists_at
 from jobsite.jobs.graphs import Graph, graph_of
 from jobsite.jobs.models import Job, JobRequest
 from jobsite.jobs.planning import latest_jobs, plan_request
-from jobsite.jobs.run_codelists import codelists_at
 from jobsite.jobs.run_forms import Answers, new_form_key
 from jobsite.jobs.run_plan import PlanView, job_address, plan_view
 from jobsite.jobs.run_report import Trouble, cautions, troubles
 from jobsite.jobs.run_study import Copy, Study, copy_of, study_of
 from jobsite.jobs.runtimes import why_not_runtime
-from jobsite.pipelines.codelists import CodelistsVerdict, why_not_stale
 from jobsite.pipelines.planning import RUN_ALL, Plan
 from jobsite.pipelines.report import Action, Pipeline
 from jobsite.projects.models import Workspace
@@ -30,9 +29,6 @@ GROUPS_FROM = 100
 GROUP = 50
 THROUGH_UP_TO = 100
 """Up to so many actions, each row also says what it needs through others."""
-
-
-CODELISTS_FINE = CodelistsVerdict(True, "")
 
 
 @dataclass(frozen=True)
@@ -87,7 +83,7 @@ class RunPage:
     total: int = 0
     plan: PlanView | None = None
     graph: Graph | None = None
-    codelists: CodelistsVerdict = CODELISTS_FINE
+    codelists: Codelists = FINE
     latest_request: JobRequest | None = None
     why_not: str | None = None
     form_key: str = ""
@@ -309,12 +305,12 @@ def _with_plan(page: RunPage, latest: dict[str, Job]) -> RunPage:
     return replace(page, plan=plan_view(plan, latest, page.workspace.name, stopped))
 
 
-def _stopped(plan: Plan, pipeline: Pipeline, codelists: CodelistsVerdict) -> dict[str, str]:
+def _stopped(plan: Plan, pipeline: Pipeline, codelists: Codelists) -> dict[str, str]:
     """The new jobs that cannot run, each with its sentence."""
     found = {}
     for name in plan.new:
         action = pipeline.actions[name]
-        if action.is_database_action and not codelists.ok:
+        if codelists.stops(action):
             found[name] = f"it reads the database, and its codelists cannot be used: {codelists.sentence}"
         elif sentence := _why_no_runtime(action):
             found[name] = sentence
@@ -327,12 +323,11 @@ def _against_actions(page: RunPage) -> dict[str, str]:
     if not stopped:
         return {}
     pipeline = page.study.definition.report.pipeline
-    reading = [
-        name for name in stopped if not page.codelists.ok and pipeline.actions[name].is_database_action
+    why_not = page.codelists.why_not(pipeline.actions[name] for name in stopped)
+    errors = {"codelists": why_not} if why_not else {}
+    others = [
+        sentence for name, sentence in stopped.items() if not page.codelists.stops(pipeline.actions[name])
     ]
-    stale = why_not_stale(page.codelists, reading)
-    errors = {"codelists": stale} if stale else {}
-    others = [sentence for name, sentence in stopped.items() if name not in reading]
     if others:
         more = f" (and {len(others) - 1} more)" if len(others) > 1 else ""
         errors["requested_actions"] = others[0] + more

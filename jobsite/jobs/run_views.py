@@ -12,6 +12,7 @@ from jobsite.core.web import Routes, page, redirect_here, see
 from jobsite.jobs.actions import submit
 from jobsite.jobs.run_forms import read_answers
 from jobsite.jobs.run_queries import RunPage, refusals, run_page, wish_of, with_errors
+from jobsite.jobs.tasks import check_codelists
 from jobsite.projects.models import Workspace
 from jobsite.projects.queries import workspace_or_stop
 from jobsite.projects.rules import why_not_run_jobs
@@ -20,7 +21,7 @@ from jobsite.projects.tasks import refresh_repository
 routes = Routes("run")
 
 BOTH = ("GET", "POST")
-NEED_PIPELINE = ("plan", "actions", "run-form")
+NEED_PIPELINE = ("plan", "actions", "run-form", "codelists")
 FRAGMENTS = (*NEED_PIPELINE, "freshness")
 SCHEDULED = "Requested actions have been scheduled to run."
 
@@ -46,6 +47,8 @@ def _answer(workspace: Workspace, ref: str) -> Response:
     answers = read_answers(request.values)
     submits = request.method == "POST" and not answers.wants_page
     shown = run_page(current_user, workspace, ref, answers, asks=submits)
+    if shown.codelists.due and shown.study.definition:
+        nudge(check_codelists, workspace.repo_id, shown.study.definition.commit)
     if submits:
         return _submit(shown)
     if shown.copy and shown.copy.asks:
