@@ -29,6 +29,7 @@ from jobsite.core.db import close_database
 from jobsite.core.errors import Invalid
 from jobsite.core.queue import open_queue
 from jobsite.jobs.actions import Wish, submit
+from jobsite.jobs.codelist_checks import try_check
 from jobsite.jobs.codelist_service import MOST_BYTES, ServiceFailed, ask
 from jobsite.jobs.codelists import Codelists, codelists_at
 from jobsite.jobs.definitions import newest_definition
@@ -348,9 +349,22 @@ def test_two_that_ask_at_once_ask_once(service: Service, workspace: Workspace, c
     first.start()
     assert service.asked.wait(10)
     check_codelists(workspace.repo_id, codelists)
+    assert try_check(CodelistsCheck.get())
     assert len(service.forms) == 1
     service.over.set()
     first.join()
+
+
+def test_a_try_that_was_killed_comes_again(service: Service, workspace: Workspace, codelists: str) -> None:
+    service.answer = lambda handler: handler.connection.shutdown(socket.SHUT_RDWR)
+    check_codelists(workspace.repo_id, codelists)
+    CodelistsCheck.update(problem="").execute()  # as it stands when the process ends before the answer
+    service.answer = says(OK)
+    check_codelists_again()
+    assert known(workspace, codelists).state == "awaited"
+    with clock.at(clock.now() + timedelta(minutes=2)):
+        check_codelists_again()
+        assert known(workspace, codelists).ok
 
 
 def in_a_thread(repo_id: int, commit: str) -> None:
