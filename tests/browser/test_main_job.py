@@ -100,7 +100,9 @@ def test_the_log_grows_line_by_line_without_a_hole(demo: Demo, open_page: Callab
         "[...document.querySelectorAll('ol.log li.l')].map(line => Number(line.id.slice(1)))"
     )
     assert numbers == list(range(1, len(numbers) + 1)), "no line lost, repeated or reordered"
-    texts = page.evaluate("[...document.querySelectorAll('ol.log li.l:not(.sys) .t')].map(line => line.textContent)")
+    texts = page.evaluate(
+        "[...document.querySelectorAll('ol.log li.l:not(.sys) .t')].map(line => line.textContent)"
+    )
     raw = page.request.get(page.url.partition("?")[0] + "raw").text()
     assert "\n".join(texts).strip() == raw.strip()
 
