@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from jobsite.cli import main
-from jobsite.jobs.rules import CODES, JOB
+from jobsite.jobs.rules import CODES, JOB, steps_table
 from jobsite.settings import SETTINGS, default_text
 
 DOCS = Path(__file__).parent
@@ -44,7 +44,7 @@ def diagram() -> str:
 TABLES = {
     "settings.md": {"settings": settings_table},
     "commands.md": {"commands": commands_table},
-    "jobs.md": {"codes": codes_table, "states": diagram},
+    "jobs.md": {"codes": codes_table, "states": diagram, "steps": steps_table},
 }
 
 

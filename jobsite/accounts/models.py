@@ -89,6 +89,9 @@ class Backend(Model):
     """A secure server that runs jobs. It acts with a token of its own, of which only the SHA-256 is kept.
 
     `alert_timeout` is in seconds: after so long without contact the backend counts as missing.
+    Each flag has the time of its last change. `is_maintenance_manual`: a person switched the maintenance on, so
+    a report of the database does not end it. `are_checks_disabled`: reports of the database change nothing.
+    `is_rebooting`: its jobs are stopped for a restart of the server.
     """
 
     id = AutoField()
@@ -103,6 +106,12 @@ class Backend(Model):
     maintenance_since = DateTimeField(null=True)
     is_paused = BooleanField(default=False)
     paused_since = DateTimeField(null=True)
+    is_maintenance_manual = BooleanField(default=False)
+    maintenance_manual_since = DateTimeField(null=True)
+    are_checks_disabled = BooleanField(default=False)
+    checks_disabled_since = DateTimeField(null=True)
+    is_rebooting = BooleanField(default=False)
+    rebooting_since = DateTimeField(null=True)
     created_at = DateTimeField()
     created_by = TextField()
 

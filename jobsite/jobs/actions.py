@@ -1,8 +1,4 @@
-"""The verbs of running: submit a request, cancel, and every step in the life of a job.
-
-`move` is the one door through which a job changes: one conditional update, the request's status beside it,
-one event, one transaction.
-"""
+"""What people do with jobs: submit a request, and cancel."""
 
 import hashlib
 from collections.abc import Sequence
@@ -19,8 +15,9 @@ from jobsite.core.ids import short_id
 from jobsite.jobs.codelists import Codelists, codelists_at
 from jobsite.jobs.definitions import Definition
 from jobsite.jobs.models import Job, JobRequest, ProjectFile
+from jobsite.jobs.moving import move
 from jobsite.jobs.planning import plan_request
-from jobsite.jobs.rules import CODES, JOB, REQUEST_ACTIVE, request_status, why_not_cancel
+from jobsite.jobs.rules import CODES, why_not_cancel
 from jobsite.jobs.runtimes import why_not_runtime
 from jobsite.pipelines.planning import Decision, Plan, job_identifier
 from jobsite.projects.models import Workspace
@@ -86,52 +83,6 @@ def cancel(*, by: User, request: JobRequest, jobs: Sequence[Job] | None = None, 
         )
         database.after_commit(hub.ring)
     return len(wanted)
-
-
-def move(job: Job, code: str, message: str = "", *, by: str = "system", **changes: Any) -> None:
-    """Take the job to the status `code`. Raises `Conflict` when it is no longer where this object saw it."""
-    target = CODES[code].state
-    if target != job.state:
-        JOB.step(job.state, target)
-    moment = max(now(), job.updated_at)
-    changes |= {"state": target, "status_code": code, "status_message": message or CODES[code].sentence}
-    changes |= {"updated_at": moment, "status_code_updated_at": moment, **_times(job, target, moment)}
-    with writing():
-        seen = (Job.id == job.id) & (Job.state == job.state) & (Job.status_code == job.status_code)
-        changed_one(Job.update(**changes).where(seen), f"Job {job.identifier} has moved on.")
-        record(f"job:{code}", by=by, subject=f"job:{job.identifier}", action=job.action)
-        if target != job.state:
-            _follow(job.job_request_id)
-        database.after_commit(hub.ring)
-    for name, value in changes.items():
-        setattr(job, name, value)
-
-
-def _times(job: Job, target: str, moment: Any) -> dict[str, Any]:
-    if target == "running":
-        return {"started_at": job.started_at or moment}
-    if target == "pending":
-        return {"started_at": None}
-    return {"completed_at": moment}
-
-
-def _follow(request_id: int) -> None:
-    """Derive the request's status, counts and times from its jobs, in the transaction of their change."""
-    request = JobRequest.get_by_id(request_id)
-    rows = list(Job.select(Job.state, Job.started_at, Job.completed_at).where(Job.job_request == request_id))
-    states = [row.state for row in rows]
-    status = request_status(request.status, states)
-    starts = [row.started_at for row in rows if row.started_at]
-    ended = status not in REQUEST_ACTIVE
-    JobRequest.update(
-        status=status,
-        status_message="Failed due to job failure" if status == "failed" else request.status_message,
-        jobs_succeeded=states.count("succeeded"),
-        started_at=request.started_at or min(starts, default=None),
-        completed_at=max((row.completed_at for row in rows if row.completed_at), default=None)
-        if ended
-        else None,
-    ).where(JobRequest.id == request_id).execute()
 
 
 def _ask_cancel(by: User, job: Job) -> None:

@@ -7,32 +7,39 @@ one job is handled is put on that job, and the turn goes on with the next.
 
 import logging
 import threading
+import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import partial
+from pathlib import Path
+from typing import Any
 
-from jobsite.accounts.models import Backend
 from jobsite.core import hub
 from jobsite.core.clock import now
 from jobsite.core.db import close_database, writing
 from jobsite.core.errors import Conflict
-from jobsite.jobs.actions import move
+from jobsite.jobs.active import active_jobs, candidates, capacity, latest_attempts, pending_facts
 from jobsite.jobs.execution import attempt_dir, why_no_jobs
+from jobsite.jobs.executors import records
 from jobsite.jobs.executors.contract import AttemptSpec, Executor, Exit, Observation, read_spec
 from jobsite.jobs.executors.contract import Refused as ExecutorRefused
-from jobsite.jobs.finishing import platform_fault, store_result
-from jobsite.jobs.models import Attempt, Job, JobRequest
-from jobsite.jobs.rules import STAGES
-from jobsite.jobs.scheduler import Candidate, Capacity, choose
-from jobsite.jobs.specs import CannotRun, make_spec
+from jobsite.jobs.faults import kind_of_error
+from jobsite.jobs.finishing import Outcome, platform_fault, store_result
+from jobsite.jobs.holding import Facts, can_write_the_same, hold, patterns_of, room_code
+from jobsite.jobs.models import Attempt, Job
+from jobsite.jobs.moving import move
+from jobsite.jobs.rules import CODES, STAGES
+from jobsite.jobs.scheduler import choose
+from jobsite.jobs.specs import CannotRun, make_spec, weight_of
+from jobsite.jobs.stopping import stop_for_backend
 from jobsite.jobs.sweeping import resume_publications, sweep
-from jobsite.projects.models import Workspace
-from jobsite.settings import current
 
 SWEEP_EVERY = timedelta(hours=1)
+GIVE_UP_AFTER = timedelta(minutes=5)
 IDLE_SECONDS = 1.0
 BUSY_SECONDS = 0.1
+LOOK_SECONDS = 0.01
 
 log = logging.getLogger("jobsite.engine")
 
@@ -44,7 +51,9 @@ class Engine:
         self._executor = executor
         self._finish = finish
         self._finishing: dict[int, str] = {}
-        self._cancelled: set[int] = set()
+        self._stopped: set[int] = set()
+        self._faulty_since: dict[int, datetime] = {}
+        self._watched: list[Path] = []
         self._swept_at: datetime | None = None
 
     def run(self, stop: threading.Event) -> None:
@@ -54,8 +63,17 @@ class Engine:
             seen = hub.heard()
             self._sweep_when_due()
             busy = self._guarded_turn()
-            hub.wait(seen, BUSY_SECONDS if busy else IDLE_SECONDS)
+            self._wait(seen, BUSY_SECONDS if busy else IDLE_SECONDS)
         close_database()
+
+    def _wait(self, seen: int, seconds: float) -> None:
+        """Until the hub rings or a run has ended (its record is looked for a hundred times a second)."""
+        until = time.monotonic() + seconds
+        while (left := until - time.monotonic()) > 0:
+            if hub.wait(seen, min(left, LOOK_SECONDS) if self._watched else left) != seen:
+                return
+            if any(path.exists() for path in self._watched):
+                return
 
     def begin(self) -> None:
         """What comes before the first turn: publications that were cut off are finished or undone."""
@@ -66,14 +84,15 @@ class Engine:
 
     def turn(self) -> bool:
         """One turn over every active job; whether any of them runs."""
-        jobs = _active_jobs()
-        attempts = _latest_attempts(job for job in jobs if job.state == "running")
+        jobs = active_jobs()
+        attempts = latest_attempts(job for job in jobs if job.state == "running")
+        self._watched = []
         for job in jobs:
             if job.state == "running":
                 self._guarded(job, partial(self._attend, job, attempts.get(job.id)))
         self._start(jobs)
         running = {job.id for job in jobs if job.state == "running"}
-        self._cancelled &= running
+        self._stopped &= running
         self._finishing = {key: code for key, code in self._finishing.items() if key in running}
         return bool(running)
 
@@ -97,76 +116,102 @@ class Engine:
             return False
 
     def _guarded(self, job: Job, step: Callable[[], None]) -> None:
+        """Take a step of one job. A fault stays with that job, and the turn goes on with the next (B29)."""
         try:
             step()
         except Conflict:
             log.info("job %s moved on while it was looked at", job.identifier)
         except Exception:
+            self._note_fault(job)
+        else:
+            self._faulty_since.pop(job.id, None)
+
+    def _note_fault(self, job: Job) -> None:
+        """Log a fault once; a job that cannot be handled for minutes ends, and says so."""
+        if job.id not in self._faulty_since:
             log.exception("job %s cannot be handled", job.identifier)
+        since = self._faulty_since.setdefault(job.id, now())
+        if now() - since >= GIVE_UP_AFTER:
+            del self._faulty_since[job.id]
+            self._guarded(job, partial(move, Job.get_by_id(job.id), "internal_error"))
 
     def _attend(self, job: Job, attempt: Attempt | None) -> None:
-        """A running job: take over its stage, pass on a cancellation, hand an ended run to `finish`."""
+        """A running job: take over its stage, pass on the wish that it should end, hand an ended run to `finish`."""
         if attempt is None:
-            raise LookupError(f"job {job.identifier} runs without an attempt")
+            store_result(job, None, Exit("platform"), Outcome("internal_error"))
+            return
         folder = attempt_dir(job, attempt)
         seen = self._executor.observe(folder)
         if seen.exit is None and not seen.alive:
             self._launch(job, attempt)
             return
-        if job.cancel_asked_at and seen.exit is None and job.id not in self._cancelled:
-            self._executor.cancel(folder)
-            self._cancelled.add(job.id)
+        if seen.exit is None:
+            self._watched.append(folder / records.EXIT)
+            self._pass_on_stop(job, folder)
         _take_over_stage(job, seen)
         if seen.exit is not None and self._finishing.get(job.id) != attempt.identifier:
             self._finishing[job.id] = attempt.identifier
             self._finish(job.id)
 
+    def _pass_on_stop(self, job: Job, folder: Path) -> None:
+        stop_for_backend(job)
+        if (job.cancel_asked_at or job.stop_code) and job.id not in self._stopped:
+            self._executor.cancel(folder)
+            self._stopped.add(job.id)
+
     def _launch(self, job: Job, attempt: Attempt) -> None:
         """Launch or launch again: the executor sees to it that nothing runs twice."""
         try:
             self._executor.launch(_spec(job, attempt))
+            self._watched.append(attempt_dir(job, attempt) / records.EXIT)
         except CannotRun as reason:
             end = Exit("job_error", sentence=str(reason))
-            store_result(job, attempt, end, "job_error", f"The job could not be run: {reason}", {})
+            store_result(job, attempt, end, Outcome("job_error", f"The job could not be run: {reason}"))
         except (ExecutorRefused, OSError) as fault:
-            code, message, files = platform_fault(job, attempt, str(fault))
-            store_result(job, attempt, Exit("platform", detail=str(fault)), code, message, files)
+            kind = kind_of_error(fault) if isinstance(fault, OSError) else "not_launched"
+            end = Exit("platform", detail=str(fault), fault=kind)
+            store_result(job, attempt, end, platform_fault(job, attempt, kind, str(fault)))
 
     def _start(self, jobs: list[Job]) -> None:
-        refusal = why_no_jobs()
-        suppliers = _supplier_states(jobs)
         by_backend: dict[int, list[Job]] = defaultdict(list)
         for job in jobs:
             by_backend[job.backend_id].append(job)
+        facts = pending_facts(jobs, why_no_jobs())
         for here in by_backend.values():
-            ready = [
-                job for job in here if job.state == "pending" and self._is_ready(job, suppliers, refusal)
-            ]
-            chosen = set(choose(_candidates(here, ready), _capacity()))
+            ready = [job for job in here if job.state == "pending" and self._is_ready(job, facts)]
+            weights = {job.id: weight_of(job) for job in here if job in ready or job.state == "running"}
+            chosen = choose(candidates(here, ready, weights), capacity(), now())
+            by_id = {job.id: job for job in ready}
+            for key in chosen:
+                self._guarded(by_id[key], partial(self._begin, by_id[key], jobs))
             for job in ready:
-                step = self._begin if job.id in chosen else _wait_for_room
-                self._guarded(job, partial(step, job))
+                if job.state == "pending":
+                    self._guarded(job, partial(_wait_for_room, job, weights[job.id]))
 
-    def _is_ready(self, job: Job, suppliers: dict[str, Job], refusal: str | None) -> bool:
+    def _is_ready(self, job: Job, facts: Callable[[Job], Facts]) -> bool:
         """Whether only room keeps the job from starting; if not, put its reason on it."""
         ready = False
 
         def look() -> None:
             nonlocal ready
-            ready = not _held_back(
-                job, [suppliers[key] for key in job.needs.values() if key in suppliers], refusal
-            )
+            held = hold(facts(job), now())
+            ready = held is None
+            if held is not None and not held.keeps:
+                _tell(job, held.code, held.message)
 
         self._guarded(job, look)
         return ready
 
-    def _begin(self, job: Job) -> None:
+    def _begin(self, job: Job, jobs: list[Job]) -> None:
+        """Start a job, unless one that started in this very turn can write the same files."""
+        if any(_collide(job, other) for other in jobs if other.state == "running"):
+            return
         with writing():
-            move(job, "initiated", attempts_made=job.attempts_made + 1)
+            move(job, "initiated", attempts_made=job.attempts_made + 1, ready_at=None, retry_at=None)
             number = job.attempts_made
-            attempt = Attempt.create(
-                job=job, number=number, identifier=f"{job.identifier}-{number:03}", created_at=now()
-            )
+            identifier = f"{job.identifier}-{number:03}"
+            made = job.updated_at
+            attempt = Attempt.create(job=job, number=number, identifier=identifier, created_at=made)
         self._launch(job, attempt)
 
 
@@ -178,76 +223,24 @@ def _spec(job: Job, attempt: Attempt) -> AttemptSpec:
         return make_spec(job, attempt)
 
 
-def _active_jobs() -> list[Job]:
-    rows = Job.select(Job, JobRequest, Workspace, Backend).join(JobRequest).switch(Job).join(Workspace)
-    return list(rows.switch(Job).join(Backend).where(Job.state.in_(("pending", "running"))).order_by(Job.id))
-
-
-def _latest_attempts(jobs: Iterable[Job]) -> dict[int, Attempt]:
-    rows = Attempt.select().where(Attempt.job.in_([job.id for job in jobs])).order_by(Attempt.number)
-    return {attempt.job_id: attempt for attempt in rows}
-
-
-def _supplier_states(jobs: list[Job]) -> dict[str, Job]:
-    wanted = {key for job in jobs if job.state == "pending" for key in job.needs.values()}
-    if not wanted:
-        return {}
-    rows = Job.select(Job.identifier, Job.action, Job.state).where(Job.identifier.in_(list(wanted)))
-    return {row.identifier: row for row in rows}
-
-
 def _take_over_stage(job: Job, seen: Observation) -> None:
     """Move the job on to the stage its supervisor has reached; stages never go backwards."""
     if seen.stage and job.status_code in STAGES and STAGES.index(seen.stage) > STAGES.index(job.status_code):
         move(job, seen.stage)
 
 
-def _held_back(job: Job, suppliers: list[Job], refusal: str | None) -> bool:
-    """Whether something but room keeps a pending job; its reason is put on it."""
-    broken = [one for one in suppliers if one.state in ("failed", "cancelled")]
-    waited = [one for one in suppliers if one.state in ("pending", "running")]
-    if broken:
-        how = "was cancelled" if broken[0].state == "cancelled" else "failed"
-        move(job, "dependency_failed", f"Not starting as dependency failed: {broken[0].action} ({how})")
-    elif job.backend.is_paused:
-        _tell(job, "paused")
-    elif job.backend.is_in_maintenance_mode and job.is_database_action:
-        _tell(job, "waiting_db_maintenance")
-    elif waited:
-        names = ", ".join(one.action for one in waited)
-        _tell(job, "waiting_on_dependencies", f"Waiting on dependencies: {names}")
-    elif refusal:
-        _tell(job, "waiting_on_workers", refusal)
-    else:
-        return False
-    return True
+def _collide(job: Job, other: Job) -> bool:
+    return other.workspace_id == job.workspace_id and can_write_the_same(
+        patterns_of(job.outputs), patterns_of(other.outputs)
+    )
 
 
-def _wait_for_room(job: Job) -> None:
-    _tell(job, "waiting_on_db_workers" if job.is_database_action else "waiting_on_workers")
+def _wait_for_room(job: Job, weight: float) -> None:
+    code, sentence = room_code(job.is_database_action, weight)
+    _tell(job, code, sentence, ready_at=job.ready_at or now())
 
 
-def _tell(job: Job, code: str, message: str = "") -> None:
+def _tell(job: Job, code: str, message: str = "", **changes: Any) -> None:
     """Put a reason on a waiting job, once."""
-    if job.status_code != code or (message and job.status_message != message):
-        move(job, code, message)
-
-
-def _candidates(jobs: list[Job], ready: list[Job]) -> list[Candidate]:
-    free = {job.id for job in ready}
-    return [
-        Candidate(
-            id=job.id,
-            project=job.workspace.project_id,
-            workspace=job.workspace_id,
-            is_database_action=job.is_database_action,
-            created_at=job.created_at,
-            running=job.state == "running",
-            ready=job.id in free,
-        )
-        for job in jobs
-    ]
-
-
-def _capacity() -> Capacity:
-    return Capacity(current().max_workers, current().max_db_workers)
+    if job.status_code != code or job.status_message != (message or CODES[code].sentence):
+        move(job, code, message, **changes)

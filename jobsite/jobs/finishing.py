@@ -5,21 +5,23 @@ row moves last. Nothing of the attempt is cleared away before that.
 """
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from jobsite.core.clock import wire
+from jobsite.core.clock import now, wire
 from jobsite.core.db import writing
-from jobsite.jobs.actions import move
 from jobsite.jobs.execution import attempt_dir, executor, work_dir
 from jobsite.jobs.executors import records
-from jobsite.jobs.executors.contract import Exit, read_exit, read_spec
+from jobsite.jobs.executors.contract import Exit, Limits, read_exit, read_spec
 from jobsite.jobs.executors.contract import Refused as ExecutorRefused
+from jobsite.jobs.faults import DATABASE_EXITS, final_sentence, kind_of_error, next_try
 from jobsite.jobs.logs.reader import LogReader
 from jobsite.jobs.models import Attempt, Job, JobOutput
-from jobsite.jobs.rules import CODES, MOST_ATTEMPTS, memory_sentence, nonzero_sentence
+from jobsite.jobs.moving import move
+from jobsite.jobs.rules import CODES, RESETS, disk_sentence, memory_sentence, nonzero_sentence, time_sentence
 from jobsite.jobs.specs import recorded_inputs
 from jobsite.pipelines.parsing import parse
 from jobsite.settings import current
@@ -36,6 +38,18 @@ EXCLUDED = ", but some file(s) marked as moderately_sensitive were excluded. See
 log = logging.getLogger("jobsite.finishing")
 
 
+@dataclass(frozen=True)
+class Outcome:
+    """What a job becomes: its code and message, the files it left, and the kind of a fault that was not the
+    user's. `retry_at` is when it is tried again."""
+
+    code: str
+    message: str = ""
+    files: Mapping[str, Published] = field(default_factory=dict)
+    fault: str = ""
+    retry_at: datetime | None = None
+
+
 def finish(job_id: int) -> None:
     """Take a job whose run has ended to its final code. Does nothing for a job that has moved on."""
     job = Job.get_by_id(job_id)
@@ -46,67 +60,100 @@ def finish(job_id: int) -> None:
     if job.status_code != "finalizing":
         move(job, "finalizing")
     try:
-        code, message, files = _result(job, attempt, end)
+        outcome = _outcome(job, attempt, end)
     except Exception as fault:
         log.exception("job %s cannot be finished", job.identifier)
-        code, message, files = platform_fault(job, attempt, f"while saving outputs: {fault!r}")
-    store_result(job, attempt, end, code, message, files)
+        outcome = platform_fault(job, attempt, kind_of_error(fault), f"while saving outputs: {fault!r}")
+    store_result(job, attempt, end, outcome)
     _clear(attempt, job)
 
 
-def store_result(
-    job: Job, attempt: Attempt, end: Exit, code: str, message: str, files: dict[str, Published]
-) -> None:
+def store_result(job: Job, attempt: Attempt | None, end: Exit, outcome: Outcome) -> None:
     """Store how an attempt ended and what the job left, and move the job, in one transaction."""
     with writing():
-        Attempt.update(
-            started_at=_moment(end.started_at),
-            ended_at=_moment(end.ended_at),
-            end_reason=end.reason,
-            exit_code=end.exit_code,
-            peak_memory=end.peak_memory_bytes,
-            cpu_seconds=end.cpu_seconds,
-            detail=end.detail,
-        ).where(Attempt.id == attempt.id).execute()
+        if attempt is not None:
+            _store_attempt(attempt, end, outcome)
         JobOutput.delete().where(JobOutput.job == job).execute()
         rows = [
             {"job": job.id, "path": path, "level": one.level, "sha256": one.content_hash, "size": one.size}
-            for path, one in files.items()
+            for path, one in outcome.files.items()
         ]
         for start in range(0, len(rows), 500):
             JobOutput.insert_many(rows[start : start + 500]).execute()
-        move(job, code, message)
+        if outcome.code == "succeeded":
+            move(job, "finalized")
+        move(job, outcome.code, outcome.message, retry_at=outcome.retry_at, stop_code="", stop_message="")
 
 
-def _result(job: Job, attempt: Attempt, end: Exit) -> tuple[str, str, dict[str, Published]]:
-    """Code, message and stored files of an ended attempt."""
-    if end.reason == "cancelled" or job.cancel_asked_at:
+def _store_attempt(attempt: Attempt, end: Exit, outcome: Outcome) -> None:
+    """The end of the attempt; where the clock was set back meanwhile, its times stay in order."""
+    started = _moment(end.started_at)
+    started = max(started, attempt.created_at) if started else None
+    ended = max(_moment(end.ended_at) or now(), started or attempt.created_at)
+    Attempt.update(
+        started_at=started,
+        ended_at=ended,
+        end_reason=end.reason,
+        exit_code=end.exit_code,
+        peak_memory=end.peak_memory_bytes,
+        cpu_seconds=end.cpu_seconds,
+        detail=end.detail,
+        fault=outcome.fault,
+    ).where(Attempt.id == attempt.id).execute()
+
+
+def _outcome(job: Job, attempt: Attempt, end: Exit) -> Outcome:
+    """What an ended attempt makes of its job."""
+    if job.cancel_asked_at:
         return _without_outputs(job, attempt, end, "cancelled_by_user", "")
+    if end.reason == "cancelled":
+        return _stopped(job, attempt, end)
     if end.reason == "platform":
-        return platform_fault(job, attempt, end.detail)
+        return platform_fault(job, attempt, end.fault or "platform", end.detail)
     if end.reason == "job_error":
         return _without_outputs(job, attempt, end, "job_error", f"The job could not be run: {end.sentence}")
-    if why := _why_failed(job, attempt, end):
-        return _without_outputs(job, attempt, end, "nonzero_exit", why)
+    if why := _why_failed(job, end):
+        return _failed(job, attempt, end, why)
     return _with_outputs(job, attempt, end)
 
 
-def _why_failed(job: Job, attempt: Attempt, end: Exit) -> str | None:
-    """The message of a run that ended badly; None for exit code 0."""
+def _stopped(job: Job, attempt: Attempt, end: Exit) -> Outcome:
+    """Stopped by us for the reason on the job; without one, the machine was shut down."""
+    if not job.stop_code:
+        return platform_fault(job, attempt, "ended_from_outside", "it got a signal that nobody here sent")
+    if job.stop_code in RESETS:
+        return Outcome(job.stop_code, job.stop_message)
+    return _without_outputs(job, attempt, end, job.stop_code, job.stop_message)
+
+
+def _failed(job: Job, attempt: Attempt, end: Exit, why: str) -> Outcome:
+    """The program failed. Some exit codes of database jobs pass by themselves, and are tried again."""
+    kind = DATABASE_EXITS.get(end.exit_code or 0) if job.is_database_action else None
+    if kind and end.reason == "exited":
+        again = _next_try(job, attempt, kind)
+        if again:
+            return again
+        return replace(_without_outputs(job, attempt, end, "nonzero_exit", why), fault=kind)
+    return _without_outputs(job, attempt, end, "nonzero_exit", why)
+
+
+def _why_failed(job: Job, end: Exit) -> str | None:
+    """The message of a run that ended badly; None for exit code 0. The limits are those it was started with."""
     base = CODES["nonzero_exit"].sentence
+    limits = Limits(**end.limits)
     if end.reason == "out_of_memory":
-        return f"{base}: {memory_sentence(current().job_memory)}"
+        return f"{base}: {memory_sentence(limits.memory_bytes, end.peak_memory_bytes)}"
     if end.reason == "time_limit":
-        return f"{base}: stopped at the time limit of {current().job_time_limit}"
+        return f"{base}: {time_sentence(limits.time_seconds)}"
     if end.reason == "disk_limit":
-        return f"{base}: it wrote more than the {current().job_disk / 1e9:.1f} GB of disk space a job may use"
+        return f"{base}: {disk_sentence(limits.disk_bytes)}"
     if end.exit_code == 0:
         return None
     meaning = nonzero_sentence(end.exit_code or 1, database=job.is_database_action)
     return f"{base}: {meaning}" if meaning else base
 
 
-def _with_outputs(job: Job, attempt: Attempt, end: Exit) -> tuple[str, str, dict[str, Published]]:
+def _with_outputs(job: Job, attempt: Attempt, end: Exit) -> Outcome:
     folder = attempt_dir(job, attempt)
     inputs = {path: Input(row.level, row.sha256) for path, row in recorded_inputs(job).items()}
     prepared = records.read(folder, records.PREPARED)
@@ -119,24 +166,34 @@ def _with_outputs(job: Job, attempt: Attempt, end: Exit) -> tuple[str, str, dict
     facts = _facts(job, attempt, end, CODES["succeeded"].sentence)
     files = publish(_roots(), facts, work_dir(attempt), collected, _level4_limits(), _lines(folder))
     excluded = any(one.message for one in files.values())
-    return "succeeded", CODES["succeeded"].sentence + (EXCLUDED if excluded else ""), files
+    return Outcome("succeeded", CODES["succeeded"].sentence + (EXCLUDED if excluded else ""), files)
 
 
 def _without_outputs(
     job: Job, attempt: Attempt, end: Exit, code: str, message: str, collected: Collected | None = None
-) -> tuple[str, str, dict[str, Published]]:
+) -> Outcome:
     facts = _facts(job, attempt, end, message or CODES[code].sentence)
     record_log(_roots(), facts, _lines(attempt_dir(job, attempt)), collected)
-    return code, message, {}
+    return Outcome(code, message)
 
 
-def platform_fault(job: Job, attempt: Attempt, detail: str) -> tuple[str, str, dict[str, Published]]:
-    """A fault of ours: one more attempt, then the team looks at it."""
-    log.error("job %s, attempt %s: platform fault: %s", job.identifier, attempt.identifier, detail)
-    if attempt.number < MOST_ATTEMPTS:
-        message = f"A platform fault stopped it; attempt {attempt.number + 1} of {MOST_ATTEMPTS} starts now"
-        return "waiting_on_new_task", message, {}
-    return "internal_error", "", {}
+def platform_fault(job: Job, attempt: Attempt, kind: str, detail: str) -> Outcome:
+    """A fault of ours: further attempts as long as its kind has some, then the team looks at it."""
+    log.error("job %s, attempt %s: %s: %s", job.identifier, attempt.identifier, kind, detail)
+    if again := _next_try(job, attempt, kind):
+        return again
+    message = f"{CODES['internal_error'].sentence} {final_sentence(kind)}."
+    return Outcome("internal_error", message, fault=kind)
+
+
+def _next_try(job: Job, attempt: Attempt, kind: str) -> Outcome | None:
+    """A job that is tried again after a fault of this kind; None when the tries are used up."""
+    others = (Attempt.job == job) & (Attempt.id != attempt.id)
+    before = [row.fault for row in Attempt.select(Attempt.fault).where(others)]
+    again = next_try(kind, before, max(now(), job.updated_at))
+    if again is None:
+        return None
+    return Outcome("waiting_on_new_task", again.sentence(kind), fault=kind, retry_at=again.at)
 
 
 def _facts(job: Job, attempt: Attempt, end: Exit, message: str) -> JobFacts:

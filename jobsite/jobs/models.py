@@ -94,6 +94,8 @@ class Job(Model):
 
     `needs` maps each needed action to the id of the job that supplies it: its inputs, for good.
     `outputs` is what project.yaml asks for: level, then label, then pattern. `reason` is why the plan runs it.
+    `stop_code` is what a running job becomes when its processes have been stopped ("" when nobody stops it), with
+    `stop_message`. `ready_at` is since when only room keeps it from starting, `retry_at` when it is tried again.
     `workspace`, `backend` and `project` are those of the request, repeated for the index of the latest jobs.
     """
 
@@ -113,6 +115,10 @@ class Job(Model):
     status_message = TextField(default="")
     cancel_asked_at = DateTimeField(null=True)
     cancel_asked_by = CharField(null=True)
+    stop_code = CharField(default="")
+    stop_message = TextField(default="")
+    ready_at = DateTimeField(null=True)
+    retry_at = DateTimeField(null=True)
     attempts_made = IntegerField(default=0)
     created_at = DateTimeField()
     updated_at = DateTimeField()
@@ -144,7 +150,10 @@ class Job(Model):
 
 
 class Attempt(Model):
-    """One try to run a job: its own directory, log and record of the end."""
+    """One try to run a job: its own directory, log and record of the end.
+
+    `fault` is the kind of a fault that was not the user's (`faults.RETRIES`), "" for none.
+    """
 
     job = ForeignKeyField(Job, backref="attempts", on_delete="RESTRICT")
     number = IntegerField()
@@ -157,6 +166,7 @@ class Attempt(Model):
     peak_memory = BigIntegerField(default=0)
     cpu_seconds = FloatField(default=0)
     detail = TextField(default="")
+    fault = CharField(default="")
 
     class Meta:
         indexes = ((("job", "number"), True),)

@@ -12,7 +12,7 @@ from jobsite.core.errors import NotFound
 from jobsite.core.events import Event
 from jobsite.jobs.job_rows import JobRow
 from jobsite.jobs.models import Attempt, Job, JobOutput, JobRequest, ProjectFile
-from jobsite.jobs.scheduler import Candidate, Capacity, choose
+from jobsite.jobs.scheduler import Candidate, queue_order
 from jobsite.projects.models import Project, Workspace
 
 LOG_PERMISSION = "unreleased_outputs_view"
@@ -162,7 +162,7 @@ def _queue(jobs: list[Job], at: datetime) -> Queue:
     running = tuple(JobRow(job, at) for job in jobs if job.state == "running")
     ready = [job for job in jobs if job.state == "pending" and job.status_code in ROOM_CODES]
     considered = [row.job for row in running] + ready[:MOST_PLANNED]
-    order = choose((_candidate(job) for job in considered), Capacity(len(jobs), len(jobs)))
+    order = queue_order((_candidate(job) for job in considered), at)
     by_id = {job.id: job for job in ready}
     return Queue(running, (*(by_id[key] for key in order), *ready[MOST_PLANNED:]))
 

@@ -7,6 +7,7 @@ field's programs already exchange; `cancelled` is a state of our own that goes o
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 
 from jobsite.core.states import Table
 
@@ -90,14 +91,42 @@ CODES: Mapping[str, Code] = {
 
 STAGES = ("initiated", "preparing", "prepared", "executing", "executed", "finalizing", "finalized")
 RESETS = ("waiting_db_maintenance", "waiting_on_reboot", "waiting_on_new_task")
-MOST_ATTEMPTS = 2
-"""A platform fault is tried once more, then it is the team's to look at."""
+STOPPED = ("cancelled_by_user", "killed_by_admin")
+_HELD = (
+    "waiting_on_dependencies",
+    "waiting_on_workers",
+    "waiting_on_db_workers",
+    "paused",
+    "waiting_db_maintenance",
+)
+_UNSTARTED = (*_HELD, "initiated", "dependency_failed", "internal_error", *STOPPED)
+_ENDED_BADLY = ("nonzero_exit", "unmatched_patterns", "job_error", "internal_error", *STOPPED)
+
+
+def _steps() -> dict[str, tuple[str, ...]]:
+    steps = {code: _UNSTARTED for code, one in CODES.items() if one.state == "pending"}
+    for place, stage in enumerate(STAGES):
+        steps[stage] = (*STAGES[place + 1 :], "succeeded", *_ENDED_BADLY, *RESETS)
+    steps["finalized"] = ("succeeded",)
+    return steps | {code: () for code, one in CODES.items() if one.state not in JOB.active}
+
+
+STEPS: Mapping[str, tuple[str, ...]] = _steps()
+"""From each code to those that may follow. Stages never go backwards; what is final is never left."""
+
+
+def why_not_step(before: str, after: str) -> str | None:
+    """Why a job does not go from one code to another; the same code may get other words while it waits."""
+    if after in STEPS.get(before, ()) or (before == after and CODES[after].state == "pending"):
+        return None
+    return f"A job does not go from {before} to {after}."
+
 
 _COMMAND = (126, 127)
 _DATABASE_EXITS = {
     2: "problem with the command line of your action; check that it runs locally",
-    3: "a passing database error",
-    4: "new data is being imported",
+    3: "a passing database error; contact support if it keeps failing",
+    4: "new data is being imported; contact support if it keeps failing",
     5: "something is wrong with the database; contact support",
     6: "the query is valid but too complex for the database; ask support to help simplify it",
     10: "your ehrQL code could not be read; check that it runs locally",
@@ -119,9 +148,35 @@ def nonzero_sentence(exit_code: int, *, database: bool) -> str:
     return ""
 
 
-def memory_sentence(limit: int) -> str:
-    """Why a job that hit its memory limit ended; `limit` in bytes."""
-    return f"Job ran out of memory (limit was {limit / 1e9:.2f}GB)"
+def memory_sentence(limit: int, peak: int = 0) -> str:
+    """Why a job that hit its memory limit ended; both in bytes, `peak` the most that was seen (0: unknown)."""
+    used = f", {peak / 1e9:.2f}GB were in use" if peak else ""
+    return f"Job ran out of memory (limit was {limit / 1e9:.2f}GB{used})"
+
+
+def time_sentence(seconds: float) -> str:
+    """Why a job that hit its time limit ended."""
+    return f"stopped at the time limit of {timedelta(seconds=seconds)}"
+
+
+def disk_sentence(limit: int) -> str:
+    """Why a job that wrote too much ended; `limit` in bytes."""
+    return f"it wrote more than the {limit / 1e9:.1f}GB of disk space a job may use"
+
+
+def steps_table() -> str:
+    """Which codes may follow which, as a Markdown table; codes with the same followers share a row."""
+    rows: dict[tuple[str, ...], list[str]] = {}
+    for before, after in STEPS.items():
+        rows.setdefault(after, []).append(before)
+    lines = [
+        f"| {_code_list(codes)} | {_code_list(after) or 'nothing: final'} |" for after, codes in rows.items()
+    ]
+    return "\n".join(["| from | to |", "|---|---|", *lines])
+
+
+def _code_list(codes: Iterable[str]) -> str:
+    return ", ".join(f"`{code}`" for code in codes)
 
 
 def wire_state(state: str) -> str:

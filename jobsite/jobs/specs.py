@@ -4,6 +4,7 @@ from jobsite.jobs.execution import attempt_dir, work_dir
 from jobsite.jobs.executors.contract import AttemptSpec, InputFile, Limits
 from jobsite.jobs.models import Attempt, Job, JobOutput
 from jobsite.jobs.runtimes import argv_of
+from jobsite.jobs.weights import weights_of
 from jobsite.projects.repositories import git_directory
 from jobsite.settings import Settings, current
 from jobsite.store.content import MissingInput, input_files
@@ -29,7 +30,7 @@ def make_spec(job: Job, attempt: Attempt) -> AttemptSpec:
         argv=argv,
         inputs=_inputs(job),
         environment=_environment(job, settings),
-        limits=_limits(settings),
+        limits=limits_of(job, settings),
         user=(settings.job_user, settings.job_user),
         is_database_action=job.is_database_action,
         labels={"workspace": job.workspace.name, "action": job.action, "job": job.identifier},
@@ -59,10 +60,19 @@ def _environment(job: Job, settings: Settings) -> dict[str, str]:
     return {**settings.database_env, **own} if job.is_database_action else own
 
 
-def _limits(settings: Settings) -> Limits:
+def weight_of(job: Job) -> float:
+    """How many workers the job takes, by the weights of its backend."""
+    weights = weights_of(current().instance, job.backend.slug)
+    return weights.weight(job.workspace.name, job.action, job.run_command)
+
+
+def limits_of(job: Job, settings: Settings) -> Limits:
+    """What the job may use: by the first rule of its backend's weights, else by the settings."""
+    weights = weights_of(settings.instance, job.backend.slug)
+    rule = weights.rule(job.workspace.name, job.action, job.run_command)
     return Limits(
-        memory_bytes=settings.job_memory,
-        cpus=settings.job_cpus,
-        disk_bytes=settings.job_disk,
-        time_seconds=settings.job_time_limit.total_seconds(),
+        memory_bytes=weights.limit("job_memory", settings, rule),
+        cpus=weights.limit("job_cpus", settings, rule),
+        disk_bytes=weights.limit("job_disk", settings, rule),
+        time_seconds=weights.limit("job_time_limit", settings, rule).total_seconds(),
     )

@@ -17,6 +17,7 @@ from jobsite.jobs import preparing
 from jobsite.jobs.executors import cgroups, processes, records, seccomp, starting
 from jobsite.jobs.executors.contract import AttemptSpec, Exit, read_exit, read_spec
 from jobsite.jobs.executors.following import Follower, StopWish
+from jobsite.jobs.faults import kind_of_error
 from jobsite.jobs.logs.writer import LogWriter
 
 _LAST_SIGNAL = 192
@@ -36,9 +37,10 @@ def main(attempt_dir: str) -> None:
     # Until StopWish takes over: who asks for the end leaves the wish on disk before it sends the signal.
     signal.signal(signal.SIGTERM, lambda *_: None)
     if _is_first(lock, attempt_dir):
+        restarted = _lost_with_the_machine(attempt_dir)
         records.write(attempt_dir, records.SUPERVISOR, processes.identity(os.getpid()))
         _leave_caller(say_ready)
-        _run(attempt_dir)
+        _run(attempt_dir, "host_restarted" if restarted else "supervisor_lost")
     else:
         _leave_caller(say_ready)
 
@@ -56,6 +58,12 @@ def _is_first(lock: int, attempt_dir: str) -> bool:
             time.sleep(0.01)
 
 
+def _lost_with_the_machine(attempt_dir: str) -> bool:
+    """Whether an earlier supervisor of the attempt ended because the machine did (B41)."""
+    earlier = records.read(attempt_dir, records.SUPERVISOR)
+    return earlier is not None and earlier.get("boot") != processes.boot_id()
+
+
 def _leave_caller(say_ready: int) -> None:
     os.write(say_ready, b"r")
     os.close(say_ready)
@@ -66,32 +74,33 @@ def _leave_caller(say_ready: int) -> None:
     os.chdir("/")
 
 
-def _run(attempt_dir: str) -> None:
-    """The attempt from its spec to its exit record, whatever happens."""
+def _run(attempt_dir: str, lost_by: str) -> None:
+    """The attempt from its spec to its exit record, whatever happens. `lost_by`: what ended an earlier supervisor,
+    if there was one."""
     try:
         spec = read_spec(attempt_dir)
         wish = StopWish(spec)
         log = LogWriter(Path(attempt_dir, records.LOG), spec.limits.log_bytes)
-        end = _carry_out(spec, wish, log)
+        end = _carry_out(spec, wish, log, lost_by)
         log.note(end.sentence)
         log.close()
         end = replace(end, log_lines=log.lines, log_bytes=log.raw_size)
-    except Exception:  # noqa: BLE001 - whatever it is, the record must say so
+    except Exception as problem:  # noqa: BLE001 - whatever it is, the record must say so
         starting.kill_descendants()
-        end = Exit("platform", detail=traceback.format_exc(), ended_at=records.now())
+        fault = kind_of_error(problem)
+        end = Exit("platform", detail=traceback.format_exc(), fault=fault, ended_at=records.now())
     records.write(attempt_dir, records.EXIT, asdict(end))
 
 
-def _carry_out(spec: AttemptSpec, wish: StopWish, log: LogWriter) -> Exit:
+def _carry_out(spec: AttemptSpec, wish: StopWish, log: LogWriter, lost_by: str) -> Exit:
     """Prepares and runs the program, unless an earlier supervisor has already started it: nothing runs
     twice."""
     earlier = records.read(spec.attempt_dir, records.STAGE)
     if earlier:
         starting.kill_left_behind(spec.work_dir)
         if earlier.get("stage") in ("executing", "executed"):
-            return _unstarted(
-                "platform", "A platform fault stopped it.", "the supervisor was lost while the program ran"
-            )
+            said = "the supervisor was lost while the program ran"
+            return replace(_unstarted("platform", "A platform fault stopped it.", said), fault=lost_by)
     try:
         records.enter_stage(spec.attempt_dir, "preparing")
         files, inputs = preparing.prepare(spec, lambda: wish.grace() is not None)

@@ -88,7 +88,7 @@ def test_every_step_is_an_event_and_the_chain_holds(study: Study, ask: Ask, run:
         for event in Event.select().where(Event.subject == f"job:{job.identifier}").order_by(Event.id)
     ]
     assert steps[0] == "job:initiated"
-    assert steps[-2:] == ["job:finalizing", "job:succeeded"]
+    assert steps[-3:] == ["job:finalizing", "job:finalized", "job:succeeded"]
     assert verify()[1] is None
 
 

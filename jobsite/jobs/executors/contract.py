@@ -46,9 +46,10 @@ class AttemptSpec:
 
     `attempt_dir` (records and log) and `work_dir` (the job's files, /workspace inside) are absolute and
     distinct for every attempt (B44); `repo` is a bare git repository and `commit` a full object id. `argv[0]`
-    is an absolute path of an interpreter or program of this machine. `environment` is all the job sees beyond
-    PATH, HOME, LANG and TZ; its values never appear on a command line. `read_only_binds` are further host
-    paths the job may read. `is_database_action` and `labels` are recorded for people and for other executors;
+    is an absolute path of an interpreter or program of this machine; where `image` names an image, `argv` is
+    what follows the image's own entry point. `engine` is the program that runs images (podman, docker), which
+    fetches a missing one only if `pull`. `environment` is all the job sees beyond PATH, HOME, LANG and TZ; its
+    values never appear on a command line. `read_only_binds` are further host paths the job may read. `is_database_action` and `labels` are recorded for people and for other executors;
     no network is opened here.
     """
 
@@ -66,6 +67,9 @@ class AttemptSpec:
     executor: str = "sandbox"
     is_database_action: bool = False
     labels: dict[str, str] = field(default_factory=dict)
+    image: str = ""
+    engine: str = ""
+    pull: bool = False
 
     def as_json(self) -> dict[str, Any]:
         """The spec as plain data for spec.json; `from_json` gives an equal spec back."""
@@ -92,9 +96,9 @@ class Exit:
 
     `reason` is one of REASONS. `exit_code` is the program's own (128 + number when a signal ended it; None
     when it never ran), `signal` the number of that signal. `sentence` is for the user of a `job_error`,
-    `detail` for operators. Times are microseconds since 1970, None when the program never started;
+    `detail` for operators, `fault` the kind of a `platform` fault that is known to pass ("" for others). Times are microseconds since 1970, None when the program never started;
     `cpu_seconds` and `peak_memory_bytes` are what it used. `enforced` says by which means each limit held.
-    `log_lines` counts the records of the log.
+    `log_lines` counts the records of the log. `image` is the image of a container by its digest.
     """
 
     reason: str
@@ -102,6 +106,7 @@ class Exit:
     signal: int | None = None
     sentence: str = ""
     detail: str = ""
+    fault: str = ""
     started_at: int | None = None
     ended_at: int | None = None
     cpu_seconds: float = 0.0
@@ -110,6 +115,7 @@ class Exit:
     enforced: dict[str, str] = field(default_factory=dict)
     log_lines: int = 0
     log_bytes: int = 0
+    image: str = ""
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,91 @@
+"""What the engine reads at each turn: the active jobs with their surroundings, in a fixed number of queries."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
+
+from jobsite.accounts.models import Backend
+from jobsite.jobs.holding import Facts, Patterns, Supplier, can_write_the_same, patterns_of
+from jobsite.jobs.models import Attempt, Job
+from jobsite.jobs.scheduler import Candidate, Capacity
+from jobsite.projects.models import Workspace
+from jobsite.settings import current
+
+ACTIVE = ("pending", "running")
+
+
+def active_jobs() -> list[Job]:
+    """Every job that runs or waits, oldest first, with backend and workspace. Three queries."""
+    jobs = list(Job.select().where(Job.state.in_(ACTIVE)).order_by(Job.id))
+    backends = {one.id: one for one in Backend.select()} if jobs else {}
+    wanted = {job.workspace_id for job in jobs}
+    workspaces = {one.id: one for one in Workspace.select().where(Workspace.id.in_(wanted))} if jobs else {}
+    for job in jobs:
+        job.backend = backends[job.backend_id]
+        job.workspace = workspaces[job.workspace_id]
+    return jobs
+
+
+def latest_attempts(jobs: Iterable[Job]) -> dict[int, Attempt]:
+    """The newest attempt of each of these jobs, by job id. One query."""
+    rows = Attempt.select().where(Attempt.job.in_([job.id for job in jobs])).order_by(Attempt.number)
+    return {attempt.job_id: attempt for attempt in rows}
+
+
+def suppliers_of(jobs: Iterable[Job]) -> dict[str, Job]:
+    """The jobs that these need, by identifier, with action and state alone. One query."""
+    wanted = {key for job in jobs for key in job.needs.values()}
+    if not wanted:
+        return {}
+    rows = Job.select(Job.identifier, Job.action, Job.state).where(Job.identifier.in_(list(wanted)))
+    return {row.identifier: row for row in rows}
+
+
+def pending_facts(jobs: list[Job], refusal: str | None) -> Callable[[Job], Facts]:
+    """What gives the facts of each pending one among all active `jobs`. One query."""
+    suppliers = suppliers_of(job for job in jobs if job.state == "pending")
+    writers: dict[int, list[tuple[str, Patterns]]] = defaultdict(list)
+    for job in jobs:
+        if job.state == "running":
+            writers[job.workspace_id].append((job.action, patterns_of(job.outputs)))
+
+    def facts(job: Job) -> Facts:
+        found = [suppliers[key] for key in job.needs.values() if key in suppliers]
+        here = writers.get(job.workspace_id, ())
+        own = patterns_of(job.outputs) if here else ()
+        return Facts(
+            code=job.status_code,
+            is_database_action=job.is_database_action,
+            is_paused=job.backend.is_paused,
+            is_in_maintenance=job.backend.is_in_maintenance_mode,
+            retry_at=job.retry_at,
+            suppliers=[Supplier(one.action, one.state) for one in found],
+            writers=[action for action, patterns in here if can_write_the_same(own, patterns)],
+            refusal=refusal,
+        )
+
+    return facts
+
+
+def candidates(jobs: Iterable[Job], ready: Iterable[Job], weights: Mapping[int, float]) -> list[Candidate]:
+    """The jobs of one backend that run or are ready, as the scheduler sees them; `weights` by job id."""
+    free = {job.id for job in ready}
+    return [
+        Candidate(
+            id=job.id,
+            project=job.workspace.project_id,
+            workspace=job.workspace_id,
+            is_database_action=job.is_database_action,
+            created_at=job.created_at,
+            running=job.state == "running",
+            ready=job.id in free,
+            weight=weights.get(job.id, 1.0),
+            ready_at=job.ready_at,
+        )
+        for job in jobs
+        if job.id in free or job.state == "running"
+    ]
+
+
+def capacity() -> Capacity:
+    """How much weight the pools of a backend hold, by the settings."""
+    return Capacity(current().max_workers, current().max_db_workers)
