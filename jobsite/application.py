@@ -39,6 +39,7 @@ YEAR = 365 * 24 * 3600
 FORM_TOO_OLD = (
     "The form was open for too long, or was not sent from a page of this site. Nothing has been changed."
 )
+LOGIN_ENDED = "You are not logged in any more, so nothing has been changed. Copy what you typed, then log in."
 
 
 class Jobsite(Flask):
@@ -122,7 +123,8 @@ def _person(token: object) -> User | None:
 
 
 def _form_refused(error: CSRFError) -> Response:
-    return error_page(400, FORM_TOO_OLD)
+    ended = not current_user.is_authenticated and request.endpoint != "accounts.login_with_token"
+    return error_page(400, LOGIN_ENDED if ended else FORM_TOO_OLD)
 
 
 def _init_templates(app: Flask, settings: Settings) -> None:

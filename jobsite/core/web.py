@@ -202,7 +202,7 @@ ADVICE = {
     ),
     404: (
         "Page not found",
-        "Check the address, or start from the home page. Some pages show only after logging in.",
+        "Check the address, or start from the home page.",
     ),
     405: ("Not possible this way", "Open the page by its link, not by resending a form."),
     409: ("Somebody was quicker", "Reload the page to see how things stand now."),

@@ -96,7 +96,7 @@ def cancel_request(name: str, number: int) -> Response:
     require(None if view.may_cancel else ONLY_THEIRS)
     if request.method == "GET":
         return page("jobs/cancel.html", view=view, workspace=workspace, job=None)
-    _cancel(found, None, "The requested actions have been cancelled")
+    _cancel(found, None, "The requested actions have been cancelled.")
     return see("jobs.show_request", name=name, number=number)
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from flask_wtf import FlaskForm
-from wtforms import RadioField, SelectField, StringField, TextAreaField
+from wtforms import SelectField, StringField, TextAreaField
 from wtforms.fields.choices import SelectChoice
 
 from jobsite.core.errors import Invalid
@@ -37,7 +37,7 @@ class WorkspaceForm(FlaskForm):
 class ProjectForm(FlaskForm):
     """Status and description of a project."""
 
-    status = RadioField(
+    status = SelectField(
         "Status",
         choices=[SelectChoice(status.value, status.label) for status in STATUSES.values()],
         validate_choice=False,

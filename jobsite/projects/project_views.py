@@ -93,7 +93,7 @@ def _project_form(shown: Project, form: ProjectForm, preview: str = "", status: 
     data = {
         "entry": form,
         "preview": preview,
-        "asks": {status.value: status.asks for status in STATUSES.values()},
+        "statuses": list(STATUSES.values()),
         "without_purpose": [space for space in lists.workspaces_of(shown) if not space.purpose],
     }
     return page("projects/edit.html", fragments=("preview",), status=status, project=shown, **data)

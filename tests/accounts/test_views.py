@@ -149,6 +149,13 @@ def test_an_htmx_request_of_somebody_logged_out_is_sent_to_the_sign_in_page_whol
     assert (answer.status_code, answer.headers["HX-Redirect"]) == (204, "/login/?next=/settings/")
 
 
+def test_a_form_sent_after_the_login_has_ended_says_so(client: FlaskClient, cast: SimpleNamespace) -> None:
+    answer = client.post("/settings/", data={"fullname": "Ada L.", "csrf_token": "of the session before"})
+    assert answer.status_code == 400
+    assert "You are not logged in any more, so nothing has been changed." in answer.text
+    assert 'href="/login/"' in answer.text
+
+
 def test_signing_in_without_the_csrf_field_is_a_400_page(client: FlaskClient, cast: SimpleNamespace) -> None:
     client.get("/login/")
     token = _token("ada")

@@ -8,6 +8,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from jobsite.accounts.backends import add_backend
+from jobsite.core.clock import now
 from jobsite.core.events import Event
 from jobsite.projects import actions, workspaces
 from jobsite.projects.models import Organisation, Project, Repo, Workspace
@@ -346,6 +347,32 @@ def test_where_an_organisation_is_asked_for_the_page_says_whom_to_ask(
     actions.add_org_member(by="system", org=org, user=cast.ada)
     assert 'name="repo"' in client.get("/projects/air/new-workspace/").text
     assert "University of Northfield" in client.get("/orgs/").text
+
+
+def test_a_repository_that_cannot_be_reached_is_not_told_to_have_no_branch(
+    as_, project: Project, study
+) -> None:
+    client = as_(DEVELOPER)
+    typed = {"name": "asthma", "repo": study.url, "branch": ""}
+    Repo.create(url=typed["repo"], branches=[], problem="It could not be reached.", checked_at=now())
+    response = send(client, "/projects/air/new-workspace/", typed)
+    assert response.status_code == 422
+    assert "It could not be reached." in response.text and "has no branch yet" not in response.text
+
+
+def test_who_may_not_see_a_page_reads_whom_to_ask(as_, workspace: Workspace) -> None:
+    told = "ask a person who manages the project, or staff"
+    refused = as_("dan").get("/asthma/run-jobs/")
+    assert refused.status_code == 404 and told in refused.text
+    assert "only after logging in" not in refused.text
+    assert "only after logging in" in as_(VISITOR).get("/nothing/").text
+
+
+def test_the_status_is_chosen_from_a_list_as_stored(as_, project: Project) -> None:
+    client = as_(DEVELOPER)
+    send(client, "/projects/air/edit/", {"status": "retired", "status_description": "Reported"})
+    form = client.get("/projects/air/edit/").text
+    assert "<select" in form and '<option selected value="retired">Retired</option>' in form
 
 
 def test_the_status_is_edited_with_help_for_each_and_a_preview(as_, project: Project) -> None:
