@@ -119,7 +119,8 @@ class RunPage:
     @property
     def latest_words(self) -> tuple[str, str]:
         """State and words of the latest request, for its pill."""
-        return self.latest_request.words((self.latest_request.states or "").split(","))
+        latest = self.latest_request
+        return latest.words((latest.states or "").split(",")) if latest else ("", "")
 
     @property
     def will_notify(self) -> bool:
@@ -181,12 +182,15 @@ def with_errors(page: RunPage, errors: Mapping[str, str]) -> RunPage:
 
 
 def wish_of(by: User, page: RunPage) -> Wish:
-    """What the person asks for with this page, when nothing speaks against it (`refusals`)."""
-    answers, definition = page.answers, page.study.definition
-    key = answers.key_of(by.id, page.workspace.id, page.backend.slug, definition.commit)
-    return Wish(
-        page.workspace, page.backend, definition, answers.actions, answers.force, page.will_notify, key
-    )
+    """What the person asks for with this page, when nothing speaks against it (`refusals`).
+
+    Raises ValueError when something does.
+    """
+    answers, definition, backend = page.answers, page.study.sound, page.backend
+    if backend is None:
+        raise ValueError("no backend was chosen")
+    key = answers.key_of(by.id, page.workspace.id, backend.slug, definition.commit)
+    return Wish(page.workspace, backend, definition, answers.actions, answers.force, page.will_notify, key)
 
 
 def _given_badly(answers: Answers, study: Study) -> dict[str, str]:
@@ -215,7 +219,7 @@ def _with_backend(page: RunPage) -> RunPage:
 
 
 def _with_actions(page: RunPage) -> RunPage:
-    pipeline = page.study.definition.report.pipeline
+    pipeline = page.study.sound.pipeline
     latest = latest_jobs(page.workspace, page.backend) if page.backend else {}
     chosen = _chosen(page.answers, pipeline)
     page = replace(page, answers=replace(page.answers, actions=chosen))
@@ -230,7 +234,7 @@ def _with_actions(page: RunPage) -> RunPage:
         hidden=tuple(row.name for row in rows if row.chosen and row.name not in seen),
         run_all=None if RUN_ALL in pipeline.actions else _run_all(pipeline, chosen),
         total=len(rows),
-        codelists=codelists_at(page.study.url, page.study.definition.commit),
+        codelists=codelists_at(page.study.url, page.study.sound.commit),
         graph=graph_of(pipeline, states),
     )
     return _with_plan(page, latest)
@@ -287,7 +291,7 @@ def _run_all(pipeline: Pipeline, chosen: Sequence[str]) -> ActionRow:
 
 def _with_plan(page: RunPage, latest: dict[str, Job]) -> RunPage:
     """The plan of what is chosen. A name that is not in the file is an error beside the actions."""
-    definition = page.study.definition
+    definition = page.study.sound
     if page.backend is None or not page.answers.actions:
         return page
     try:
@@ -301,7 +305,7 @@ def _with_plan(page: RunPage, latest: dict[str, Job]) -> RunPage:
         )
     except Invalid as refusal:
         return replace(page, errors={**page.errors, **refusal.fields})
-    stopped = _stopped(plan, definition.report.pipeline, page.codelists)
+    stopped = _stopped(plan, definition.pipeline, page.codelists)
     return replace(page, plan=plan_view(plan, latest, page.workspace.name, stopped))
 
 
@@ -322,7 +326,7 @@ def _against_actions(page: RunPage) -> dict[str, str]:
     stopped = page.plan.stopped if page.plan else {}
     if not stopped:
         return {}
-    pipeline = page.study.definition.report.pipeline
+    pipeline = page.study.sound.pipeline
     why_not = page.codelists.why_not(pipeline.actions[name] for name in stopped)
     errors = {"codelists": why_not} if why_not else {}
     others = [

@@ -45,6 +45,13 @@ class Study:
         return not self.problem and self.definition is not None and self.definition.report.valid
 
     @property
+    def sound(self) -> Definition:
+        """The definition, which is valid. Raises ValueError where nothing can run (`runs`)."""
+        if self.definition is None or not self.runs:
+            raise ValueError(f"nothing can run from {self.url}")
+        return self.definition
+
+    @property
     def advice(self) -> str:
         """What to do about `problem`."""
         if self.facts:
@@ -110,17 +117,10 @@ def study_of(workspace: Workspace, *, ref: str = "", sha: str = "", asks: bool =
         return replace(study, problem=_sentence(problem))
     study = replace(study, recent=recent, newest=recent[0], facts=recent[0])
     try:
-        study = replace(study, facts=_asked_for(study, sha))
+        wanted = _on_branch(study, sha or _commit_named(study)) if sha or ref else recent[0]
     except RepositoryError as problem:
-        study = replace(study, asked_badly=_sentence(problem))
-    return _with_definition(study)
-
-
-def _asked_for(study: Study, sha: str) -> CommitFacts:
-    """The commit that was asked for. Raises `RepositoryError` when there is none such."""
-    if sha or study.ref:
-        return _on_branch(study, sha or _commit_named(study))
-    return study.newest
+        return _with_definition(replace(study, asked_badly=_sentence(problem)), recent[0])
+    return _with_definition(replace(study, facts=wanted), wanted)
 
 
 def _commit_named(study: Study) -> str:
@@ -145,9 +145,9 @@ def _on_branch(study: Study, commit: str) -> CommitFacts:
     return facts
 
 
-def _with_definition(study: Study) -> Study:
+def _with_definition(study: Study, facts: CommitFacts) -> Study:
     try:
-        return replace(study, definition=definition(study.url, study.facts.commit))
+        return replace(study, definition=definition(study.url, facts.commit))
     except FileMissing:
         return replace(study, problem=f"Could not find {FILE}")
     except (FileTooLarge, RepositoryError) as problem:
