@@ -1,6 +1,6 @@
 """The server: web, background tasks and the scheduler of jobs in one process.
 
-Stopping takes no new requests, finishes those in flight, and leaves jobs running: their supervisors are
+Stopping takes no new requests, finishes those in flight, ends what is followed, and leaves jobs running: their supervisors are
 processes of their own, and the next start finds them.
 """
 
@@ -23,7 +23,10 @@ from jobsite.jobs.tasks import finish_job
 from jobsite.settings import Settings
 
 THREADS = 16
+"""For pages. Everybody who follows a log takes one more (docs/live.md)."""
+
 MOST_BODY = 64 * 2**20
+MOST_UNSENT = 2**20
 
 log = logging.getLogger("jobsite.serve")
 
@@ -36,14 +39,17 @@ def serve(settings: Settings, *, host: str, port: int, say: Callable[[str], None
     with InstanceLock(settings.instance):
         app = create_app(settings)
         _stop_on_signals()
+        watchers = settings.sse_viewers if settings.secure else 0
         server = waitress.server.create_server(
             app,
             host=host,
             port=port,
-            threads=THREADS,
+            threads=THREADS + watchers,
             ident="jobsite",
             asyncore_use_poll=True,
             connection_limit=2000,
+            channel_request_lookahead=1,  # so that it is noticed when somebody who follows a log has gone
+            outbuf_high_watermark=MOST_UNSENT,
             max_request_body_size=MOST_BODY,
             max_request_header_size=65536,
             channel_timeout=60,
@@ -93,4 +99,5 @@ def _stop_on_signals() -> None:
 
 
 def _stop(number: int, frame: FrameType | None) -> NoReturn:
+    hub.stop()
     raise SystemExit(0)

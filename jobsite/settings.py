@@ -237,6 +237,11 @@ class Settings:
     codelists_timeout: timedelta = setting(
         timedelta(seconds=10), "How long to wait for the codelist service", _duration
     )
+    sse_viewers: int = setting(
+        200,
+        "How many people may follow logs by server-sent events; more are served by polling",
+        _number(0, 1000),
+    )
     job_creation: bool = setting(True, "0 stops new job requests on the whole site", _flag)
     fail_at: str = setting("", "For crash tests only: the named point at which to stop dead", _text)
 

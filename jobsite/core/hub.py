@@ -7,6 +7,7 @@ import threading
 
 _condition = threading.Condition()
 _rings = 0
+_stopping = False
 
 
 def ring() -> None:
@@ -27,3 +28,15 @@ def wait(seen: int, seconds: float) -> int:
     with _condition:
         _condition.wait_for(lambda: _rings != seen, seconds)
         return _rings
+
+
+def stop() -> None:
+    """The server stops: wake everybody, so that answers without an end come to one."""
+    global _stopping
+    _stopping = True
+    ring()
+
+
+def stopping() -> bool:
+    """Whether the server stops."""
+    return _stopping

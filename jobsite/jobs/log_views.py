@@ -5,6 +5,7 @@ On the secure side only, for people who may view unreleased outputs.
 
 import re
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,16 +18,20 @@ from jobsite.core.web import CONTENT_POLICY, Routes, page
 from jobsite.jobs.execution import attempt_dir
 from jobsite.jobs.executors.records import LOG
 from jobsite.jobs.job_rows import JobRow
-from jobsite.jobs.log_pages import WINDOW, Wanted, log_page
+from jobsite.jobs.log_addresses import addresses
+from jobsite.jobs.log_feeds import Feed, feeds, situation_of
+from jobsite.jobs.log_pages import WINDOW, log_page
+from jobsite.jobs.log_stream import Viewer, events
+from jobsite.jobs.log_wanted import wanted_of
 from jobsite.jobs.logs.reader import LogReader
 from jobsite.jobs.models import Attempt, Job
 from jobsite.jobs.queries import LOG_PERMISSION, job_in
 from jobsite.projects.queries import workspace_or_stop
+from jobsite.settings import current
 
 routes = Routes("log")
 
 NUMBER = "<int(max=9007199254740991):number>"
-LONGEST_TEXT = 200
 BLOCK = 64 * 1024
 REGIONS = ("follow", "status", "announce")
 
@@ -36,7 +41,7 @@ def show_log(name: str, number: int, identifier: str) -> Response:
     workspace = workspace_or_stop(name, LOG_PERMISSION)
     job, attempts = job_in(workspace, number, identifier)
     shown = _shown(job, attempts)
-    if _is_poll() and shown["follows"] and not shown["log"].rows and not shown["announce"]:
+    if _is_poll() and shown["follows"] and not shown["log"].size and not shown["announce"]:
         return Response(status=204)
     return page("jobs/log.html", fragments=REGIONS, level4=True, workspace=workspace, **shown)
 
@@ -53,14 +58,34 @@ def raw_log(name: str, number: int, identifier: str) -> Response:
     return _bytes(reader, f"{re.sub('[^A-Za-z0-9_.-]', '_', job.action)}-{job.identifier}.log")
 
 
+@routes(f"/<name>/{NUMBER}/<identifier>/log/stream", needs=LOG_PERMISSION, side="secure")
+def stream_log(name: str, number: int, identifier: str) -> Response:
+    workspace = workspace_or_stop(name, LOG_PERMISSION)
+    job, attempts = job_in(workspace, number, identifier)
+    attempt = _attempt(attempts)
+    if attempt is None:
+        return Response(status=204)
+    path, ask = _path(job, attempt), partial(situation_of, job.id, attempt.number)
+    wanted = wanted_of(request.args)
+    viewer = Viewer(path, wanted, addresses(workspace.name, job, attempt, wanted))
+    seat = feeds.take_seat(attempt.identifier, lambda: Feed(path, ask), current().sse_viewers)
+    if seat is None:  # the page asks by itself, as it does without events
+        return Response(status=204)
+    response = Response(events(seat.feed, viewer), content_type="text/event-stream")
+    response.headers["X-Accel-Buffering"] = "no"
+    response.call_on_close(seat.leave)
+    return response
+
+
 def _shown(job: Job, attempts: list[Attempt]) -> dict[str, Any]:
     """What the page shows. The job was read before its log, so the log of a job that has ended is whole."""
-    attempt, wanted = _attempt(attempts), _wanted()
+    attempt, wanted = _attempt(attempts), wanted_of(request.args)
     log = log_page(_path(job, attempt), wanted)
     live = job.is_active and (attempt is None or attempt is attempts[-1])
     is_news = request.args.get("state", job.state) != job.state
     return {
         "log": log,
+        "at": addresses(job.workspace.name, job, attempt, wanted) if attempt else None,
         "wanted": wanted,
         "window": WINDOW,
         "row": JobRow(job, now()),
@@ -106,24 +131,6 @@ def _blocks(reader: LogReader, start: int, end: int) -> Iterator[bytes]:
             block.clear()
     if block:
         yield bytes(block)
-
-
-def _wanted() -> Wanted:
-    args = request.args
-    return Wanted(
-        line=_number("line"),
-        start=_number("from"),
-        q=args.get("q", "")[:LONGEST_TEXT],
-        case="case" in args,
-        full=_number("full"),
-        follow="follow" in args,
-    )
-
-
-def _number(name: str) -> int | None:
-    """A line number of the query string; None for anything that is none."""
-    text = request.args.get(name, "")
-    return max(1, int(text)) if text.isascii() and text.isdecimal() and len(text) < 16 else None
 
 
 def _attempt(attempts: list[Attempt]) -> Attempt | None:

@@ -75,8 +75,15 @@ class LogReader:
 
     def line_count(self) -> int:
         """How many whole lines there are now."""
-        place = self._index.last()
-        return place.line + sum(block.count(b"\n") for block in _blocks(self._file, place.offset))
+        return self.end()[0]
+
+    def end(self) -> tuple[int, int]:
+        """How many whole lines there are now, and the offset in the file behind the last of them."""
+        lines, offset, _ = self._index.last()
+        for block in _blocks(self._file, offset):
+            lines += block.count(b"\n")
+            offset += len(block)
+        return lines, offset
 
     def window(self, first_line: int, count: int) -> Window:
         """At most `count` lines from `first_line` (1 is the first) on; fewer at the end, or when they are

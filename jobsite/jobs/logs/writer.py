@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from jobsite.jobs.logs import format as form
+from jobsite.jobs.logs import landmarks
 
 # A prompt or a progress bar shows after this much silence, or at the latest after _OLDEST_PIECE.
 _SILENCE = 0.2
@@ -25,7 +26,7 @@ class _Piece:
 
 
 class LogWriter:
-    """Appends to `path` and to `path`.index. One writer for a log at a time; it may be closed and opened
+    """Appends to `path`, `path`.index and `path`.marks. One writer for a log at a time; it may be closed and opened
     again, and then drops a record that a crash left torn.
 
     When the log would grow beyond `limit` bytes, its first three quarters stay, the rest goes round in two
@@ -43,7 +44,11 @@ class LogWriter:
         self._index = os.open(
             form.index_path(path), os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o640
         )
+        self._marks = os.open(
+            landmarks.landmarks_path(path), os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o640
+        )
         self.lines, self._size, self.raw_size = 0, 0, 0
+        self._sought = landmarks.FIRST_ONLY
         self._recover()
 
     def feed(self, stream: str, data: bytes) -> None:
@@ -90,7 +95,7 @@ class LogWriter:
         if self._tail:
             tail, self._tail = self._tail, None
             self._join(tail)
-        for handle in (self._file, self._index):
+        for handle in (self._file, self._index, self._marks):
             os.fsync(handle)
             os.close(handle)
 
@@ -164,21 +169,29 @@ class LogWriter:
         tail.remove()
 
     def _append(self, batch: list[bytes]) -> None:
-        """The one place that writes: the records first, then the index entries that point at them."""
-        entries = []
+        """The one place that writes: landmarks, then the records, then the index entries that point at them."""
+        entries, marks, sought = [], [], self._sought
         size, raw, lines = self._size, self.raw_size, self.lines
         for one in batch:
             if lines % form.INDEX_STEP == 0:
                 entries.append(form.INDEX_ENTRY.pack(size, raw))
+            for kind in landmarks.kinds_of(one, sought):
+                marks.append(landmarks.ENTRY.pack(lines, size, kind))
+                sought -= {kind}
             lines += 1
             size += len(one)
             raw += form.raw_length(one)
+        before = os.fstat(self._marks).st_size if marks else 0
         try:
+            if marks:
+                _write_all(self._marks, b"".join(marks))
             _write_all(self._file, b"".join(batch))
         except OSError:
             os.ftruncate(self._file, self._size)
+            if marks:
+                os.ftruncate(self._marks, before)
             raise
-        self._size, self.raw_size, self.lines = size, raw, lines
+        self._size, self.raw_size, self.lines, self._sought = size, raw, lines, sought
         if entries:
             _write_all(self._index, b"".join(entries))
 
@@ -186,20 +199,24 @@ class LogWriter:
         """Goes on where an earlier writer stopped: cuts off a torn record and writes the index anew."""
         size = os.fstat(self._file).st_size
         with open(self._file, "rb", closefd=False) as file:
-            entries = [form.INDEX_MAGIC]
+            entries, marks = [form.INDEX_MAGIC], [landmarks.MAGIC]
             for line in file:
                 if not line.endswith(b"\n") or not form.looks_like_record(line[: form.PREFIX]):
                     break
                 if self.lines % form.INDEX_STEP == 0:
                     entries.append(form.INDEX_ENTRY.pack(self._size, self.raw_size))
+                for kind in landmarks.kinds_of(line, self._sought):
+                    marks.append(landmarks.ENTRY.pack(self.lines, self._size, kind))
+                    self._sought -= {kind}
                 self.lines += 1
                 self._size += len(line)
                 self.raw_size += form.raw_length(line)
                 self._last_time = int(line[: form.MARK_AT])
         if size > self._size:
             os.ftruncate(self._file, self._size)
-        os.ftruncate(self._index, 0)
-        _write_all(self._index, b"".join(entries))
+        for handle, parts in ((self._index, entries), (self._marks, marks)):
+            os.ftruncate(handle, 0)
+            _write_all(handle, b"".join(parts))
         if form.tail_segments(self._path):
             said = "[Lines were left out here: the log limit was reached, and its writer was stopped]"
             self._append([form.record(self._last_time, form.GAP_MARK, said.encode())])

@@ -180,7 +180,7 @@ def test_beyond_the_limit_start_and_end_stay_and_the_gap_is_stated(path: Path) -
     assert f"{len(written) - len(program):,} lines" in said[1]
     assert raw(path).count(b"were left out here") == 1
     assert log.raw_size == len(raw(path))
-    assert sorted(file.name for file in path.parent.iterdir()) == ["log", "log.index"]
+    assert sorted(file.name for file in path.parent.iterdir()) == ["log", "log.index", "log.marks"]
     with LogReader(path) as reader:
         gap = next(line for line in reader.window(1, 10_000).lines if "left out here" in line.text)
         assert reader.window(gap.number + 1, 1).lines[0].text.encode() == program[head]
