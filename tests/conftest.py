@@ -1,6 +1,7 @@
 """What all tests share: an instance of their own, the cast, a browserless client, and the rules of the house."""
 
 import re
+import resource
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -157,3 +158,19 @@ def queries() -> Callable[[], Any]:
             database.obj.query_hooks.remove(note)
 
     return recorder
+
+
+@pytest.fixture
+def failing_disk() -> Callable[[], Any]:
+    """`with failing_disk():` no file of this process can grow within the block, as on a full disk."""
+
+    @contextmanager
+    def block() -> Iterator[None]:
+        before = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (0, before[1]))
+        try:
+            yield
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+    return block

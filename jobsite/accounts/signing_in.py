@@ -5,9 +5,11 @@ import importlib.resources
 import secrets
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import cache
 
+import peewee
 from argon2 import PasswordHasher
 from argon2.exceptions import VerifyMismatchError
 
@@ -146,7 +148,10 @@ def person_of(token: str) -> User | None:
     person.session_token = token
     person.session_renewed = now() - found.last_seen_at >= RENEWED_EVERY
     if person.session_renewed:
-        Session.update(last_seen_at=now()).where(Session.id == found.id).execute()
+        with suppress(
+            peewee.OperationalError
+        ):  # a full disk keeps nobody from reading; the next use writes it
+            Session.update(last_seen_at=now()).where(Session.id == found.id).execute()
     return person
 
 

@@ -33,13 +33,25 @@ class Model(peewee.Model):
         legacy_table_names = False
 
 
+class Database(peewee.SqliteDatabase):
+    """SQLite whose first error is the one that is raised.
+
+    A full or failing disk makes SQLite end the transaction by itself: there is nothing left to roll back.
+    """
+
+    def rollback(self) -> None:
+        """Roll back, if there still is a transaction."""
+        if self.connection().in_transaction:
+            super().rollback()
+
+
 def open_database(path: Path) -> None:
     """Use the SQLite file `path` from now on, made if it is not there, with every migration applied.
 
     Raises `DatabaseTooNew` with a sentence when the file has migrations this program does not know.
     Every transaction is BEGIN IMMEDIATE, so a write never fails halfway for want of the lock.
     """
-    opened = peewee.SqliteDatabase(path, pragmas=PRAGMAS, lock_type="IMMEDIATE")
+    opened = Database(path, pragmas=PRAGMAS, lock_type="IMMEDIATE")
     database.initialize(opened)
     runner = Runner(opened, directory=str(MIGRATIONS))
     unknown = [step.name for step in runner.status() if step.path is None]

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urlsplit
 
+import peewee
 from flask import Flask, Response, current_app, g, make_response, render_template, request, url_for
 from flask_login import current_user
 from htmx_flask import request as htmx_request
@@ -209,10 +210,19 @@ ADVICE = {
     413: ("Too large", "Send less at once."),
     422: ("This cannot be used", "Go back and correct what is named above."),
     429: ("Too many attempts", "Wait a little, then try again."),
+    503: ("Not possible at the moment", "Nothing has been changed. Try again in a minute."),
     500: (
         "Something went wrong here",
         "It is our fault, not yours, and it has been noted. Try again in a minute.",
     ),
+}
+
+FAILURES = {
+    "is full": "The disk of this site's server is full, so that nothing can be saved.",
+    "is locked": "The database of this site is busy.",
+    "readonly": "The database of this site cannot be written at the moment.",
+    "disk I/O error": "The disk of this site's server fails, so that nothing can be read or saved.",
+    "unable to open": "The database of this site cannot be opened at the moment.",
 }
 
 
@@ -244,6 +254,14 @@ def _login_needed(error: LoginNeeded) -> Response:
     return Response(status=302, headers={"Location": target})
 
 
+def _no_database(error: peewee.OperationalError) -> Response:
+    sentence = next((words for cause, words in FAILURES.items() if cause in str(error)), None)
+    if sentence is None:
+        raise error
+    current_app.logger.error("%s %s: the database failed: %s", request.method, request.path, error)
+    return error_page(503, sentence, Retry_After="60")
+
+
 def _http(error: HTTPException) -> Response:
     if error.code is not None and 300 <= error.code < 400:
         return Response(status=error.code, headers=dict(error.get_headers(request.environ)))
@@ -261,5 +279,6 @@ _HANDLERS: dict[type[Exception], Callable[[Any], Response]] = {
     Invalid: _invalid,
     TooMany: _too_many,
     LoginNeeded: _login_needed,
+    peewee.OperationalError: _no_database,
     HTTPException: _http,
 }

@@ -2,6 +2,7 @@
 
 import html
 import re
+import sqlite3
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from http.cookies import SimpleCookie
@@ -482,3 +483,22 @@ def test_anonymous_pages_cost_no_query_and_set_no_session(client: FlaskClient, q
         answer = client.get("/login/")
     assert (answer.status_code, seen) == (200, [])
     assert Session.select().count() == 0
+
+
+def test_a_full_disk_refuses_forms_with_a_sentence_and_keeps_nobody_from_reading(
+    client: FlaskClient, instance: Path, cast: Any, sign_in: SignIn, csrf: Csrf, failing_disk: Any
+) -> None:
+    sign_in(client, "ada")
+    scheduler = sqlite3.connect(instance / "jobsite.db")  # in a server, one connection always is open
+    scheduler.execute("SELECT * FROM user").fetchall()
+    field = {"csrf_token": csrf(client, "/settings/"), "fullname": "Another", "email": "ada@example.org"}
+    assert client.get("/nowhere/").status_code == 404  # the template of errors is compiled now
+    with failing_disk(), clock.at(clock.now() + timedelta(hours=2)):
+        read = client.get("/settings/")
+        refused = client.post("/settings/", data=field)
+    assert (read.status_code, "Ada Adewale" in read.text) == (200, True)
+    assert (refused.status_code, refused.headers["Retry-After"]) == (503, "60")
+    assert "Nothing has been changed." in refused.text
+    assert "Ada Adewale" in client.get("/settings/").text
+    assert client.post("/settings/", data=field).status_code == 303
+    scheduler.close()

@@ -2,8 +2,11 @@
 
 import sqlite3
 import threading
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import peewee
 import pytest
 from peewee import IntegrityError
 
@@ -70,6 +73,20 @@ def test_writers_take_turns_and_none_is_lost(instance: Path) -> None:
     for thread in threads:
         thread.join()
     assert Backend.get().alert_timeout == start + 80
+
+
+def test_a_failing_disk_is_the_error_that_is_raised_and_nothing_of_the_transaction_stays(
+    instance: Path, failing_disk: Callable[[], Any]
+) -> None:
+    make("one")
+    told: list[str] = []
+    with failing_disk(), pytest.raises(peewee.OperationalError) as raised, writing():
+        database.after_commit(lambda: told.append("committed"))
+        make("two")
+    assert "rollback" not in str(raised.value)
+    make("three")
+    assert [backend.slug for backend in Backend.select().order_by(Backend.id)] == ["one", "three"]
+    assert told == []
 
 
 def test_the_tables_are_those_of_the_models(instance: Path) -> None:
