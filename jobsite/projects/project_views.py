@@ -101,9 +101,10 @@ def _project_form(shown: Project, form: ProjectForm, preview: str = "", status: 
 
 @routes("/projects/<slug>/new-workspace/", needs="workspace_create")
 def new_workspace(slug: str) -> Response:
-    """The form of a new workspace; `repo` may name a repository, whose known branches are offered."""
+    """The form of a new workspace, with the known branches of the repository `repo`, or of the project's only one."""
     shown = project_or_stop(slug, "workspace_create")
-    repo = workspaces.normal(request.args.get("repo", ""))
+    used = lists.repositories_of(shown)
+    repo = workspaces.normal(request.args.get("repo", "")) or (used[0].url if len(used) == 1 else "")
     form = NewWorkspaceForm(formdata=None, data={"repo": repo})
     return _workspace_form(shown, form, lists.repository(repo))
 

@@ -2,6 +2,7 @@ import re
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from flask import Flask
@@ -349,6 +350,12 @@ def test_where_an_organisation_is_asked_for_the_page_says_whom_to_ask(
     assert "University of Northfield" in client.get("/orgs/").text
 
 
+def test_the_only_repository_of_a_project_is_filled_in_with_its_branches(as_, workspace: Workspace) -> None:
+    form = as_(DEVELOPER).get("/projects/air/new-workspace/").text
+    assert f'name="repo" spellcheck="false" type="text" value="{workspace.repo.url}"' in form
+    assert '<option selected value="main">main</option>' in form
+
+
 def test_a_repository_that_cannot_be_reached_is_not_told_to_have_no_branch(
     as_, project: Project, study
 ) -> None:
@@ -503,7 +510,7 @@ def test_an_address_that_never_was_is_not_found(
 ) -> None:
     actions.add_project(by="system", name="Other", orgs=[org])
     assert as_(VISITOR).get(path).status_code in (404, 308)
-    assert "evil" not in as_(VISITOR).get(path).headers.get("Location", "").split("localhost")[0]
+    assert urlsplit(as_(VISITOR).get(path).headers.get("Location", "")).netloc in ("", "localhost")
 
 
 def test_a_workspace_named_like_its_project_keeps_its_own_pages(as_, cast, project: Project, study) -> None:
