@@ -66,6 +66,8 @@ def _commands(group: click.Group, path: str) -> list[tuple[str, click.Command]]:
     found = []
     for name, command in sorted(group.commands.items()):
         if isinstance(command, click.Group):
+            if command.invoke_without_command:
+                found.append((f"{path} {name}", command))
             found += _commands(command, f"{path} {name}")
         else:
             arguments = [

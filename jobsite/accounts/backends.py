@@ -5,10 +5,14 @@ import secrets
 
 from jobsite.accounts.models import Backend, BackendMembership, User, permissions_everywhere, username_of
 from jobsite.accounts.rules import why_not_manage_backends, why_not_slug
+from jobsite.core import hub
 from jobsite.core.clock import now
-from jobsite.core.db import changed_one, writing
+from jobsite.core.db import changed_one, database, writing
 from jobsite.core.errors import Conflict, Invalid, require
 from jobsite.core.events import record
+
+_WORDS = ("none", "db-maintenance")
+DATABASE_ANSWERS = ("", "db-maintenance", *(f"{word};{level}" for word in _WORDS for level in range(3)))
 
 
 def add_backend(*, by: User | str, slug: str, name: str) -> Backend:
@@ -44,24 +48,74 @@ def backend_with_token(token: str) -> Backend | None:
 
 def pause(*, by: User | str, backend: Backend) -> None:
     """Start no new jobs there; those that run go on. Raises `Conflict` when it is paused already."""
-    _turn("paused", by=by, backend=backend, on=Backend.is_paused, since=Backend.paused_since, to=True)
+    _turn("paused", by=by, backend=backend, to=True)
 
 
 def resume(*, by: User | str, backend: Backend) -> None:
-    """Start jobs there again. Raises `Conflict` when it is not paused."""
-    _turn("resumed", by=by, backend=backend, on=Backend.is_paused, since=Backend.paused_since, to=False)
+    """Start jobs there again, also those that were stopped for a restart. Raises `Conflict` when it is not paused."""
+    with writing():
+        _turn("resumed", by=by, backend=backend, to=False)
+        if backend.is_rebooting:
+            _set(backend, "is_rebooting", "rebooting_since", to=False)
+
+
+def prepare_for_reboot(*, by: User | str, backend: Backend) -> None:
+    """Start no new jobs there, and stop those that run; they start again after `resume`. May be repeated."""
+    require(why_not_manage_backends(permissions_everywhere(by)))
+    with writing():
+        if not backend.is_paused:
+            _turn("paused", by=by, backend=backend, to=True)
+        if not backend.is_rebooting:
+            _set(backend, "is_rebooting", "rebooting_since", to=True)
+            _record("reboot-prepared", by, backend)
 
 
 def start_maintenance(*, by: User | str, backend: Backend) -> None:
-    """The database there is in maintenance: database jobs wait. Raises `Conflict` when it is already."""
-    columns = {"on": Backend.is_in_maintenance_mode, "since": Backend.maintenance_since}
-    _turn("maintenance-started", by=by, backend=backend, to=True, **columns)
+    """The database there is in maintenance: its jobs are stopped and wait, until somebody ends it.
+
+    Raises `Conflict` when somebody has started it already.
+    """
+    with writing():
+        _turn("manual-maintenance-on", by=by, backend=backend, to=True)
+        if not backend.is_in_maintenance_mode:
+            _turn("maintenance-started", by=by, backend=backend, to=True)
 
 
 def end_maintenance(*, by: User | str, backend: Backend) -> None:
     """The database there can be used again. Raises `Conflict` when it was not in maintenance."""
-    columns = {"on": Backend.is_in_maintenance_mode, "since": Backend.maintenance_since}
-    _turn("maintenance-ended", by=by, backend=backend, to=False, **columns)
+    with writing():
+        if backend.is_maintenance_manual:
+            _turn("manual-maintenance-off", by=by, backend=backend, to=False)
+        _turn("maintenance-ended", by=by, backend=backend, to=False)
+
+
+def report_database(*, by: User | str, backend: Backend, answer: str) -> str:
+    """Take what a check of the database says: "", "db-maintenance", or "none;N" or "db-maintenance;N", N from 0 to 2.
+
+    Gives in a sentence what it changed. What a person has switched on wins, and with checks disabled nothing
+    changes. Raises `Invalid` for any other answer: a fixed list, so that nothing else gets out this way (B57).
+    """
+    require(why_not_manage_backends(permissions_everywhere(by)))
+    if answer not in DATABASE_ANSWERS:
+        raise Invalid(
+            {"answer": f"A check of the database answers one of: {', '.join(DATABASE_ANSWERS[1:])}."}
+        )
+    wanted = answer.startswith("db-maintenance")
+    if backend.are_checks_disabled:
+        return "Checks of the database are disabled, so this changes nothing."
+    if backend.is_maintenance_manual and not wanted:
+        return "A person has switched maintenance on, so it stays on."
+    if wanted == backend.is_in_maintenance_mode:
+        return f"Database maintenance of {backend.slug} stays {'on' if wanted else 'off'}."
+    _turn("maintenance-started" if wanted else "maintenance-ended", by=by, backend=backend, to=wanted)
+    return f"Database maintenance of {backend.slug} is {'on' if wanted else 'off'}."
+
+
+def set_checks(*, by: User | str, backend: Backend, disabled: bool) -> None:
+    """Whether reports of the database count. Setting what holds already changes nothing, its time neither."""
+    require(why_not_manage_backends(permissions_everywhere(by)))
+    if backend.are_checks_disabled != disabled:
+        _turn("checks-disabled" if disabled else "checks-enabled", by=by, backend=backend, to=disabled)
 
 
 def add_backend_member(*, by: User | str, backend: Backend, user: User) -> None:
@@ -87,20 +141,40 @@ def remove_backend_member(*, by: User | str, backend: Backend, user: User) -> No
         _record("member-removed", by, backend, user=user.username)
 
 
-_ALREADY = {
-    "paused": "{} is paused already.",
-    "resumed": "{} is not paused.",
-    "maintenance-started": "{} is in maintenance already.",
-    "maintenance-ended": "{} is not in maintenance.",
-}
+_TURNS = {
+    "paused": ("is_paused", "paused_since", "{} is paused already."),
+    "resumed": ("is_paused", "paused_since", "{} is not paused."),
+    "maintenance-started": ("is_in_maintenance_mode", "maintenance_since", "{} is in maintenance already."),
+    "maintenance-ended": ("is_in_maintenance_mode", "maintenance_since", "{} is not in maintenance."),
+    "manual-maintenance-on": (
+        "is_maintenance_manual", "maintenance_manual_since", "{} is in maintenance already.",
+    ),
+    "manual-maintenance-off": (
+        "is_maintenance_manual", "maintenance_manual_since", "{} is not in maintenance.",
+    ),
+    "checks-disabled": ("are_checks_disabled", "checks_disabled_since", "Checks of {} are disabled already."),
+    "checks-enabled": ("are_checks_disabled", "checks_disabled_since", "Checks of {} are not disabled."),
+}  # fmt: skip
+"""Each turn of a flag: its column, the column of its time, and the refusal when there is nothing to turn."""
 
 
-def _turn(what: str, *, by: User | str, backend: Backend, on: object, since: object, to: bool) -> None:
+def _turn(what: str, *, by: User | str, backend: Backend, to: bool) -> None:
     require(why_not_manage_backends(permissions_everywhere(by)))
+    flag, since, already = _TURNS[what]
     with writing():
-        other = (Backend.id == backend.id) & (on == (not to))
-        changed_one(Backend.update({on: to, since: now()}).where(other), _ALREADY[what].format(backend.slug))
+        _set(backend, flag, since, to=to, otherwise=already.format(backend.slug))
         _record(what, by, backend)
+
+
+def _set(
+    backend: Backend, flag: str, since: str, *, to: bool, otherwise: str = "Somebody was quicker."
+) -> None:
+    other = (Backend.id == backend.id) & (getattr(Backend, flag) == (not to))
+    values = {flag: to, since: now()}
+    changed_one(Backend.update(values).where(other), otherwise)
+    database.after_commit(hub.ring)
+    for name, value in values.items():
+        setattr(backend, name, value)
 
 
 def _change(backend: Backend, **values: object) -> None:

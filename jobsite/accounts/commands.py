@@ -117,12 +117,18 @@ def resume(settings: Settings, slug: str) -> None:
 
 
 @instance_command(
-    _slug, click.argument("to", type=click.Choice(["on", "off"]), default="on"), name="maintenance"
+    _slug,
+    click.argument("to", type=click.Choice(["on", "off"]), default="on"),
+    click.option("--disable-checks", is_flag=True, help="Checks of the database change nothing from now on."),
+    name="maintenance",
 )
-def maintenance(settings: Settings, slug: str, to: str) -> None:
-    """Turn database maintenance on or off: database jobs wait meanwhile, the others go on."""
+def maintenance(settings: Settings, slug: str, to: str, disable_checks: bool) -> None:
+    """Turn database maintenance on or off: database jobs are stopped and wait meanwhile, the others go on."""
     turn = backends.start_maintenance if to == "on" else backends.end_maintenance
-    turn(by=SYSTEM, backend=queries.backend_or_stop(slug))
+    there = queries.backend_or_stop(slug)
+    turn(by=SYSTEM, backend=there)
+    if disable_checks:
+        backends.set_checks(by=SYSTEM, backend=there, disabled=True)
     click.echo(f"Database maintenance of {slug} is {to}.")
 
 

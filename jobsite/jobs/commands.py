@@ -17,6 +17,7 @@ from jobsite.jobs.execution import attempt_dir
 from jobsite.jobs.executors.records import LOG
 from jobsite.jobs.logs.reader import LogReader
 from jobsite.jobs.models import Attempt, Job, JobRequest
+from jobsite.jobs.operator_commands import kill
 from jobsite.jobs.queries import jobs_of, whole_job, whole_request
 from jobsite.jobs.request_command import job_json
 from jobsite.projects.models import Workspace
@@ -33,7 +34,7 @@ PAUSE = 0.3
     click.option("--active", is_flag=True, help="Only jobs that run or wait."),
     name="jobs",
 )
-def jobs(settings: Settings, json_wanted: bool, active: bool) -> None:
+def list_jobs(settings: Settings, json_wanted: bool, active: bool) -> None:
     """List the newest jobs: at most 1000, newest first."""
     rows = Job.select(Job, JobRequest, Workspace).join(JobRequest).join(Workspace).order_by(Job.id.desc())
     rows = rows.where(Job.state.in_(("pending", "running"))) if active else rows
@@ -160,5 +161,20 @@ def _print_log(job: Job, start: int) -> int:
     sys.stdout.buffer.flush()
     return start
 
+
+@click.pass_context
+def _list_or_go_on(context: click.Context, **values: Any) -> None:
+    if context.invoked_subcommand is None:
+        context.invoke(list_jobs, **values)
+
+
+jobs = click.Group(
+    "jobs",
+    params=list_jobs.params,
+    callback=_list_or_go_on,
+    help=list_jobs.help,
+    invoke_without_command=True,
+    commands=[kill],
+)
 
 COMMANDS = (jobs, cancel, log, events, verify_log)

@@ -1,0 +1,125 @@
+"""Commands of those who run a backend: stop a job, prepare a restart, read and set flags, check the weights."""
+
+import click
+
+from jobsite.accounts import backends
+from jobsite.accounts.commands import backend as backend_group
+from jobsite.accounts.models import Backend
+from jobsite.accounts.queries import backend_or_stop
+from jobsite.accounts.rules import SYSTEM
+from jobsite.core.clock import wire
+from jobsite.core.commands import as_json, instance_command, print_json
+from jobsite.core.errors import Invalid
+from jobsite.jobs.queries import whole_job
+from jobsite.jobs.stopping import kill as kill_job
+from jobsite.jobs.stopping import left_to_stop
+from jobsite.jobs.weights import read_weights, weights_path
+from jobsite.settings import Settings
+
+_slug = click.argument("slug")
+FLAGS = {
+    "paused": ("is_paused", "paused_since"),
+    "mode": ("is_in_maintenance_mode", "maintenance_since"),
+    "manual-db-maintenance": ("is_maintenance_manual", "maintenance_manual_since"),
+    "db-maintenance-checks-disabled": ("are_checks_disabled", "checks_disabled_since"),
+    "rebooting": ("is_rebooting", "rebooting_since"),
+}
+_TURNS = {
+    ("paused", True): backends.pause,
+    ("paused", False): backends.resume,
+    ("manual-db-maintenance", True): backends.start_maintenance,
+    ("manual-db-maintenance", False): backends.end_maintenance,
+}
+
+
+@instance_command(
+    as_json,
+    click.argument("jobs", nargs=-1, required=True, metavar="JOB…"),
+    click.option("--reason", required=True, help="Why; the author of the job reads it."),
+    click.option("--retry", is_flag=True, help="A new attempt instead of the end."),
+    name="kill",
+)
+def kill(settings: Settings, json_wanted: bool, jobs: tuple[str, ...], reason: str, retry: bool) -> None:
+    """Stop jobs, by identifier or its beginning: for good, or for a new attempt."""
+    found = [whole_job(name) for name in jobs]
+    for job in found:
+        kill_job(by=SYSTEM, job=job, reason=reason, retry=retry)
+    if json_wanted:
+        return print_json(
+            [{"job": job.identifier, "state": job.state, "stop": job.stop_code} for job in found]
+        )
+    for job in found:
+        ends = "is being stopped" if job.state == "running" else "is stopped"
+        click.echo(f"{job.identifier} ({job.action}) {ends}.")
+
+
+@instance_command(
+    as_json,
+    _slug,
+    click.option("--status", is_flag=True, help="Only say how far it is."),
+    name="prepare-for-reboot",
+)
+def prepare_for_reboot(settings: Settings, json_wanted: bool, slug: str, status: bool) -> None:
+    """Stop all jobs for a restart of the server; `resume` starts them again. Repeat it until it is safe."""
+    backend = backend_or_stop(slug)
+    if not status:
+        backends.prepare_for_reboot(by=SYSTEM, backend=backend)
+    left = left_to_stop(backend.id)
+    safe = backend.is_rebooting and not left
+    if json_wanted:
+        return print_json({"safe_to_reboot": safe, "running": [job.identifier for job in left]})
+    if safe:
+        click.echo("Safe to reboot: no job process is left.")
+    elif not backend.is_rebooting:
+        click.echo(f"Not prepared: {slug} starts jobs. Run it without --status first.")
+    else:
+        names = ", ".join(f"{job.identifier} ({job.action})" for job in left[:20])
+        click.echo(f"Not safe yet: {len(left)} still to stop: {names}. The server does it while it runs.")
+
+
+@instance_command(as_json, _slug, click.argument("changes", nargs=-1, metavar="[FLAG=VALUE]…"), name="flags")
+def flags(settings: Settings, json_wanted: bool, slug: str, changes: tuple[str, ...]) -> None:
+    """Show the flags of a backend, or set them: on or off; `mode` takes what a check of the database says."""
+    backend = backend_or_stop(slug)
+    for change in changes:
+        name, _, value = change.partition("=")
+        _set_flag(backend, name, value)
+    shown = {name: (getattr(backend, flag), getattr(backend, since)) for name, (flag, since) in FLAGS.items()}
+    if json_wanted:
+        rows = {name: {"on": on, "since": wire(since)} for name, (on, since) in shown.items()}
+        return print_json(rows | {"last-seen-at": {"on": None, "since": wire(backend.last_seen_at)}})
+    for name, (on, since) in shown.items():
+        click.echo(f"{name}  {'on' if on else 'off'}  {wire(since) or 'never changed'}")
+    click.echo(f"last-seen-at  {wire(backend.last_seen_at) or 'never'}")
+
+
+@instance_command(_slug, name="weights")
+def weights(settings: Settings, slug: str) -> None:
+    """Show the rules of a backend's weights file, or what is wrong in it (exit 1)."""
+    found = read_weights(weights_path(settings.instance, backend_or_stop(slug).slug))
+    if found.problems:
+        raise Invalid({problem: problem for problem in found.problems})
+    for section, rules in found.sections.items():
+        for rule in rules:
+            limits = "".join(f"  {name}={value}" for name, value in rule.limits.items())
+            click.echo(f"[{section}]  {rule.pattern.pattern}  {rule.weight:g}{limits}")
+    if not found.sections:
+        click.echo(f"{slug} has no weights: every job counts 1.")
+
+
+def _set_flag(backend: Backend, name: str, value: str) -> None:
+    if name == "mode":
+        click.echo(backends.report_database(by=SYSTEM, backend=backend, answer=value), err=True)
+        return
+    if name not in FLAGS or name == "rebooting" or value not in ("on", "off"):
+        known = "paused, mode, manual-db-maintenance, db-maintenance-checks-disabled"
+        raise Invalid({"flag": f"{name}={value} is not a flag with on or off. Flags: {known}."})
+    wanted = value == "on"
+    if name == "db-maintenance-checks-disabled":
+        backends.set_checks(by=SYSTEM, backend=backend, disabled=wanted)
+    elif getattr(backend, FLAGS[name][0]) != wanted:
+        _TURNS[name, wanted](by=SYSTEM, backend=backend)
+
+
+for command in (prepare_for_reboot, flags, weights):
+    backend_group.add_command(command)
