@@ -37,6 +37,7 @@ from jobsite.jobs.sweeping import resume_publications, sweep
 
 SWEEP_EVERY = timedelta(hours=1)
 GIVE_UP_AFTER = timedelta(minutes=5)
+HAND_OVER_AGAIN = timedelta(minutes=1)
 IDLE_SECONDS = 1.0
 BUSY_SECONDS = 0.1
 LOOK_SECONDS = 0.01
@@ -50,7 +51,7 @@ class Engine:
     def __init__(self, executor: Executor, finish: Callable[[int], None]) -> None:
         self._executor = executor
         self._finish = finish
-        self._finishing: dict[int, str] = {}
+        self._finishing: dict[int, tuple[str, datetime]] = {}
         self._stopped: set[int] = set()
         self._faulty_since: dict[int, datetime] = {}
         self._watched: list[Path] = []
@@ -93,7 +94,7 @@ class Engine:
         self._start(jobs)
         running = {job.id for job in jobs if job.state == "running"}
         self._stopped &= running
-        self._finishing = {key: code for key, code in self._finishing.items() if key in running}
+        self._finishing = {key: told for key, told in self._finishing.items() if key in running}
         return bool(running)
 
     def _sweep_when_due(self) -> None:
@@ -149,8 +150,14 @@ class Engine:
             self._watched.append(folder / records.EXIT)
             self._pass_on_stop(job, folder)
         _take_over_stage(job, seen)
-        if seen.exit is not None and self._finishing.get(job.id) != attempt.identifier:
-            self._finishing[job.id] = attempt.identifier
+        if seen.exit is not None:
+            self._hand_over(job, attempt)
+
+    def _hand_over(self, job: Job, attempt: Attempt) -> None:
+        """Hand an ended run to `finish`; after a while again, for a task can be lost or break off on a full disk."""
+        told = self._finishing.get(job.id)
+        if told is None or told[0] != attempt.identifier or abs(now() - told[1]) >= HAND_OVER_AGAIN:
+            self._finishing[job.id] = (attempt.identifier, now())
             self._finish(job.id)
 
     def _pass_on_stop(self, job: Job, folder: Path) -> None:

@@ -5,6 +5,7 @@ row moves last. Nothing of the attempt is cleared away before that.
 """
 
 import logging
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -37,6 +38,9 @@ EXCLUDED = ", but some file(s) marked as moderately_sensitive were excluded. See
 
 log = logging.getLogger("jobsite.finishing")
 
+_door = threading.Lock()
+_under_way: set[int] = set()
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -51,7 +55,21 @@ class Outcome:
 
 
 def finish(job_id: int) -> None:
-    """Take a job whose run has ended to its final code. Does nothing for a job that has moved on."""
+    """Take a job whose run has ended to its final code.
+
+    Does nothing for a job that has moved on, or that another thread is finishing.
+    """
+    with _door:
+        if job_id in _under_way:
+            return
+        _under_way.add(job_id)
+    try:
+        _finish(job_id)
+    finally:
+        _under_way.discard(job_id)
+
+
+def _finish(job_id: int) -> None:
     job = Job.get_by_id(job_id)
     attempt = Attempt.select().where(Attempt.job == job).order_by(Attempt.number.desc()).first()
     end = read_exit(attempt_dir(job, attempt)) if attempt else None
