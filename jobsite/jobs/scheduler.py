@@ -65,7 +65,8 @@ def queue_order(jobs: Iterable[Candidate], at: datetime) -> list[int]:
 class _Board:
     """Ready jobs of one decision in groups of equal rank but for their age, each pool's groups in a heap.
 
-    A start changes the ranks of its own project only: its groups are entered anew, older entries are void.
+    A start changes the ranks of its own project only: its groups are entered anew, older entries are void. Who has
+    waited for a day keeps its rank whatever starts.
     """
 
     def __init__(self, jobs: list[Candidate], capacity: Capacity, at: datetime) -> None:
@@ -81,7 +82,10 @@ class _Board:
                 self._add_weight(job)
         for group in _groups(jobs, at):
             self._of_project[group.head.project].append(group)
-            self._enter(group)
+            entry = (self._rank(group), 0, group)
+            self._heaps[group.head.is_database_action].append(entry)
+        for heap in self._heaps.values():
+            heapq.heapify(heap)
 
     def starts(self) -> Iterator[Candidate]:
         """The jobs that start, one after the other."""
@@ -89,8 +93,10 @@ class _Board:
             group = min(found, key=lambda entry: entry[0])[2]
             job = group.take()
             self._add_weight(job)
+            self._enter(group)
             for each in self._of_project[job.project]:
-                self._enter(each)
+                if not each.first and each is not group:
+                    self._enter(each)
             yield job
 
     def _best(self, pool: bool) -> tuple[Rank, int, "_Group"] | None:
@@ -137,39 +143,55 @@ class _Board:
 
 
 class _Group:
-    """Ready jobs of one workspace, pool and weight, the oldest last. `first`: they have waited for a day."""
+    """Ready jobs of one workspace, pool and weight. `first`: they have waited for a day.
 
-    def __init__(self, jobs: list[Candidate], first: bool) -> None:
-        self.jobs = sorted(jobs, key=_age_before if first else _age, reverse=True)
+    Only a group that starts something is put in order, so that a decision over many jobs stays quick.
+    """
+
+    __slots__ = ("_ordered", "first", "head", "jobs", "left", "version")
+
+    def __init__(self, job: Candidate, first: bool) -> None:
+        self.jobs = [job]
+        self.head = job
         self.first = first
         self.version = 0
         self.left = False
+        self._ordered = False
 
-    @property
-    def head(self) -> Candidate:
-        return self.jobs[-1]
+    def add(self, job: Candidate) -> None:
+        """One job more."""
+        self.jobs.append(job)
+        if self._age(job) < self._age(self.head):
+            self.head = job
 
     def take(self) -> Candidate:
         """Take the oldest away."""
+        if not self._ordered:
+            self.jobs.sort(key=self._age, reverse=True)
+            self._ordered = True
         self.version += 1
-        return self.jobs.pop()
+        oldest = self.jobs.pop()
+        if self.jobs:
+            self.head = self.jobs[-1]
+        return oldest
+
+    def _age(self, job: Candidate) -> tuple[datetime, int]:
+        return (job.ready_at or job.created_at) if self.first else job.created_at, job.id
 
 
-def _groups(jobs: list[Candidate], at: datetime) -> list[_Group]:
-    found: defaultdict[tuple[bool, int, int, bool, float], list[Candidate]] = defaultdict(list)
+def _groups(jobs: list[Candidate], at: datetime) -> Iterable[_Group]:
+    found: dict[tuple[bool, int, int, bool, float], _Group] = {}
+    day_ago = at - GOES_FIRST
     for job in jobs:
         if job.ready and not job.running:
-            first = job.ready_at is not None and at - job.ready_at >= GOES_FIRST
-            found[first, job.project, job.workspace, job.is_database_action, job.weight].append(job)
-    return [_Group(members, key[0]) for key, members in found.items()]
-
-
-def _age(job: Candidate) -> tuple[datetime, int]:
-    return job.created_at, job.id
-
-
-def _age_before(job: Candidate) -> tuple[datetime, int]:
-    return job.ready_at or job.created_at, job.id
+            first = job.ready_at is not None and job.ready_at <= day_ago
+            key = (first, job.project, job.workspace, job.is_database_action, job.weight)
+            group = found.get(key)
+            if group is None:
+                found[key] = _Group(job, first)
+            else:
+                group.add(job)
+    return found.values()
 
 
 def _closed(capacity: Capacity, pool: bool) -> Capacity:
