@@ -32,8 +32,11 @@ def latest_attempts(jobs: Iterable[Job]) -> dict[int, Attempt]:
 
 
 def suppliers_of(jobs: Iterable[Job]) -> dict[str, Job]:
-    """The jobs that these need, by identifier, with action and state alone. One query."""
-    wanted = {key for job in jobs for key in job.needs.values()}
+    """The jobs that these need, by identifier, with action and state alone. One query.
+
+    What is no identifier is left out here: it is the fault of one job, told when that one is looked at (B29).
+    """
+    wanted = {key for job in jobs for key in job.needs.values() if isinstance(key, str)}
     if not wanted:
         return {}
     rows = Job.select(Job.identifier, Job.action, Job.state).where(Job.identifier.in_(list(wanted)))

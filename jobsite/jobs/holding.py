@@ -83,7 +83,7 @@ def room_code(is_database_action: bool, weight: float) -> tuple[str, str]:
 
 def patterns_of(outputs: dict[str, dict[str, str]]) -> Patterns:
     """All patterns that an action may write, whatever their level."""
-    return tuple(sorted({pattern for labels in outputs.values() for pattern in labels.values()}))
+    return tuple(sorted({str(pattern) for labels in outputs.values() for pattern in labels.values()}))
 
 
 @lru_cache(maxsize=10_000)
