@@ -1,5 +1,7 @@
 """The database: one SQLite file with write-ahead log, one way to write, numbered migrations at start."""
 
+import fcntl
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -53,15 +55,28 @@ def open_database(path: Path) -> None:
     """
     opened = Database(path, pragmas=PRAGMAS, lock_type="IMMEDIATE")
     database.initialize(opened)
-    runner = Runner(opened, directory=str(MIGRATIONS))
-    unknown = [step.name for step in runner.status() if step.path is None]
+    with _alone(path):
+        runner = Runner(opened, directory=str(MIGRATIONS))
+        unknown = [step.name for step in runner.status() if step.path is None]
+        if not unknown:
+            runner.up()
     if unknown:
         opened.close()
         raise DatabaseTooNew(
             f"The database {path.name} was written by a newer version of jobsite (it has {unknown[-1]}, "
             "which this version does not know). Install that version again, or restore an older backup."
         )
-    runner.up()
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """Within the block no other process or thread migrates this database: two may open a new one at once."""
+    descriptor = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def close_database() -> None:

@@ -1,6 +1,8 @@
 """The database: migrations at start, refusal of what is newer, one way to write."""
 
 import sqlite3
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -102,3 +104,9 @@ def test_the_tables_are_those_of_the_models(instance: Path) -> None:
         wanted = {field.column_name: not field.null for field in model._meta.sorted_fields}
         assert columns == wanted, model.__name__
     connection.close()
+
+
+def test_many_may_open_a_new_database_at_once(tmp_path: Path) -> None:
+    code = "import sys; from pathlib import Path; from jobsite.core.db import open_database; open_database(Path(sys.argv[1]))"
+    openers = [subprocess.Popen([sys.executable, "-c", code, str(tmp_path / "new.db")]) for _ in range(6)]
+    assert [opener.wait(timeout=60) for opener in openers] == [0] * 6
