@@ -12,7 +12,7 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
-BLOCK = 4 * 1024 * 1024
+BLOCK = 1024 * 1024
 MOST_MEMORY = 1024**3
 MOST_SPANS = 200
 
@@ -38,21 +38,70 @@ def _answer(document: Any) -> None:
 
 def _search(pattern: re.Pattern[str], asked: dict[str, Any]) -> dict[str, Any]:
     """Hits from a line on, the one before it, how many lie before it, how many there are."""
-    wanted, limit, prefix = asked["from"], asked["limit"], asked["prefix"]
+    wanted, limit = asked["from"], asked["limit"]
     lines: list[int] = []
     total = before = 0
     previous = None
-    search = pattern.search
-    number = 0
-    for block in _blocks(asked["path"]):
-        for number, line in enumerate(block, number + 1):  # noqa: B020
-            if search(line[prefix:]):
-                total += 1
-                if number < wanted:
-                    before, previous = before + 1, number
-                elif len(lines) < limit:
-                    lines.append(number)
+    for number in _hits(pattern, asked["path"], asked["prefix"]):
+        total += 1
+        if number < wanted:
+            before, previous = before + 1, number
+        elif len(lines) < limit:
+            lines.append(number)
     return {"lines": lines, "before": before, "previous": previous, "total": total}
+
+
+def _hits(pattern: re.Pattern[str], path: str, prefix: int) -> Iterator[int]:
+    """The numbers of the lines, without their prefixes, in which the pattern stands."""
+    within = within_lines(pattern.pattern)
+    quick = re.compile(within, pattern.flags | re.MULTILINE) if within is not None else None
+    number = 1
+    for block in _blocks(path):
+        texts = [line[prefix:] for line in block]
+        if quick is None:
+            yield from (number + at for at, text in enumerate(texts) if pattern.search(text))
+        else:
+            yield from (number + at for at in _lines_with(quick, "\n".join(texts)))
+        number += len(block)
+
+
+def _lines_with(pattern: re.Pattern[str], text: str) -> Iterator[int]:
+    """The numbers, from 0, of the lines of a text in which a pattern stands that never goes over the end of one."""
+    number = counted = at = 0
+    while found := pattern.search(text, at):
+        number += text.count("\n", counted, found.start())
+        yield number
+        counted = text.find("\n", found.start())
+        if counted < 0:
+            return
+        at = counted + 1
+
+
+_TOKEN = re.compile(
+    r"(?P<negated>\[\^(?:[^\\\]]|\\.)(?:[^\\\]]|\\.)*\])"
+    r"|\[(?:[^\\\]^\x00-\x1f]|\\[dw]|\\[^\w\s])(?:[^\\\]\x00-\x1f]|\\[dw]|\\[^\w\s])*\]"
+    r"|\\[dwSb]|\\[^\w\s]|(?P<wide>\\[sDW])|\((?!\?)|\(\?:|[*+?}](?!\+)|[^\\\[(*+?}\n]"
+)
+_NARROW = {r"\s": r"[^\S\n]", r"\D": r"[^\d\n]", r"\W": r"[^\w\n]"}
+
+
+def within_lines(pattern: str) -> str | None:
+    """A pattern that finds in many lines together just what this one finds in each; None where that is not sure.
+
+    What could go over the end of a line is kept from it. Looking around, anchors of the whole text, and whatever
+    never gives back what it took see the difference, so patterns with them are tried on line after line, which is slower.
+    """
+    parts, at = [], 0
+    while at < len(pattern):
+        token = _TOKEN.match(pattern, at)
+        if token is None:
+            return None
+        if token["negated"]:
+            parts.append(f"{token[0][:-1]}\\n]")
+        else:
+            parts.append(_NARROW.get(token[0], token[0]))
+        at = token.end()
+    return "".join(parts)
 
 
 def _blocks(path: str) -> Iterator[list[str]]:

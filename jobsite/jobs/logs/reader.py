@@ -7,6 +7,7 @@ itself is read.
 """
 
 import os
+import re
 from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -133,13 +134,17 @@ class LogReader:
         lines: list[int] = []
         before = total = passed = 0
         for block in _blocks(self._file, 0):
-            for at in needle.lines_in(block):
-                total += 1
-                if passed + at < from_line:
-                    before += 1
-                elif len(lines) < limit:
-                    lines.append(passed + at)
-            passed += block.count(b"\n")
+            end = passed + block.count(b"\n")
+            if end < from_line or len(lines) >= limit:
+                found = needle.count(block)
+                total += found
+                before += found if end < from_line else 0
+            else:
+                numbers = [passed + at for at in needle.lines_in(block)]
+                total += len(numbers)
+                before += sum(number < from_line for number in numbers)
+                lines += [number for number in numbers if number >= from_line][: limit - len(lines)]
+            passed = end
         return Hits(tuple(lines), before, total)
 
     def _from_line(self, number: int) -> Iterator[bytes]:
@@ -234,6 +239,9 @@ class _Index:
                 yield _Place(line, offset, raw)
 
 
+_IN_PREFIX = re.compile(rb"[0-9 ]|[a-z](?: |$)", re.IGNORECASE)
+
+
 class _Needle:
     """Finds the lines of a block that hold a text, without looking at the prefixes."""
 
@@ -241,6 +249,16 @@ class _Needle:
         self._fold = not case
         self._letters = not case and not text.isascii()
         self._text = (text.lower() if self._fold else text).encode("utf-8", "replace")
+        # A text that cannot begin within a prefix is counted without looking where lines begin.
+        self._line = (
+            None if _IN_PREFIX.match(self._text) else re.compile(re.escape(self._text) + rb"[^\n]*\n")
+        )
+
+    def count(self, block: bytes) -> int:
+        """How many lines hold the text."""
+        if self._line is None:
+            return sum(1 for _ in self.lines_in(block))
+        return sum(1 for _ in self._line.finditer(self._folded(block)))
 
     def lines_in(self, block: bytes) -> Iterator[int]:
         """The numbers, from 1 in this block, of the lines that hold the text."""
