@@ -95,10 +95,8 @@ define install
 	  fi; }
 endef
 
-SANDBOX := command -v bwrap && command -v git && $(PYTHON) -c 'import ctypes; ctypes.CDLL("libseccomp.so.2")'
-
 system: system-venv
-	$(call install,$(SANDBOX),bubblewrap libseccomp2 git,jobsite)
+	$(call install,command -v bwrap && command -v git,bubblewrap git,jobsite)
 
 system-venv:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
