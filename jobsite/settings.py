@@ -136,6 +136,15 @@ def _runtimes(value: Any) -> dict[str, tuple[str, ...]]:
     return found
 
 
+def _images(value: Any) -> str:
+    prefix = _text(value).rstrip("/")
+    if prefix and not re.fullmatch(r"[a-z0-9][a-z0-9.-]*(:[0-9]+)?(/[a-z0-9][a-z0-9._-]*)*", prefix):
+        raise ValueError(
+            "must be the address of a registry or a folder of it, such as registry.example/images"
+        )
+    return prefix
+
+
 def _networks(value: Any) -> tuple[str, ...]:
     try:
         return tuple(str(ipaddress.ip_network(word)) for word in _words(value))
@@ -171,7 +180,9 @@ class Settings:
     secret_key: str = setting(
         "", "Signs cookies; empty uses secret.key in the instance folder", _text, secret=True
     )
-    executor: str = setting("sandbox", "What runs jobs", _choice("sandbox"))
+    executor: str = setting(
+        "sandbox", "What runs jobs: sandbox or container", _choice("sandbox", "container")
+    )
     executor_unsafe: bool = setting(False, "1 runs jobs without a sandbox where none is possible", _flag)
     max_workers: int = setting(2, "How many ordinary jobs run at once", _number(1, 10_000))
     max_db_workers: int = setting(2, "How many database jobs run at once", _number(1, 10_000))
@@ -183,6 +194,17 @@ class Settings:
         10_000, "User and group number of jobs when the server is root", _number(1, 2**31 - 2)
     )
     runtimes: Mapping[str, tuple[str, ...]] = setting({}, "Image name to the local program for it", _runtimes)
+    container_program: str = setting(
+        "podman", "Executor container: podman or docker", _choice("podman", "docker")
+    )
+    container_images: str = setting(
+        "",
+        "Executor container: what stands before the names of images, such as registry.example/images",
+        _images,
+    )
+    container_pull: bool = setting(
+        False, "Executor container: 1 fetches an image that is missing here when a job needs it", _flag
+    )
     allowed_repos: tuple[str, ...] = setting(
         ("https://github.com/",),
         "Beginnings of repository addresses that may be used; local paths only if listed",

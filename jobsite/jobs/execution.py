@@ -3,6 +3,7 @@
 from functools import lru_cache
 from pathlib import Path
 
+from jobsite.jobs.executors.container import Container
 from jobsite.jobs.executors.contract import Executor
 from jobsite.jobs.executors.sandbox import Sandbox
 from jobsite.jobs.executors.unsafe import Unsafe
@@ -11,13 +12,19 @@ from jobsite.settings import current
 
 
 def executor() -> Executor:
-    """The executor of this instance: the sandbox, or plain processes where EXECUTOR_UNSAFE says so."""
-    return Unsafe() if current().executor_unsafe and _sandbox_refusal() else Sandbox()
+    """The executor of this instance: containers, the sandbox, or plain processes where no sandbox can be made and
+    EXECUTOR_UNSAFE says so."""
+    if current().executor == "container":
+        return Container(current().container_program)
+    return Unsafe() if current().executor_unsafe and _refusal("sandbox") else Sandbox()
 
 
 def why_no_jobs() -> str | None:
     """Why no job can run on this server, in a sentence that says how to mend it; None when jobs can."""
-    refusal = _sandbox_refusal()
+    if current().executor == "container":
+        refusal = _refusal(current().container_program)
+        return refusal and f"{refusal} Until then no job is started."
+    refusal = _refusal("sandbox")
     if refusal is None or current().executor_unsafe:
         return None
     return f"{refusal} Until then no job is started (EXECUTOR_UNSAFE=1 runs jobs without protection)."
@@ -33,6 +40,6 @@ def work_dir(attempt: Attempt) -> Path:
     return current().instance / "work" / attempt.identifier
 
 
-@lru_cache(maxsize=1)
-def _sandbox_refusal() -> str | None:
-    return Sandbox().available()
+@lru_cache
+def _refusal(program: str) -> str | None:
+    return (Sandbox() if program == "sandbox" else Container(program)).available()

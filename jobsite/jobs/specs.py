@@ -3,7 +3,7 @@
 from jobsite.jobs.execution import attempt_dir, work_dir
 from jobsite.jobs.executors.contract import AttemptSpec, InputFile, Limits
 from jobsite.jobs.models import Attempt, Job, JobOutput
-from jobsite.jobs.runtimes import argv_of
+from jobsite.jobs.runtimes import command_of
 from jobsite.jobs.weights import weights_of
 from jobsite.projects.repositories import git_directory
 from jobsite.settings import Settings, current
@@ -18,8 +18,8 @@ class CannotRun(Exception):
 def make_spec(job: Job, attempt: Attempt) -> AttemptSpec:
     """The order for one attempt. Raises `CannotRun` when its runtime or an input is gone."""
     settings = current()
-    argv = argv_of(job.run_command, settings.runtimes)
-    if argv is None:
+    command = command_of(job.run_command, settings)
+    if command is None:
         raise CannotRun(f"There is no runtime for {job.run_command.split()[0]} on this server any more.")
     return AttemptSpec(
         attempt=attempt.identifier,
@@ -27,7 +27,9 @@ def make_spec(job: Job, attempt: Attempt) -> AttemptSpec:
         work_dir=str(work_dir(attempt)),
         repo=str(git_directory(job.workspace.repo.url)),
         commit=job.job_request.commit,
-        argv=argv,
+        image=command[0],
+        argv=command[1],
+        pull=settings.container_pull,
         inputs=_inputs(job),
         environment=_environment(job, settings),
         limits=limits_of(job, settings),

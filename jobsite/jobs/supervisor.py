@@ -10,17 +10,23 @@ import os
 import signal
 import time
 import traceback
+from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
 
 from jobsite.jobs import preparing
-from jobsite.jobs.executors import cgroups, processes, records, seccomp, starting
+from jobsite.jobs.executors import cgroups, containing, processes, records, seccomp, starting
 from jobsite.jobs.executors.contract import AttemptSpec, Exit, read_exit, read_spec
 from jobsite.jobs.executors.following import Follower, StopWish
 from jobsite.jobs.faults import kind_of_error
 from jobsite.jobs.logs.writer import LogWriter
 
 _LAST_SIGNAL = 192
+_START: dict[str, Callable[[AttemptSpec, cgroups.Group | None], starting.Started]] = {
+    "sandbox": starting.start_sandbox,
+    "unsafe": starting.start_unsafe,
+    "container": containing.start_container,
+}
 
 
 def main(attempt_dir: str) -> None:
@@ -97,12 +103,14 @@ def _carry_out(spec: AttemptSpec, wish: StopWish, log: LogWriter, lost_by: str) 
     twice."""
     earlier = records.read(spec.attempt_dir, records.STAGE)
     if earlier:
-        starting.kill_left_behind(spec.work_dir)
+        _end_left_behind(spec)
         if earlier.get("stage") in ("executing", "executed"):
             said = "the supervisor was lost while the program ran"
             return replace(_unstarted("platform", "A platform fault stopped it.", said), fault=lost_by)
     try:
         records.enter_stage(spec.attempt_dir, "preparing")
+        if spec.executor == "container":
+            spec = containing.with_pinned_image(spec, lambda: wish.grace() is not None)
         files, inputs = preparing.prepare(spec, lambda: wish.grace() is not None)
         records.enter_stage(spec.attempt_dir, "prepared")
         log.note(f"Prepared {files} files of commit {spec.commit[:12]} and {inputs} inputs.")
@@ -115,6 +123,17 @@ def _carry_out(spec: AttemptSpec, wish: StopWish, log: LogWriter, lost_by: str) 
         return _unstarted("job_error", str(problem))
     except starting.NotStarted as problem:
         return _unstarted("platform", "A platform fault: the program could not be started.", str(problem))
+    except starting.Lost as problem:
+        lost = _unstarted("platform", "A platform fault stopped it.", str(problem))
+        return replace(lost, fault="ended_from_outside")
+
+
+def _end_left_behind(spec: AttemptSpec) -> None:
+    """Ends what an earlier supervisor of the attempt has left running."""
+    if spec.executor == "container":
+        containing.end_left_behind(spec.engine, spec.work_dir)
+    else:
+        starting.kill_left_behind(spec.work_dir)
 
 
 def _unstarted(reason: str, sentence: str, detail: str = "") -> Exit:
@@ -122,24 +141,19 @@ def _unstarted(reason: str, sentence: str, detail: str = "") -> Exit:
 
 
 def _execute(spec: AttemptSpec, wish: StopWish, log: LogWriter) -> Exit:
-    group = cgroups.make(spec.attempt, spec.limits)
-    cpus = "cgroup" if group and "cpu" in group.holds else starting.keep_to_cpus(spec.limits.cpus)
+    group, cpus = _limit(spec)
     started, clock = records.now(), time.monotonic()
     # Before the program can run: who finds this stage without a supervisor knows that it must not be started
     # again.
     records.enter_stage(spec.attempt_dir, "executing")
-    log.note(f"Running {' '.join([Path(spec.argv[0]).name, *spec.argv[1:]])}")
+    log.note(f"Running {_command_line(spec)}")
     log.flush()
     try:
-        start = starting.start_sandbox if spec.executor == "sandbox" else starting.start_unsafe
-        running = start(spec, group)
+        running = _START[spec.executor](spec, group)
         follower = Follower(spec, running, log, wish)
         follower.follow()
-        try:
-            code, cpu_seconds, largest = running.wait()
-        except starting.NotStarted as problem:
-            raise starting.NotStarted(f"{problem}: {follower.last_words.decode(errors='replace')}") from None
-        out_of_memory = code != 0 and group is not None and group.kills() > 0
+        code, cpu_seconds, largest = running.wait(follower.last_words)
+        out_of_memory = code != 0 and running.ran_out_of_memory()
     finally:
         if group:
             group.remove()
@@ -157,20 +171,35 @@ def _execute(spec: AttemptSpec, wish: StopWish, log: LogWriter) -> Exit:
         peak_memory_bytes=max(follower.peak_memory, largest),
         limits=asdict(spec.limits),
         enforced=_enforced(spec, running.group, cpus),
+        image=spec.image,
     )
+
+
+def _limit(spec: AttemptSpec) -> tuple[cgroups.Group | None, str]:
+    """The control group for the attempt and how its CPUs are limited; an engine of containers has its own."""
+    if spec.executor == "container":
+        return None, "cgroup"
+    group = cgroups.make(spec.attempt, spec.limits)
+    return group, "cgroup" if group and "cpu" in group.holds else starting.keep_to_cpus(spec.limits.cpus)
+
+
+def _command_line(spec: AttemptSpec) -> str:
+    first = spec.image if spec.executor == "container" else Path(spec.argv[0]).name
+    return " ".join([first, *spec.argv[0 if spec.executor == "container" else 1 :]])
 
 
 def _enforced(spec: AttemptSpec, group: cgroups.Group | None, cpus: str) -> dict[str, str]:
     """By which means each limit and wall holds for this attempt."""
     held = group.holds if group else ()
-    walls = spec.executor == "sandbox"
+    walls = {"sandbox": "bubblewrap", "unsafe": "none", "container": spec.engine}[spec.executor]
+    filters = walls != "bubblewrap" or seccomp.filter_program()
     return {
         "memory": "cgroup" if "memory" in held else "watch",
-        "cpus": "none" if cpus == "cgroup" and not held else cpus,
+        "cpus": "none" if cpus == "cgroup" and "cpu" not in held else cpus,
         "processes": "cgroup" if "pids" in held else "rlimit",
         "disk": "watch",
-        "walls": "bubblewrap" if walls else "none",
-        "system_calls": "seccomp" if walls and seccomp.filter_program() else "none",
+        "walls": walls,
+        "system_calls": "seccomp" if walls != "none" and filters else "none",
     }
 
 

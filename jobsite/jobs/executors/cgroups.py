@@ -15,16 +15,19 @@ from jobsite.jobs.executors.contract import Limits
 
 _PREFIX = "jobsite-"
 _PERIOD = 100_000
+_PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
 @dataclass(frozen=True)
 class Group:
-    """The folders of one attempt's group. `memory` is None where no memory controller could be had."""
+    """The folders of one attempt's group. `memory` is None where no memory controller could be had, `cpu` is
+    where the use of CPU is counted."""
 
     folders: tuple[Path, ...]
     memory: Path | None
     version: int
     holds: tuple[str, ...]
+    cpu: Path | None = None
 
     def add(self, pid: int) -> None:
         """Puts a process, and what it will start, into the group. Raises OSError."""
@@ -47,6 +50,25 @@ class Group:
             return stat.get("total_rss", 0) + stat.get("total_shmem", 0)
         return stat.get("anon", 0) + stat.get("shmem", 0)
 
+    def largest_memory(self) -> int:
+        """The most bytes ever held at once, but for the file cache that is held now."""
+        if self.memory is None:
+            return 0
+        most, cache = (
+            ("memory.max_usage_in_bytes", "total_cache") if self.version == 1 else ("memory.peak", "file")
+        )
+        held = "".join(_words(self.memory / most))
+        return max(0, int(held) - _keyed(self.memory / "memory.stat").get(cache, 0)) if held.isdigit() else 0
+
+    def cpu_seconds(self) -> float:
+        """CPU seconds of all processes that ever were in the group; 0 where they are not counted."""
+        if self.cpu is None:
+            return 0.0
+        if self.version == 2:
+            return _keyed(self.cpu / "cpu.stat").get("usage_usec", 0) / 1e6
+        used = "".join(_words(self.cpu / "cpuacct.usage"))
+        return int(used) / 1e9 if used.isdigit() else 0.0
+
     def remove(self) -> None:
         """Removes the emptied group; a group that is still in use stays for `remove_abandoned`."""
         for folder in self.folders:
@@ -63,6 +85,23 @@ def make(attempt: str, limits: Limits) -> Group | None:
     mine = _own_groups()
     group = _make_v2(_v2_parents(mine), name, limits) or _make_v1(mine, name, limits)
     return group if group.holds else None
+
+
+def around(pid: int, limits: Limits) -> Group | None:
+    """The group that somebody else, such as a container engine, has made around a process with these limits;
+    `holds` names those that are really set. None where none is."""
+    mine = _groups_of(pid)
+    version = 1 if "memory" in mine else 2
+    settings = _v1_settings(limits) if version == 1 else _v2_settings(limits)
+    places = {name: mine.get(name if version == 1 else "") for name in (*settings, "cpuacct")}
+    holds = tuple(
+        name
+        for name, wanted in settings.items()
+        if (place := places[name])
+        and all(_says(place / file, value) for file, value, needed in wanted if needed)
+    )
+    memory = places["memory"] if "memory" in holds else None
+    return Group((), memory, version, holds, places["cpuacct"]) if holds else None
 
 
 def remove_abandoned() -> None:
@@ -103,12 +142,17 @@ def _v1_settings(limits: Limits) -> dict[str, list[tuple[str, str, bool]]]:
     }
 
 
-def _make_v2(parents: list[Path], name: str, limits: Limits) -> Group | None:
-    settings = {
+def _v2_settings(limits: Limits) -> dict[str, list[tuple[str, str, bool]]]:
+    """The same for version 2."""
+    return {
         "memory": [("memory.max", str(limits.memory_bytes), True), ("memory.swap.max", "0", False)],
         "cpu": [("cpu.max", f"{int(limits.cpus * _PERIOD)} {_PERIOD}", True)],
         "pids": [("pids.max", str(limits.processes), True)],
     }
+
+
+def _make_v2(parents: list[Path], name: str, limits: Limits) -> Group | None:
+    settings = _v2_settings(limits)
     for parent in parents:
         available = _words(parent / "cgroup.controllers")
         for controller in settings:
@@ -135,7 +179,12 @@ def _set_up(folder: Path, settings: list[tuple[str, str, bool]]) -> bool:
 
 
 def _own_groups() -> dict[str, Path]:
-    """Where this process stands: controller name -> folder, and "" -> folder in the version 2 tree."""
+    return _groups_of(os.getpid())
+
+
+def _groups_of(pid: int) -> dict[str, Path]:
+    """Where a process stands: controller name -> folder, and "" -> folder in the version 2 tree; empty when
+    it is gone."""
     mounts: dict[str, Path] = {}
     for line in Path("/proc/self/mountinfo").read_text().splitlines():
         left, _, right = line.partition(" - ")
@@ -145,7 +194,7 @@ def _own_groups() -> dict[str, Path]:
         elif kind == "cgroup":
             mounts.update((option, Path(left.split()[4])) for option in options.split(","))
     found = {}
-    for line in Path("/proc/self/cgroup").read_text().splitlines():
+    for line in _lines(Path(f"/proc/{pid}/cgroup")):
         _, controllers, path = line.split(":", 2)
         for controller in controllers.split(","):
             if controller in mounts:
@@ -169,6 +218,21 @@ def _write(path: Path, value: str) -> bool:
         return True
     except OSError:
         return False
+
+
+def _says(path: Path, wanted: str) -> bool:
+    """Whether the file holds this value; the kernel rounds sizes down to whole pages."""
+    held = " ".join(_words(path))
+    if held.isdigit() and wanted.isdigit():
+        return 0 <= int(wanted) - int(held) < _PAGE
+    return held == wanted
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        return path.read_text().splitlines()
+    except OSError:
+        return []
 
 
 def _words(path: Path) -> list[str]:

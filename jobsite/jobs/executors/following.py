@@ -7,7 +7,7 @@ import time
 
 from jobsite.jobs.executors import records
 from jobsite.jobs.executors.contract import AttemptSpec
-from jobsite.jobs.executors.starting import Running
+from jobsite.jobs.executors.starting import Started
 from jobsite.jobs.executors.watching import Watch
 from jobsite.jobs.logs.writer import LogWriter
 
@@ -52,7 +52,7 @@ class Follower:
     """Runs from the start of a program to the last byte of its output. Afterwards `reason` says why it was
     made to end, None if it was not, and `last_words` holds the end of its standard error."""
 
-    def __init__(self, spec: AttemptSpec, running: Running, log: LogWriter, wish: StopWish) -> None:
+    def __init__(self, spec: AttemptSpec, running: Started, log: LogWriter, wish: StopWish) -> None:
         self._spec = spec
         self._running = running
         self._log = log

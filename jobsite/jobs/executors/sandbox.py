@@ -40,7 +40,7 @@ class Sandbox:
 
     def launch(self, spec: AttemptSpec) -> None:
         """Gives the attempt its supervisor, unless it has one or has ended. Raises Refused."""
-        if not all(map(os.path.isabs, (spec.attempt_dir, spec.work_dir, spec.repo, *spec.argv[:1]))):
+        if not all(map(os.path.isabs, (spec.attempt_dir, spec.work_dir, spec.repo, *self._programs(spec)))):
             raise Refused(f"The paths in the spec of {spec.attempt} must be absolute.")
         folder = Path(spec.attempt_dir)
         folder.mkdir(parents=True, exist_ok=True)
@@ -85,7 +85,7 @@ class Sandbox:
             _wait_until_gone(who, _LAST_WORD)
         spec = records.read(attempt_dir, records.SPEC)
         if spec and isinstance(spec.get("work_dir"), str):
-            starting.kill_left_behind(spec["work_dir"])
+            self._end_left_behind(spec["work_dir"])
 
     def clean(self, spec: AttemptSpec) -> None:
         """Removes what the attempt left but its records. Raises Refused."""
@@ -93,7 +93,7 @@ class Sandbox:
         patience = _LAST_WORD if read_exit(spec.attempt_dir) else 0.0
         if not _wait_until_gone(records.read(spec.attempt_dir, records.SUPERVISOR), patience):
             raise Refused(f"{spec.attempt} still runs.")
-        starting.kill_left_behind(spec.work_dir)
+        self._end_left_behind(spec.work_dir)
         cgroups.remove_abandoned()
         try:
             remove_tree(Path(spec.work_dir))
@@ -106,13 +106,21 @@ class Sandbox:
         removed: list[str] = []
         failed: list[tuple[str, str]] = []
         for name in sorted(set(_names(work_root)) - active):
-            starting.kill_left_behind(os.path.join(work_root, name))
             try:
+                self._end_left_behind(os.path.join(work_root, name))
                 remove_tree(Path(work_root, name))
                 removed.append(name)
-            except OSError as problem:
+            except (OSError, Refused) as problem:
                 failed.append((name, str(problem)))
         return Sweep(tuple(removed), tuple(failed))
+
+    def _programs(self, spec: AttemptSpec) -> tuple[str, ...]:
+        """The programs of this machine that the spec names."""
+        return spec.argv[:1]
+
+    def _end_left_behind(self, work_dir: str) -> None:
+        """Ends what a lost supervisor has left running around this directory. Raises Refused."""
+        starting.kill_left_behind(work_dir)
 
     def _ask(self, attempt_dir: str | os.PathLike[str], grace: float | None) -> dict | None:
         if read_exit(attempt_dir) is None:

@@ -18,6 +18,7 @@ import tempfile
 import time
 from collections.abc import Collection
 from pathlib import Path
+from typing import Protocol
 
 from jobsite.jobs.executors import bubblewrap, processes, seccomp
 from jobsite.jobs.executors.cgroups import Group
@@ -31,6 +32,36 @@ _NICE = 5
 
 class NotStarted(Exception):
     """The sandbox could not be made; the text tells operators why."""
+
+
+class Lost(Exception):
+    """What carried the program has failed while it ran; the text tells operators how."""
+
+
+class Started(Protocol):
+    """A program that has been started, whatever its walls are. `sandboxed` is the number of processes that
+    belong to the walls."""
+
+    process: subprocess.Popen[bytes]
+    group: Group | None
+    sandboxed: int
+
+    def ask_to_end(self) -> None:
+        """Sends the polite signal to the program itself."""
+
+    def kill(self) -> None:
+        """Ends every process of the attempt."""
+
+    def wait(self, last_words: bytes) -> tuple[int, float, int]:
+        """Waits for the end and ends all that was left behind. Gives the exit code (128 + number after a
+        signal), CPU seconds, and bytes of memory at the most. `last_words` is the end of its standard error.
+        Raises NotStarted when the program never had its turn, and Lost."""
+
+    def all_processes(self) -> list[int]:
+        """The processes of the attempt, those of the walls among them."""
+
+    def ran_out_of_memory(self) -> bool:
+        """Whether the kernel has killed any process of it because of the memory limit."""
 
 
 class Running:
@@ -48,7 +79,7 @@ class Running:
         self.process = process
         self.root = root
         self.group = group
-        self.sandboxed = unread_go is not None
+        self.sandboxed = int(unread_go is not None)
         self._unread_go = unread_go
         self._root_handle = os.pidfd_open(root)
 
@@ -66,22 +97,24 @@ class Running:
         if not self.sandboxed:
             kill_descendants(unreaped=self.root)
 
-    def wait(self) -> tuple[int, float, int]:
-        """Waits for the end of the program and ends all it left behind. Gives the exit code (128 + number
-        after a signal), CPU seconds, and the largest resident size of one process in bytes. Raises NotStarted
-        when the program never had its turn."""
+    def wait(self, last_words: bytes) -> tuple[int, float, int]:
+        """As `Started` says; of memory, the largest resident size of one process."""
         _, status, use = os.wait4(self.process.pid, 0)
         self.process.returncode = code = os.waitstatus_to_exitcode(status)
         uses = [use, *self._end_rest()]
         os.close(self._root_handle)
         if self._unread_go is not None and _still_holds(self._unread_go):
-            raise NotStarted("the sandbox could not be set up")
+            raise NotStarted(f"the sandbox could not be set up: {last_words.decode(errors='replace')}")
         seconds = sum(one.ru_utime + one.ru_stime for one in uses)
         return (128 - code if code < 0 else code), seconds, max(one.ru_maxrss for one in uses) * 1024
 
     def all_processes(self) -> list[int]:
         """The processes of the attempt."""
         return processes.tree(self.root)
+
+    def ran_out_of_memory(self) -> bool:
+        """Whether the kernel has killed any process of the group."""
+        return self.group is not None and self.group.kills() > 0
 
     def _end_rest(self) -> list[resource.struct_rusage]:
         """Proves the end of all processes. bwrap may end before the first process of the sandbox, which this

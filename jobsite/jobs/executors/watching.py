@@ -5,7 +5,7 @@ import time
 
 from jobsite.jobs.executors import processes, records
 from jobsite.jobs.executors.contract import AttemptSpec
-from jobsite.jobs.executors.starting import Running
+from jobsite.jobs.executors.starting import Started
 
 _LOOK_EVERY = 2.0
 _FIRST_LOOK = 0.1
@@ -19,7 +19,7 @@ class Watch:
     looking every fifth of a second where there is none; the disk by measuring the work directory with du,
     which knows trees of any depth and follows no link."""
 
-    def __init__(self, spec: AttemptSpec, running: Running) -> None:
+    def __init__(self, spec: AttemptSpec, running: Started) -> None:
         self._spec = spec
         self._running = running
         self._started = time.monotonic()
