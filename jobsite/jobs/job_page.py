@@ -1,17 +1,29 @@
 """The page of one job: what happened when, what it used, what it left."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 
 from jobsite import settings
 from jobsite.accounts.models import AnonymousPerson, User
 from jobsite.core.clock import now
 from jobsite.core.events import Event
-from jobsite.jobs.job_rows import JobRow, job_row
-from jobsite.jobs.models import Attempt, Job, JobOutput
-from jobsite.jobs.queries import events_of, may_cancel, may_read_log, outputs_of
+from jobsite.jobs.code_compare import Comparison, comparisons
+from jobsite.jobs.execution import attempt_dir
+from jobsite.jobs.job_rows import JobRow, job_row, silent_for
+from jobsite.jobs.models import Attempt, Job, JobOutput, JobRequest
+from jobsite.jobs.queries import (
+    events_of,
+    may_cancel,
+    may_read_log,
+    output_counts,
+    outputs_of,
+    related_jobs,
+)
 from jobsite.jobs.rules import CODES, nonzero_sentence
+from jobsite.jobs.samples import Usage, usage
 from jobsite.pipelines.report import LEVELS
 from jobsite.projects.models import Workspace
 
@@ -28,8 +40,46 @@ class Moment:
 
 
 @dataclass(frozen=True)
+class Files:
+    """What a job left: how many files by level, and the files for people who may know their names.
+
+    Either is None for people who may not know it, and on the public side.
+    """
+
+    counts: Mapping[str, int] | None = None
+    names: tuple[JobOutput, ...] | None = None
+
+    @property
+    def by_level(self) -> Sequence[tuple[str, int, list[JobOutput]]]:
+        """Each level that has files, with their number and those whose names may be shown."""
+        counts, names = self.counts or {}, self.names or ()
+        return [
+            (level, counts[level], [one for one in names if one.level == level])
+            for level in LEVELS
+            if counts.get(level)
+        ]
+
+    @property
+    def words(self) -> str:
+        """How many files there are; "" for people who may not know it."""
+        if self.counts is None:
+            return ""
+        total = sum(self.counts.values())
+        return f"{total:,} file{'s' if total != 1 else ''}"
+
+
+@dataclass(frozen=True)
+class Supplied:
+    """A need of the job: the action, the job whose outputs it takes, and what these are."""
+
+    action: str
+    job: Job
+    files: Files
+
+
+@dataclass(frozen=True)
 class JobPage:
-    """What the page shows. `outputs` is None for people who may not know the names of files at Level 4.
+    """What the page shows.
 
     `uses` tells whether this person sees what the job used: anybody with a role in the project.
     """
@@ -39,7 +89,8 @@ class JobPage:
     timeline: tuple[Moment, ...]
     may_read_log: bool
     uses: bool
-    outputs: tuple[JobOutput, ...] | None
+    inputs: tuple[Supplied, ...]
+    outputs: Files
 
     @property
     def asked(self) -> Sequence[tuple[str, Mapping[str, str]]]:
@@ -48,10 +99,9 @@ class JobPage:
         return [(level, wanted[level]) for level in LEVELS if level in wanted]
 
     @property
-    def files(self) -> Sequence[tuple[str, list[JobOutput]]]:
-        """The files it left, by level."""
-        found = self.outputs or ()
-        return [(level, files) for level in LEVELS if (files := [one for one in found if one.level == level])]
+    def request(self) -> JobRequest:
+        """The request that the job belongs to."""
+        return self.row.job.job_request
 
     @property
     def latest(self) -> Attempt | None:
@@ -67,10 +117,27 @@ class JobPage:
         meaning = nonzero_sentence(code, database=self.row.job.is_database_action)
         return f"Its exit code was {code}{': ' + meaning if meaning else ''}."
 
+    @cached_property
+    def usage(self) -> Usage | None:
+        """What its latest attempt used over time; on the secure side, for people with a role in the project."""
+        if self.latest is None or not (self.uses and settings.current().secure):
+            return None
+        return usage(attempt_dir(self.row.job, self.latest))
+
     @property
     def memory_limit(self) -> int:
-        """Bytes of memory that a job may use here."""
-        return settings.current().job_memory
+        """Bytes of memory that its latest attempt might use; where that is not known any more, what a job may here."""
+        return (self.usage and self.usage.memory_limit) or settings.current().job_memory
+
+    @property
+    def silent_for(self) -> float | None:
+        """Seconds without a report from the backend, where that is too long; else None."""
+        return silent_for([self.row.job], self.request.backend, self.row.at)
+
+    @cached_property
+    def comparisons(self) -> tuple[Comparison, ...]:
+        """Its code beside that of earlier requests; worked out where it is shown, so not for a page that polls."""
+        return comparisons(self.request)
 
     @property
     def seen(self) -> str:
@@ -85,18 +152,35 @@ class JobPage:
 
 
 def job_page(job: Job, attempts: Sequence[Attempt], person: User | AnonymousPerson) -> JobPage:
-    """The page of a job, as `queries.job_in` gave it, for a person. At most two queries."""
+    """The page of a job, as `queries.job_in` gave it, for a person. At most three queries."""
     workspace: Workspace = job.workspace
-    row = job_row(job, now(), may_cancel=may_cancel(job.job_request, workspace, person))
-    reads = may_read_log(workspace)
+    suppliers, good = related_jobs(job)
+    files = _files([job, *suppliers.values()], workspace)
+    allowed = may_cancel(job.job_request, workspace, person)
     return JobPage(
-        row=row,
+        row=job_row(job, now(), may_cancel=allowed, good=good),
         attempts=tuple(attempts),
         timeline=_timeline(job, events_of(job)),
-        may_read_log=reads,
+        may_read_log=may_read_log(workspace),
         uses=bool(workspace.permissions),
-        outputs=tuple(outputs_of(job)) if reads else None,
+        inputs=tuple(Supplied(action, one, files[one.id]) for action, one in suppliers.items()),
+        outputs=files[job.id],
     )
+
+
+def _files(jobs: Sequence[Job], workspace: Workspace) -> Mapping[int, Files]:
+    """What each job left, as far as the person for whom the workspace was loaded may know it. At most one query."""
+    if may_read_log(workspace):
+        named = outputs_of(jobs)
+        return {job.id: _named(named.get(job.id, [])) for job in jobs}
+    if workspace.permissions and settings.current().secure:
+        counts = output_counts(jobs)
+        return {job.id: Files(counts.get(job.id, {})) for job in jobs}
+    return {job.id: Files() for job in jobs}
+
+
+def _named(rows: Sequence[JobOutput]) -> Files:
+    return Files(Counter(row.level for row in rows), tuple(rows))
 
 
 def _timeline(job: Job, events: Sequence[Event]) -> tuple[Moment, ...]:

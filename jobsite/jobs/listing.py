@@ -1,5 +1,6 @@
 """Lists of job requests, newest first, with filters that combine. All of it is done in the database."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -12,6 +13,7 @@ from jobsite.jobs.rules import request_words
 from jobsite.projects.models import Project, Workspace
 
 PAGE = 25
+CHUNK = 500
 MOST_CHOICES = 20
 LONGEST_TEXT = 200
 LARGEST_NUMBER = 2**53
@@ -97,14 +99,20 @@ def requests_page(
     filters: Filters, number: int, *, workspace: Workspace | None = None, project: Project | None = None
 ) -> Listing:
     """A page of all requests, or of those of one workspace or project. Three queries, however many rows."""
-    found = _found(filters)
-    if workspace is not None:
-        found = found.where(JobRequest.workspace == workspace)
-    if project is not None:
-        inside = Workspace.select(Workspace.id).where(Workspace.project == project)
-        found = found.where(JobRequest.workspace.in_(inside))
+    found = _within(filters, workspace, project)
     choices = tuple(Backend.select().order_by(fn.LOWER(Backend.name), Backend.slug))
     return Listing(_rows(found, PAGE, number), number, found.count(), filters, choices)
+
+
+def all_requests(
+    filters: Filters, *, workspace: Workspace | None = None, project: Project | None = None
+) -> Iterator[RequestRow]:
+    """Every request of such a list, newest first. A query for each CHUNK rows, so that none holds the list."""
+    found = _within(filters, workspace, project)
+    rows = _rows(found, CHUNK)
+    while rows:
+        yield from rows
+        rows = _rows(found.where(JobRequest.id < rows[-1].request.id), CHUNK)
 
 
 def newest_requests(
@@ -118,6 +126,17 @@ def newest_requests(
     else:
         condition = JobRequest.backend.in_(Backend.select(Backend.id).where(Backend.is_active))
     return _rows(JobRequest.select(JobRequest.id).where(condition), limit)
+
+
+def _within(filters: Filters, workspace: Workspace | None, project: Project | None) -> ModelSelect:
+    """The ids of the requests that pass all filters, of all or of one workspace or project."""
+    found = _found(filters)
+    if workspace is not None:
+        found = found.where(JobRequest.workspace == workspace)
+    if project is not None:
+        inside = Workspace.select(Workspace.id).where(Workspace.project == project)
+        found = found.where(JobRequest.workspace.in_(inside))
+    return found
 
 
 def _rows(found: ModelSelect, limit: int, number: int = 1) -> tuple[RequestRow, ...]:

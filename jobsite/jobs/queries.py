@@ -1,10 +1,10 @@
 """What is read of requests and jobs for a person: one thing or a stop, and lists in a fixed number of queries."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from peewee import JOIN, ModelSelect
+from peewee import JOIN, ModelSelect, fn
 
 from jobsite import settings
 from jobsite.accounts.models import AnonymousPerson, Backend, User
@@ -17,6 +17,7 @@ from jobsite.projects.models import Project, Workspace
 
 LOG_PERMISSION = "unreleased_outputs_view"
 ROOM_CODES = ("waiting_on_workers", "waiting_on_db_workers")
+UNLUCKY = ("failed", "cancelled")
 MOST_QUEUED = 500
 MOST_PLANNED = 100
 MOST_EVENTS = 200
@@ -43,6 +44,51 @@ def jobs_of(request: JobRequest) -> list[Job]:
     for job in jobs:
         job.job_request = request
     return jobs
+
+
+def last_successes(workspace: int, backend: int, actions: Iterable[str]) -> dict[str, Job]:
+    """The newest job that succeeded, by action, of those of `actions` that have one there. One query, or none."""
+    wanted = sorted(set(actions))
+    if not wanted:
+        return {}
+    newest = _newest_success(workspace, backend).where(Job.action.in_(wanted)).group_by(Job.action)
+    return {job.action: job for job in Job.select().where(Job.id.in_(newest))}
+
+
+def found_jobs(request: JobRequest) -> list[Job]:
+    """The jobs that a request found when it was made: the newest of each action that was not cancelled then.
+
+    An action may have run again since, and what was running then may have ended; neither counts. One query.
+    """
+    then = (Job.workspace == request.workspace_id) & (Job.backend == request.backend_id)
+    then &= Job.job_request < request.id
+    then &= (Job.state != "cancelled") | (Job.completed_at > request.created_at)
+    newest = Job.select(fn.MAX(Job.id)).where(then).group_by(Job.action)
+    return list(Job.select().where(Job.id.in_(newest)))
+
+
+def related_jobs(job: Job) -> tuple[dict[str, Job], Job | None]:
+    """The jobs whose outputs it takes, by action, and the newest success of its own action. One query.
+
+    The success is None for a job that has succeeded itself, and for one that has not ended.
+    """
+    condition = Job.identifier.in_(list(job.needs.values()))
+    if job.state in UNLUCKY:
+        newest = _newest_success(job.workspace_id, job.backend_id).where(Job.action == job.action)
+        condition |= Job.id.in_(newest)
+    elif not job.needs:
+        return {}, None
+    found = list(Job.select().where(condition))
+    by_identifier = {one.identifier: one for one in found}
+    suppliers = {
+        action: by_identifier[key] for action, key in sorted(job.needs.items()) if key in by_identifier
+    }
+    return suppliers, next((one for one in found if one.action == job.action), None)
+
+
+def _newest_success(workspace: int, backend: int) -> ModelSelect:
+    there = (Job.workspace == workspace) & (Job.backend == backend) & (Job.state == "succeeded")
+    return Job.select(fn.MAX(Job.id)).where(there)
 
 
 def job_in(workspace: Workspace, number: int, identifier: str) -> tuple[Job, list[Attempt]]:
@@ -111,9 +157,22 @@ def events_of(job: Job) -> list[Event]:
     return list(rows.order_by(Event.id).limit(MOST_EVENTS))
 
 
-def outputs_of(job: Job) -> list[JobOutput]:
-    """The files a job left in the workspace, by path. For people who may read them only."""
-    return list(JobOutput.select().where(JobOutput.job == job).order_by(JobOutput.path))
+def outputs_of(jobs: Sequence[Job]) -> dict[int, list[JobOutput]]:
+    """The files that jobs left in the workspace, by job id, in order of path. For people who may read them only."""
+    found: dict[int, list[JobOutput]] = {}
+    for row in JobOutput.select().where(JobOutput.job.in_(list(jobs))).order_by(JobOutput.path):
+        found.setdefault(row.job_id, []).append(row)
+    return found
+
+
+def output_counts(jobs: Sequence[Job]) -> dict[int, dict[str, int]]:
+    """How many files jobs left in the workspace, by job id and level: no names. One query."""
+    found: dict[int, dict[str, int]] = {}
+    counts = JobOutput.select(JobOutput.job, JobOutput.level, fn.COUNT(JobOutput.id))
+    counts = counts.where(JobOutput.job.in_(list(jobs))).group_by(JobOutput.job, JobOutput.level)
+    for job, level, count in counts.tuples():
+        found.setdefault(job, {})[level] = count
+    return found
 
 
 def active_jobs() -> list[Job]:

@@ -3,16 +3,29 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 from jobsite.accounts.models import AnonymousPerson, User
 from jobsite.core.clock import now
+from jobsite.jobs.code_compare import Comparison, comparisons
 from jobsite.jobs.graphs import Graph, graph_of
-from jobsite.jobs.job_rows import JobRow, job_row
+from jobsite.jobs.job_rows import JobRow, job_row, silent_for
 from jobsite.jobs.models import Job, JobRequest
-from jobsite.jobs.queries import ROOM_CODES, Queue, active_jobs, jobs_of, may_cancel, may_read_log, queues_of
+from jobsite.jobs.queries import (
+    ROOM_CODES,
+    UNLUCKY,
+    Queue,
+    active_jobs,
+    found_jobs,
+    jobs_of,
+    last_successes,
+    may_cancel,
+    may_read_log,
+    queues_of,
+)
 from jobsite.jobs.rules import why_not_cancel
 from jobsite.pipelines.parsing import parse
+from jobsite.pipelines.planning import RUN_ALL
 from jobsite.pipelines.report import Report
 from jobsite.projects.models import Workspace
 
@@ -34,7 +47,10 @@ class Count:
 
 @dataclass(frozen=True)
 class RequestPage:
-    """What the page shows, as of `at`. `queue` is that of the backend when a job waits for room there."""
+    """What the page shows, as of `at`. `queue` is that of the backend when a job waits for room there.
+
+    `found` are the jobs of earlier requests that a request found when it had nothing to run.
+    """
 
     request: JobRequest
     rows: tuple[JobRow, ...]
@@ -42,6 +58,27 @@ class RequestPage:
     may_cancel: bool
     may_read_log: bool
     queue: Queue | None = None
+    found: tuple[JobRow, ...] = ()
+
+    @property
+    def shown(self) -> tuple[JobRow, ...]:
+        """The jobs that tell how what was asked for stands: its own, else those that it found."""
+        return self.rows or self.found
+
+    @property
+    def is_live(self) -> bool:
+        """Whether anything on the page may still change by itself."""
+        return self.request.is_active or any(row.job.is_active for row in self.found)
+
+    @property
+    def silent_for(self) -> float | None:
+        """Seconds without a report from the backend, where that is too long; else None."""
+        return silent_for((row.job for row in self.rows), self.request.backend, self.at)
+
+    @cached_property
+    def comparisons(self) -> tuple[Comparison, ...]:
+        """Its code beside that of earlier requests; worked out where it is shown, so not for a page that polls."""
+        return comparisons(self.request)
 
     @property
     def pill(self) -> tuple[str, str]:
@@ -53,8 +90,8 @@ class RequestPage:
         """The jobs by state, in the order of the progress bar: what is done first, what waits last."""
         found, start = [], 0.0
         for state in ("succeeded", "failed", "cancelled", "running", "pending"):
-            jobs = sum(row.job.state == state for row in self.rows)
-            width = 100 * jobs / len(self.rows) if self.rows else 0.0
+            jobs = sum(row.job.state == state for row in self.shown)
+            width = 100 * jobs / len(self.shown) if self.shown else 0.0
             found.append(Count(state, jobs, round(start, 3), round(width, 3)))
             start += width
         return tuple(found)
@@ -62,7 +99,7 @@ class RequestPage:
     @property
     def complete(self) -> int:
         """How many jobs have ended."""
-        return sum(not row.job.is_active for row in self.rows)
+        return sum(not row.job.is_active for row in self.shown)
 
     @property
     def seconds_of_jobs(self) -> float:
@@ -111,34 +148,61 @@ class RequestPage:
         report = _report(self.request.project_file.text)
         if report.pipeline is None:
             return None
-        address = f"/{self.request.workspace.name}/{self.request.id}/"
+        address = f"/{self.request.workspace.name}/"
         states = {name: ("", "Not in this request", "") for name in report.pipeline.actions}
-        states |= {row.job.action: (*row.pill, f"{address}{row.job.identifier}/") for row in self.rows}
+        states |= {
+            row.job.action: (*row.pill, f"{address}{row.job.job_request_id}/{row.job.identifier}/")
+            for row in self.shown
+        }
         return graph_of(report.pipeline, states)
 
     @property
     def seen(self) -> str:
         """The states of the jobs, a letter each: what a page that updates itself has shown."""
-        return "".join(_LETTERS.get(row.job.state, "u") for row in self.rows)
+        return "".join(_LETTERS.get(row.job.state, "u") for row in self.shown)
 
     def news(self, seen: str) -> str:
         """What has changed for somebody who saw the states `seen`, as a sentence; "" for nothing."""
-        if len(seen) != len(self.rows) or seen == self.seen:
+        if len(seen) != len(self.shown) or seen == self.seen:
             return ""
-        changed = [row for row, old, new in zip(self.rows, seen, self.seen, strict=True) if old != new]
+        changed = [row for row, old, new in zip(self.shown, seen, self.seen, strict=True) if old != new]
         told = [f"{row.job.action}: {row.pill[1]}." for row in changed[:MOST_TOLD]]
         more = [f"{len(changed) - MOST_TOLD} more jobs changed."] if len(changed) > MOST_TOLD else []
-        return " ".join([*told, *more, f"{self.complete} of {len(self.rows)} complete."])
+        return " ".join([*told, *more, f"{self.complete} of {len(self.shown)} complete."])
 
 
 def request_page(request: JobRequest, workspace: Workspace, person: User | AnonymousPerson) -> RequestPage:
-    """The page of a request for a person, for whom the workspace was loaded. At most two queries."""
+    """The page of a request for a person, for whom the workspace was loaded. At most three queries."""
     at = now()
     jobs = jobs_of(request)
     allowed = may_cancel(request, workspace, person)
     queue = _queue(jobs, request, at)
-    rows = (job_row(job, at, may_cancel=allowed, place=queue.place(job) if queue else "") for job in jobs)
-    return RequestPage(request, tuple(rows), at, allowed, may_read_log(workspace), queue)
+    unlucky = (job.action for job in jobs if job.state in UNLUCKY)
+    good = last_successes(request.workspace_id, request.backend_id, unlucky)
+    rows = tuple(
+        job_row(
+            job,
+            at,
+            may_cancel=allowed,
+            place=queue.place(job) if queue else "",
+            good=good.get(job.action) if job.state in UNLUCKY else None,
+        )
+        for job in jobs
+    )
+    found = () if rows else _found(request, at)
+    return RequestPage(request, rows, at, allowed, may_read_log(workspace), queue, found)
+
+
+def _found(request: JobRequest, at: datetime) -> tuple[JobRow, ...]:
+    """The jobs that a request with nothing to run found, in the order of the actions that were asked for."""
+    if request.status != "nothing_to_do":
+        return ()
+    wanted = list(request.requested_actions)
+    pipeline = _report(request.project_file.text).pipeline
+    if RUN_ALL in wanted and pipeline is not None:
+        wanted = [name for name in pipeline.actions if name != RUN_ALL]
+    found = {job.action: job for job in found_jobs(request)}
+    return tuple(JobRow(found[name], at) for name in wanted if name in found)
 
 
 @lru_cache(maxsize=64)

@@ -1,16 +1,18 @@
 """The pages of job requests and jobs, their lists, and the home page."""
 
+from collections.abc import Iterator
 from typing import Any
 
-from flask import Response, abort, flash, redirect, request, url_for
+from flask import Response, abort, flash, redirect, request, stream_with_context, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
 from jobsite.core.errors import Denied, NotFound, require
 from jobsite.core.web import ANYONE, CONTENT_POLICY, LOGIN, Routes, page, see
-from jobsite.jobs import actions, queries
+from jobsite.jobs import actions, code_compare, queries
+from jobsite.jobs.export import CONTENT_TYPES, exported
 from jobsite.jobs.job_page import job_page
-from jobsite.jobs.listing import filters_in, page_in, requests_page
+from jobsite.jobs.listing import RequestRow, all_requests, filters_in, page_in, requests_page
 from jobsite.jobs.request_page import request_page
 from jobsite.jobs.rules import REQUEST_STATUSES, why_not_cancel
 from jobsite.projects.queries import project_or_stop, workspace_or_stop
@@ -26,11 +28,12 @@ PIPELINE = ("pipeline-picture", "pipeline-table")
 JOB_REGIONS = ("live", "status", "notices", "controls", "announce")
 ONLY_THEIRS = why_not_cancel(active=True, already_asked=False, may_cancel=False)
 
+NOT_THEIRS = "Only people with a role see what changed in the code between two requests."
+
 
 @routes("/event-log/", needs=ANYONE)
 def event_log() -> Response:
-    listing = requests_page(filters_in(request.args), page_in(request.args))
-    return _list("Event log", listing, wide=True)
+    return _list("Event log", "event-log", wide=True)
 
 
 @routes("/event-list/", needs=ANYONE)
@@ -46,15 +49,13 @@ def all_jobs() -> ResponseReturnValue:
 @routes("/<name>/logs/", needs=ANYONE)
 def workspace_logs(name: str) -> Response:
     workspace = workspace_or_stop(name)
-    listing = requests_page(filters_in(request.args), page_in(request.args), workspace=workspace)
-    return _list(f"Logs of {workspace.name}", listing, workspace=workspace)
+    return _list(f"Logs of {workspace.name}", f"{workspace.name}-logs", workspace=workspace)
 
 
 @routes("/projects/<slug>/logs/", needs=ANYONE)
 def project_logs(slug: str) -> Response:
     project = project_or_stop(slug)
-    listing = requests_page(filters_in(request.args), page_in(request.args), project=project)
-    return _list(f"Logs of {project.name}", listing, project=project, wide=True)
+    return _list(f"Logs of {project.name}", f"{project.slug}-logs", project=project, wide=True)
 
 
 @routes(f"/job-requests/{NUMBER}/", needs=ANYONE)
@@ -86,6 +87,24 @@ def project_file(name: str, number: int) -> Response:
     found = queries.request_in(workspace_or_stop(name), number)
     headers = {"Content-Security-Policy": CONTENT_POLICY}
     return Response(found.project_file.text, headers=headers, content_type="text/plain; charset=utf-8")
+
+
+@routes(f"/<name>/{NUMBER}/compare/{NUMBER.replace('number', 'older')}/", needs=LOGIN)
+def compare_code(name: str, number: int, older: int) -> Response:
+    workspace = workspace_or_stop(name)
+    newer, before = queries.request_in(workspace, number), queries.request_in(workspace, older)
+    require(None if workspace.permissions or workspace.is_member else NOT_THEIRS)
+    url, pair = workspace.repo.url, (before.commit, newer.commit)
+    return page(
+        "jobs/compare.html",
+        workspace=workspace,
+        older=before,
+        newer=newer,
+        changes=code_compare.changes(url, *pair),
+        commits=code_compare.commits(url, *pair),
+        address=code_compare.compare_address(workspace.repo, *pair),
+        most=code_compare.MOST_FILES,
+    )
 
 
 @routes(f"/<name>/{NUMBER}/cancel/", needs=LOGIN, methods=("GET", "POST"))
@@ -151,17 +170,29 @@ def _address(job: Any) -> str:
     return url_for("jobs.show_job", name=name, number=request_of.id, identifier=job.identifier)
 
 
-def _list(title: str, listing: Any, **scope: Any) -> Response:
+def _list(title: str, name: str, *, wide: bool = False, **scope: Any) -> Response:
+    """A list of requests, of all or of one workspace or project: as a page, or as the file asked for."""
+    filters = filters_in(request.args)
+    if request.args.get("format"):
+        return _file(name, all_requests(filters, **scope))
+    listing = requests_page(filters, page_in(request.args), **scope)
     if listing.number > 1 and not listing.rows:
         abort(404)
-    data = {"workspace": None, "project": None, "wide": False, **scope}
-    live = any(row.request.is_active for row in listing.rows)
     return page(
         "jobs/logs.html",
-        fragments=("requests",),
+        fragments=("requests", "notices"),
         title=title,
         listing=listing,
         statuses=REQUEST_STATUSES,
-        live=live,
-        **data,
+        live=any(row.request.is_active for row in listing.rows),
+        wide=wide,
+        **{"workspace": None, "project": None, **scope},
     )
+
+
+def _file(name: str, rows: Iterator[RequestRow]) -> Response:
+    """The list as a download that is made while it is sent."""
+    kind = request.args["format"]
+    pieces = stream_with_context(exported(kind, rows))
+    disposition = f'attachment; filename="{name}.{kind}"'
+    return Response(pieces, headers={"Content-Disposition": disposition}, content_type=CONTENT_TYPES[kind])

@@ -201,6 +201,12 @@ def recent_commits(url: str, branch: str, *, limit: int = 20) -> list[CommitFact
     return _facts(_read(url, *_log(resolve(url, branch), limit)))
 
 
+def commits_between(url: str, older: str, newer: str, *, limit: int) -> list[CommitFacts]:
+    """The newest commits that `newer` has and `older` has not (full ids), newest first. Raises `BranchMissing`."""
+    _of_commit(url, older, "cat-file", "-e", f"{older}^{{commit}}")
+    return _facts(_of_commit(url, newer, *_log(newer, limit), f"^{older}"))
+
+
 def _log(commit: str, limit: int) -> tuple[str, ...]:
     return (
         "log",

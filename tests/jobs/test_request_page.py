@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,6 +12,7 @@ from flask.testing import FlaskClient
 
 from jobsite.accounts.backends import pause, start_maintenance
 from jobsite.application import create_app
+from jobsite.core.clock import now
 from jobsite.core.events import Event
 from jobsite.jobs.actions import cancel, move
 from jobsite.jobs.models import Job, JobRequest
@@ -245,16 +247,91 @@ def test_a_failed_action_can_be_run_again_by_those_who_run_jobs(
     assert again in client.get(path(request_of_three)).text
 
 
-def test_a_request_with_nothing_to_do_says_so(
+def test_a_request_with_nothing_to_do_shows_how_what_it_found_stands_until_that_has_ended(
     client: FlaskClient, request_of_three: JobRequest, ask: Ask
 ) -> None:
-    for name in ("extract", "clean", "table"):
-        to(request_of_three, name, "initiated")
-    nothing = ask("extract")
+    to(request_of_three, "extract", "initiated")
+    nothing = ask("run_all")
     page = client.get(path(nothing)).text
-    assert "All requested actions were already scheduled to run" in page
+    assert "All actions have already completed successfully or were already scheduled to run" in page
     assert "No job was started for this request." in page
-    assert "hx-trigger" not in page
+    assert 'aria-label="0 of 3 jobs complete"' in page and page.count('hx-trigger="every 1s"') == 1
+    for action in ("extract", "clean", "table"):
+        assert page.count(f'href="{path(request_of_three, job(request_of_three, action).identifier)}"') >= 1
+    assert 'data-state="running"><' in page[page.index('id="found"') :]
+    job_done = to(request_of_three, "extract", "nonzero_exit")
+    told = client.get(f"{path(nothing)}?seen=rpp", headers=TOGETHER).text
+    assert "extract: Failed. 1 of 3 complete." in told and "Read the end of its log" in told
+    for action in ("clean", "table"):
+        to(request_of_three, action, "dependency_failed")
+    assert "hx-trigger" not in client.get(path(nothing)).text
+    again = ask("extract")
+    assert job(again, "extract").identifier != job_done.identifier
+    assert job(again, "extract").identifier not in client.get(path(nothing)).text
+
+
+def test_a_request_with_nothing_to_do_shows_only_what_was_asked_for_and_was_there(
+    client: FlaskClient, request_of_three: JobRequest, ask: Ask, cast: SimpleNamespace
+) -> None:
+    nothing = ask("clean")
+    found = client.get(path(nothing)).text.partition('id="found"')[2].partition("</table>")[0]
+    assert ">clean<" in found and ">extract<" not in found and ">table<" not in found
+    cancel(by=cast.ada, request=request_of_three, may_cancel=True)
+    found = client.get(path(nothing)).text.partition('id="found"')[2].partition("</table>")[0]
+    assert ">Cancelled<" in found, "what was cancelled later is still what the request found"
+
+
+def test_a_run_that_failed_stands_beside_the_last_good_outputs(
+    client: FlaskClient, request_of_three: JobRequest, ask: Ask
+) -> None:
+    good = to(request_of_three, "extract", "initiated", "succeeded")
+    second = ask("extract")
+    assert "last success" not in client.get(path(second)).text
+    to(second, "extract", "initiated", "nonzero_exit")
+    page = client.get(path(second)).text
+    offer = f"The outputs of its last success stay as they were: request {request_of_three.id}"
+    assert offer in page and f'href="/jobs/{good.identifier}/"' in page
+    assert f'href="/jobs/{good.identifier}/"' in client.get(path(second, job(second, "extract").identifier)).text
+    third = ask("extract")
+    to(third, "extract", "initiated", "succeeded")
+    page = client.get(path(second)).text
+    assert f"It has succeeded since, in request {third.id}" in page and offer not in page
+
+
+@pytest.mark.parametrize(("minutes", "told"), [(29, False), (31, True)])
+def test_a_backend_elsewhere_that_is_silent_for_half_an_hour_is_told(
+    settings: Settings, request_of_three: JobRequest, minutes: int, told: bool
+) -> None:
+    extract = to(request_of_three, "extract", "initiated")
+    Job.update(updated_at=now() - timedelta(minutes=minutes)).execute()
+    public = create_app(replace(settings, side="public")).test_client()
+    for where in (path(request_of_three), path(request_of_three, extract.identifier)):
+        assert (f"Local has sent no report for {minutes} minutes" in public.get(where).text) == told
+    for name in ("extract", "clean", "table"):
+        Job.update(state="succeeded", status_code="succeeded").where(Job.action == name).execute()
+    assert "no report" not in public.get(path(request_of_three)).text
+
+
+def test_jobs_that_run_in_this_program_are_never_out_of_sight(
+    client: FlaskClient, request_of_three: JobRequest
+) -> None:
+    to(request_of_three, "extract", "initiated")
+    Job.update(updated_at=now() - timedelta(days=1)).execute()
+    assert "no report" not in client.get(path(request_of_three)).text
+
+
+@pytest.mark.parametrize("where", ["request", "job", "/asthma/logs/", "/asthma/run-jobs/", "/status/"])
+def test_who_is_logged_in_is_told_of_maintenance_wherever_jobs_are(
+    client: FlaskClient, request_of_three: JobRequest, sign_in: SignIn, where: str
+) -> None:
+    banner = "The database of Local is in maintenance since"
+    last = job(request_of_three, "extract").identifier
+    address = {"request": path(request_of_three), "job": path(request_of_three, last)}.get(where, where)
+    sign_in(client, "ada")
+    assert banner not in client.get(address).text
+    start_maintenance(by="system", backend=request_of_three.backend)
+    assert client.get(address).text.count(banner) == 1
+    assert banner not in client.application.test_client().get(address).text
 
 
 def test_a_job_that_waits_for_room_says_what_is_before_it(
@@ -369,7 +446,7 @@ def test_the_public_side_has_no_way_to_a_log(
 
 
 @pytest.mark.parametrize("actions", [2, 150])
-def test_the_page_asks_the_database_six_times_however_many_jobs(
+def test_the_page_asks_the_database_nine_times_at_most_however_many_jobs(
     client: FlaskClient, study: Study, ask: Ask, sign_in: SignIn, queries: Callable[[], Any], actions: int
 ) -> None:
     names = [f"step{number}" for number in range(actions)]
@@ -377,7 +454,8 @@ def test_the_page_asks_the_database_six_times_however_many_jobs(
     request = ask(names[-1])
     to(request, names[0], "waiting_on_workers")
     sign_in(client, "ada")
+    to(request, names[-1], "cancelled_by_user")
     with queries() as seen:
         page = client.get(path(request))
     assert page.text.count('<tr id="job-') == actions
-    assert len(seen) <= 6, seen
+    assert len(seen) <= 9, seen
