@@ -5,7 +5,7 @@ from jobsite.jobs.executors.contract import AttemptSpec, InputFile, Limits
 from jobsite.jobs.models import Attempt, Job, JobOutput
 from jobsite.jobs.runtimes import command_of
 from jobsite.jobs.weights import weights_of
-from jobsite.projects.repositories import git_directory
+from jobsite.projects.repositories import RepositoryUnreachable, git_directory
 from jobsite.settings import Settings, current
 from jobsite.store.content import MissingInput, input_files
 from jobsite.store.roots import Roots
@@ -16,7 +16,7 @@ class CannotRun(Exception):
 
 
 def make_spec(job: Job, attempt: Attempt) -> AttemptSpec:
-    """The order for one attempt. Raises `CannotRun` when its runtime or an input is gone."""
+    """The order for one attempt. Raises `CannotRun` when its runtime, its repository or an input is gone."""
     settings = current()
     command = command_of(job.run_command, settings)
     if command is None:
@@ -25,7 +25,7 @@ def make_spec(job: Job, attempt: Attempt) -> AttemptSpec:
         attempt=attempt.identifier,
         attempt_dir=str(attempt_dir(job, attempt)),
         work_dir=str(work_dir(attempt)),
-        repo=str(git_directory(job.workspace.repo.url)),
+        repo=_repository(job),
         commit=job.job_request.commit,
         image=command[0],
         argv=command[1],
@@ -37,6 +37,13 @@ def make_spec(job: Job, attempt: Attempt) -> AttemptSpec:
         is_database_action=job.is_database_action,
         labels={"workspace": job.workspace.name, "action": job.action, "job": job.identifier},
     )
+
+
+def _repository(job: Job) -> str:
+    try:
+        return str(git_directory(job.workspace.repo.url))
+    except RepositoryUnreachable as problem:
+        raise CannotRun(str(problem)) from None
 
 
 def recorded_inputs(job: Job) -> dict[str, JobOutput]:

@@ -1,5 +1,6 @@
 """What the engine does when something under it fails: nothing is forgotten, and nothing is done twice."""
 
+import shutil
 import threading
 from collections.abc import Callable
 from datetime import timedelta
@@ -83,3 +84,24 @@ def test_a_job_that_is_handed_over_twice_is_finished_once(study: Study, ask: Ask
     told = [event.type for event in Event.select() if event.subject == f"job:{Job.get().identifier}"]
     assert (told.count("job:finalizing"), told.count("job:succeeded")) == (1, 1)
     assert told[-1] == "job:succeeded"
+
+
+def test_a_repository_that_is_gone_when_the_job_starts_is_told_at_once(study: Study, ask: Ask) -> None:
+    one_step(study)
+    ask("only")
+    study.path.rename(study.path.with_name("elsewhere"))
+    turn_until(Engine(executor(), finish=finish), lambda: not Job.get().is_active)
+    assert (Job.get().status_code, Job.get().attempts_made) == ("job_error", 1)
+    assert (
+        Job.get().status_message == f"The job could not be run: There is no git repository at {study.path}."
+    )
+
+
+def test_a_commit_that_is_gone_when_the_job_starts_is_told_at_once(study: Study, ask: Ask) -> None:
+    one_step(study)
+    ask("only")
+    shutil.rmtree(study.path / ".git" / "objects")
+    (study.path / ".git" / "objects").mkdir()
+    turn_until(Engine(executor(), finish=finish), lambda: not Job.get().is_active)
+    assert Job.get().status_code == "job_error"
+    assert Job.get().status_message.startswith("The job could not be run: ")
