@@ -1,8 +1,6 @@
 """What is read of requests and jobs for a person: one thing or a stop, and lists in a fixed number of queries."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Iterable, Sequence
 
 from peewee import JOIN, ModelSelect, fn
 
@@ -10,16 +8,12 @@ from jobsite import settings
 from jobsite.accounts.models import AnonymousPerson, Backend, User
 from jobsite.core.errors import NotFound
 from jobsite.core.events import Event
-from jobsite.jobs.job_rows import JobRow
 from jobsite.jobs.models import Attempt, Job, JobOutput, JobRequest, ProjectFile
-from jobsite.jobs.scheduler import Candidate, queue_order
 from jobsite.projects.models import Project, Workspace
 
 LOG_PERMISSION = "unreleased_outputs_view"
-ROOM_CODES = ("waiting_on_workers", "waiting_on_db_workers")
 UNLUCKY = ("failed", "cancelled")
 MOST_QUEUED = 500
-MOST_PLANNED = 100
 MOST_EVENTS = 200
 LONGEST_NUMBER = 16
 """Digits; the database holds no number of twenty, and Python reads none of thousands."""
@@ -183,57 +177,4 @@ def active_jobs() -> list[Job]:
         rows.where(Job.state.in_(("running", "pending")))
         .order_by(Job.state.desc(), Job.id)
         .limit(MOST_QUEUED)
-    )
-
-
-@dataclass(frozen=True)
-class Queue:
-    """What runs on one backend, and which jobs wait only for room there, in the order in which they will start."""
-
-    running: tuple[JobRow, ...]
-    waiting: tuple[Job, ...]
-
-    def before(self, job: Job) -> list[Job]:
-        """The jobs that start before this one in the same pool."""
-        ids = [one.id for one in self.waiting]
-        ahead = self.waiting[: ids.index(job.id)] if job.id in ids else ()
-        return [one for one in ahead if one.is_database_action == job.is_database_action]
-
-    def place(self, job: Job) -> str:
-        """Where in the queue a job stands, as a sentence; "" for a job that waits for something else."""
-        if job.id not in {one.id for one in self.waiting}:
-            return ""
-        count = len(self.before(job))
-        return (
-            "It is the next to start." if not count else f"{count} job{'s' if count > 1 else ''} before it."
-        )
-
-
-def queues_of(jobs: Sequence[Job], at: datetime) -> Mapping[int, Queue]:
-    """The queue of each backend, by its id, made of active jobs."""
-    by_backend: dict[int, list[Job]] = {}
-    for job in jobs:
-        by_backend.setdefault(job.backend_id, []).append(job)
-    return {key: _queue(here, at) for key, here in by_backend.items()}
-
-
-def _queue(jobs: list[Job], at: datetime) -> Queue:
-    running = tuple(JobRow(job, at) for job in jobs if job.state == "running")
-    ready = [job for job in jobs if job.state == "pending" and job.status_code in ROOM_CODES]
-    considered = [row.job for row in running] + ready[:MOST_PLANNED]
-    order = queue_order((_candidate(job) for job in considered), at)
-    by_id = {job.id: job for job in ready}
-    return Queue(running, (*(by_id[key] for key in order), *ready[MOST_PLANNED:]))
-
-
-def _candidate(job: Job) -> Candidate:
-    running = job.state == "running"
-    return Candidate(
-        id=job.id,
-        project=job.workspace.project_id,
-        workspace=job.workspace_id,
-        is_database_action=job.is_database_action,
-        created_at=job.created_at,
-        running=running,
-        ready=not running,
     )

@@ -12,18 +12,16 @@ from jobsite.jobs.graphs import Graph, graph_of
 from jobsite.jobs.job_rows import JobRow, job_row, silent_for
 from jobsite.jobs.models import Job, JobRequest
 from jobsite.jobs.queries import (
-    ROOM_CODES,
     UNLUCKY,
-    Queue,
     active_jobs,
     found_jobs,
     jobs_of,
     last_successes,
     may_cancel,
     may_read_log,
-    queues_of,
 )
 from jobsite.jobs.rules import why_not_cancel
+from jobsite.jobs.waiting_reasons import ROOM_CODES, Queue, RunTime, queues_of, run_time
 from jobsite.pipelines.parsing import parse
 from jobsite.pipelines.planning import RUN_ALL
 from jobsite.pipelines.report import Report
@@ -131,6 +129,11 @@ class RequestPage:
     def waiting(self) -> JobRow | None:
         """The job whose place in the queue is explained: the first that waits only for room."""
         return next((row for row in self.rows if row.place), None)
+
+    @cached_property
+    def run_time(self) -> RunTime | None:
+        """How long runs of the explained job took so far; asked where it is shown."""
+        return run_time(self.waiting.job) if self.waiting else None
 
     @property
     def cancelling(self) -> tuple[str, ...]:

@@ -12,7 +12,8 @@ from jobsite.core.clock import now, wire
 from jobsite.core.errors import NotFound
 from jobsite.jobs.job_rows import JobRow
 from jobsite.jobs.models import Job
-from jobsite.jobs.queries import active_jobs, queues_of
+from jobsite.jobs.queries import active_jobs
+from jobsite.jobs.waiting_reasons import queues_of
 
 MOST_ROWS = 100
 
