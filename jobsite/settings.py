@@ -5,10 +5,8 @@ from the default. A name nobody knows, or a value that cannot be used, stops the
 """
 
 import difflib
-import ipaddress
 import json
 import os
-import re
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields
@@ -17,139 +15,14 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from jobsite import setting_kinds as kinds
+
 PREFIX = "JOBSITE_"
 FILE = "jobsite.toml"
 
 
 class SettingsError(Exception):
     """A setting that cannot be used; the text is one sentence for the person who starts jobsite."""
-
-
-def _text(value: Any) -> str:
-    if not isinstance(value, str):
-        raise TypeError("must be text")
-    return value.strip()
-
-
-def _choice(*words: str) -> Callable[[Any], str]:
-    def parse(value: Any) -> str:
-        if value not in words:
-            raise ValueError(f"must be {' or '.join(words)}")
-        return str(value)
-
-    return parse
-
-
-def _flag(value: Any) -> bool:
-    if str(value).lower() in ("1", "true", "yes", "on"):
-        return True
-    if str(value).lower() in ("0", "false", "no", "off", ""):
-        return False
-    raise ValueError("must be 1 or 0")
-
-
-def _number(low: float, high: float, kind: type = int) -> Callable[[Any], Any]:
-    def parse(value: Any) -> Any:
-        try:
-            number = kind(str(value))
-        except ValueError:
-            number = None
-        if isinstance(value, bool) or number is None or not low <= number <= high:
-            raise ValueError(f"must be a {'whole ' if kind is int else ''}number from {low} to {high}")
-        return number
-
-    return parse
-
-
-_UNITS = {"": 1, "s": 1, "min": 60, "m": 60, "h": 3600, "d": 86400, "w": 604800}
-_SIZES = {"": 1, "b": 1, "k": 2**10, "kb": 2**10, "kib": 2**10, "m": 2**20, "mb": 2**20, "mib": 2**20}
-_SIZES |= {"g": 2**30, "gb": 2**30, "gib": 2**30, "t": 2**40, "tb": 2**40, "tib": 2**40}
-
-
-def _quantity(value: Any, units: Mapping[str, int], example: str) -> int:
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([a-z]*)", str(value).strip().lower())
-    if isinstance(value, bool) or not found or found[2] not in units:
-        raise ValueError(f"must be a positive number with a unit, such as {example}")
-    return round(float(found[1]) * units[found[2]])
-
-
-def _duration(value: Any) -> timedelta:
-    seconds = _quantity(value, _UNITS, "30 min, 1 h or 14 d")
-    if not 0 < seconds <= 10 * 365 * 86400:
-        raise ValueError("must be longer than nothing and shorter than ten years")
-    return timedelta(seconds=seconds)
-
-
-def _size(value: Any) -> int:
-    return _quantity(value, _SIZES, "16 MiB or 4 GiB")
-
-
-def _url(value: Any) -> str:
-    address = _text(value).rstrip("/")
-    parts = urlsplit(address)
-    if address and (parts.scheme not in ("http", "https") or not parts.netloc):
-        raise ValueError("must be an address that begins with http:// or https://")
-    return address
-
-
-def _scheme(*schemes: str) -> Callable[[Any], str]:
-    def parse(value: Any) -> str:
-        address = _text(value)
-        if address and urlsplit(address).scheme not in schemes:
-            raise ValueError(f"must begin with {' or '.join(name + ':' for name in schemes)}")
-        return address
-
-    return parse
-
-
-def _words(value: Any) -> tuple[str, ...]:
-    parts = re.split(r"[,\s]+", value) if isinstance(value, str) else value
-    if not isinstance(parts, list) or not all(isinstance(part, str) for part in parts):
-        raise TypeError("must be a list of words")
-    return tuple(part for part in parts if part)
-
-
-def _table(value: Any) -> dict[str, Any]:
-    try:
-        table = json.loads(value) if isinstance(value, str) else value
-    except ValueError:
-        table = None
-    if not isinstance(table, dict):
-        raise TypeError('must be a table (in the environment: JSON, such as {"name": "value"})')
-    return table
-
-
-def _variables(value: Any) -> dict[str, str]:
-    return {str(name): str(text) for name, text in (_table(value) if value else {}).items()}
-
-
-def _runtimes(value: Any) -> dict[str, tuple[str, ...]]:
-    """Image name (or name:tag) to the words of the local program that runs its commands."""
-    found = {}
-    for image, command in (_table(value) if value else {}).items():
-        words = (
-            (command,) if isinstance(command, str) else tuple(command) if isinstance(command, list) else ()
-        )
-        if not words or not all(isinstance(word, str) and word for word in words):
-            raise ValueError(f"must give a program for {image!r}, as text or as a list of words")
-        found[image] = words
-    return found
-
-
-def _images(value: Any) -> str:
-    prefix = _text(value).rstrip("/")
-    if prefix and not re.fullmatch(r"[a-z0-9][a-z0-9.-]*(:[0-9]+)?(/[a-z0-9][a-z0-9._-]*)*", prefix):
-        raise ValueError(
-            "must be the address of a registry or a folder of it, such as registry.example/images"
-        )
-    return prefix
-
-
-def _networks(value: Any) -> tuple[str, ...]:
-    try:
-        return tuple(str(ipaddress.ip_network(word)) for word in _words(value))
-    except (ValueError, TypeError):
-        raise ValueError("must be a list of networks, such as 10.0.0.0/8") from None
 
 
 def setting(default: Any, help: str, parse: Callable[[Any], Any], *, secret: bool = False) -> Any:
@@ -162,110 +35,137 @@ def setting(default: Any, help: str, parse: Callable[[Any], Any], *, secret: boo
     )
 
 
+NO_EFFECT = "No effect yet:"
+LISTED = "Not empty: people are made members of backends and organisations one by one"
+
+
 @dataclass(frozen=True)
 class Settings:
     """The settings of one instance, checked. Sizes are bytes, times are timedelta, addresses have no final slash."""
 
     instance: Path = setting(Path("instance"), "The instance folder: database, files, keys", Path)
     side: str = setting(
-        "both", "Which side runs here: both, public or secure", _choice("both", "public", "secure")
+        "both", "Which side runs here: both, public or secure", kinds.choice("both", "public", "secure")
     )
-    base_url: str = setting(
-        "", "The address people use, for links in mails; https makes cookies secure", _url
-    )
+    base_url: str = setting("", "The address people use; https makes cookies secure", kinds.url)
     database_url: str = setting(
-        "", "Database address; empty is jobsite.db in the instance folder", _scheme("sqlite")
+        "", "Database address; empty is jobsite.db in the instance folder", kinds.scheme("sqlite")
     )
-    huey_url: str = setting("", "Queue address; empty is huey.db in the instance folder", _scheme("sqlite"))
+    huey_url: str = setting(
+        "", "Queue address; empty is huey.db in the instance folder", kinds.scheme("sqlite")
+    )
     secret_key: str = setting(
-        "", "Signs cookies; empty uses secret.key in the instance folder", _text, secret=True
+        "", "Signs cookies; empty uses secret.key in the instance folder", kinds.text, secret=True
     )
     executor: str = setting(
-        "sandbox", "What runs jobs: sandbox or container", _choice("sandbox", "container")
+        "sandbox", "What runs jobs: sandbox or container", kinds.choice("sandbox", "container")
     )
-    executor_unsafe: bool = setting(False, "1 runs jobs without a sandbox where none is possible", _flag)
-    max_workers: int = setting(2, "How many ordinary jobs run at once", _number(1, 10_000))
-    max_db_workers: int = setting(2, "How many database jobs run at once", _number(1, 10_000))
-    job_cpus: float = setting(2.0, "Processors a job may use", _number(0.1, 4096, float))
-    job_memory: int = setting(4 * 2**30, "Memory a job may use", _size)
-    job_disk: int = setting(20 * 2**30, "Disk space a job may use", _size)
-    job_time_limit: timedelta = setting(timedelta(days=7), "How long a job may run", _duration)
+    executor_unsafe: bool = setting(False, "1 runs jobs without a sandbox where none is possible", kinds.flag)
+    max_workers: int = setting(2, "How many ordinary jobs run at once", kinds.number(1, 10_000))
+    max_db_workers: int = setting(2, "How many database jobs run at once", kinds.number(1, 10_000))
+    job_cpus: float = setting(2.0, "Processors a job may use", kinds.number(0.1, 4096, float))
+    job_memory: int = setting(4 * 2**30, "Memory a job may use", kinds.size)
+    job_disk: int = setting(20 * 2**30, "Disk space a job may use", kinds.size)
+    job_time_limit: timedelta = setting(timedelta(days=7), "How long a job may run", kinds.duration)
     job_user: int = setting(
-        10_000, "User and group number of jobs when the server is root", _number(1, 2**31 - 2)
+        10_000, "User and group number of jobs when the server is root", kinds.number(1, 2**31 - 2)
     )
-    runtimes: Mapping[str, tuple[str, ...]] = setting({}, "Image name to the local program for it", _runtimes)
+    runtimes: Mapping[str, tuple[str, ...]] = setting(
+        {}, "Image name to the local program for it", kinds.runtimes
+    )
     container_program: str = setting(
-        "podman", "Executor container: podman or docker", _choice("podman", "docker")
+        "podman", "Executor container: podman or docker", kinds.choice("podman", "docker")
     )
     container_images: str = setting(
         "",
         "Executor container: what stands before the names of images, such as registry.example/images",
-        _images,
+        kinds.images,
     )
     container_pull: bool = setting(
-        False, "Executor container: 1 fetches an image that is missing here when a job needs it", _flag
+        False, "Executor container: 1 fetches an image that is missing here when a job needs it", kinds.flag
     )
     allowed_repos: tuple[str, ...] = setting(
         ("https://github.com/",),
         "Beginnings of repository addresses that may be used; local paths only if listed",
-        _words,
+        kinds.words,
     )
     database_env: Mapping[str, str] = setting(
-        {}, "Variables given to database actions only", _variables, secret=True
+        {}, "Variables given to database actions only", kinds.variables, secret=True
     )
-    github_client_id: str = setting("", "Sign in with GitHub: client id", _text)
-    github_client_secret: str = setting("", "Sign in with GitHub: client secret", _text, secret=True)
+    github_client_id: str = setting("", f"{LISTED}; there is no sign-in with GitHub yet", kinds.text)
+    github_client_secret: str = setting(
+        "", f"{NO_EFFECT} client secret for sign-in with GitHub", kinds.text, secret=True
+    )
     github_url: str = setting(
-        "https://github.com", "Address of GitHub, or of a GitHub Enterprise server", _url
+        "https://github.com",
+        "Address of GitHub, or of a GitHub Enterprise server: there addresses with and without .git are one",
+        kinds.url,
     )
-    oidc_issuer: str = setting("", "OpenID Connect: address of the provider", _url)
-    oidc_client_id: str = setting("", "OpenID Connect: client id", _text)
-    oidc_client_secret: str = setting("", "OpenID Connect: client secret", _text, secret=True)
+    oidc_issuer: str = setting("", f"{LISTED}; there is no sign-in with OpenID Connect yet", kinds.url)
+    oidc_client_id: str = setting("", f"{NO_EFFECT} client id for OpenID Connect", kinds.text)
+    oidc_client_secret: str = setting(
+        "", f"{NO_EFFECT} client secret for OpenID Connect", kinds.text, secret=True
+    )
     smtp_url: str = setting(
-        "", "Mail server, such as smtp://user:password@host:587", _scheme("smtp", "smtps"), secret=True
+        "",
+        f"{NO_EFFECT} mail server, such as smtp://user:password@host:587",
+        kinds.scheme("smtp", "smtps"),
+        secret=True,
     )
-    mail_from: str = setting("", "Sender of mails", _text)
-    support: str = setting("", "Whom to write to for help: an e-mail address shown on error pages", _text)
+    mail_from: str = setting("", f"{NO_EFFECT} sender of mails", kinds.text)
+    support: str = setting(
+        "", "Whom to write to for help: an e-mail address shown on error pages", kinds.text
+    )
     token_lifetime: timedelta = setting(
-        timedelta(hours=1), "How long a single-use token can be used", _duration
+        timedelta(hours=1), "How long a single-use token can be used", kinds.duration
     )
     token_login_networks: tuple[str, ...] = setting(
-        (), "Networks that may sign in with a token; empty is any", _networks
+        (), "Networks that may sign in with a token; empty is any", kinds.networks
     )
-    session_idle: timedelta = setting(timedelta(days=14), "A login ends after so long without use", _duration)
-    session_max: timedelta = setting(timedelta(days=365), "A login ends after so long in any case", _duration)
-    trusted_proxies: int = setting(0, "How many proxies in front set X-Forwarded headers", _number(0, 10))
-    level4_max_filesize: int = setting(16 * 2**20, "Largest file copied to Level 4", _size)
+    session_idle: timedelta = setting(
+        timedelta(days=14), "A login ends after so long without use", kinds.duration
+    )
+    session_max: timedelta = setting(
+        timedelta(days=365), "A login ends after so long in any case", kinds.duration
+    )
+    trusted_proxies: int = setting(
+        0, "How many proxies in front set X-Forwarded headers", kinds.number(0, 10)
+    )
+    level4_max_filesize: int = setting(16 * 2**20, "Largest file copied to Level 4", kinds.size)
     level4_max_csv_rows: int = setting(
-        5000, "Most data rows of a CSV file copied to Level 4", _number(1, 10**9)
+        5000, "Most data rows of a CSV file copied to Level 4", kinds.number(1, 10**9)
     )
     level4_file_types: tuple[str, ...] = setting(
         (".csv", ".jpg", ".jpeg", ".png", ".svg", ".svgz", ".html", ".txt", ".log", ".json", ".md"),
         "File types copied to Level 4",
-        _words,
+        kinds.words,
     )
-    disclosure_threshold: int = setting(7, "Counts from 1 to this are small", _number(1, 1000))
-    rounding_base: int = setting(5, "Counts are rounded to multiples of this", _number(1, 1000))
-    reviews_needed: int = setting(2, "Reviews a release request needs", _number(2, 3))
-    public_url: str = setting("", "Secure side: address of the public side", _url)
+    disclosure_threshold: int = setting(
+        7, f"{NO_EFFECT} counts from 1 to this are small", kinds.number(1, 1000)
+    )
+    rounding_base: int = setting(
+        5, f"{NO_EFFECT} counts are rounded to multiples of this", kinds.number(1, 1000)
+    )
+    reviews_needed: int = setting(2, f"{NO_EFFECT} reviews a release request needs", kinds.number(2, 3))
+    public_url: str = setting("", f"{NO_EFFECT} address of the public side, for the secure side", kinds.url)
     backend_token: str = setting(
-        "", "Secure side: this backend's token at the public side", _text, secret=True
+        "", f"{NO_EFFECT} this backend's token at the public side", kinds.text, secret=True
     )
     codelists_url: str = setting(
         "",
         "Address of a codelist service with the interface of OpenCodelists; empty checks codelists without asking",
-        _url,
+        kinds.url,
     )
     codelists_timeout: timedelta = setting(
-        timedelta(seconds=10), "How long to wait for the codelist service", _duration
+        timedelta(seconds=10), "How long to wait for the codelist service", kinds.duration
     )
     sse_viewers: int = setting(
         200,
         "How many people may follow logs by server-sent events; more are served by polling",
-        _number(0, 1000),
+        kinds.number(0, 1000),
     )
-    job_creation: bool = setting(True, "0 stops new job requests on the whole site", _flag)
-    fail_at: str = setting("", "For crash tests only: the named point at which to stop dead", _text)
+    job_creation: bool = setting(True, "0 stops new job requests on the whole site", kinds.flag)
+    fail_at: str = setting("", "For crash tests only: the named point at which to stop dead", kinds.text)
 
     @property
     def public(self) -> bool:

@@ -134,7 +134,7 @@ def maintenance(settings: Settings, slug: str, to: str, disable_checks: bool) ->
 
 @instance_command(_slug, _username, name="add-member")
 def add_member(settings: Settings, slug: str, username: str) -> None:
-    """Let a person use the backend (asked for only where GitHub or OpenID Connect is set up)."""
+    """Let a person use the backend (asked for only where GITHUB_CLIENT_ID or OIDC_ISSUER is set)."""
     there, person = queries.backend_or_stop(slug), queries.user_or_stop(username)
     backends.add_backend_member(by=SYSTEM, backend=there, user=person)
     click.echo(f"{username} may use {slug}.")

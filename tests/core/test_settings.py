@@ -1,11 +1,15 @@
 """Settings: one list, two sources, and no start with what nobody understands."""
 
+import inspect
+import re
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from jobsite.settings import SETTINGS, SettingsError, load, origins
+from jobsite.settings import NO_EFFECT, SETTINGS, Settings, SettingsError, load, origins
+
+PACKAGE = Path(inspect.getfile(Settings)).parent
 
 
 def test_a_setting_comes_from_the_environment_then_the_file_then_the_default(tmp_path: Path) -> None:
@@ -85,3 +89,13 @@ def test_secrets_are_never_shown(tmp_path: Path) -> None:
 
 def test_every_setting_has_help() -> None:
     assert all(entry.metadata["help"] for entry in SETTINGS)
+
+
+def test_a_setting_that_nothing_reads_says_so() -> None:
+    files = [path for path in PACKAGE.rglob("*.py") if path.name != "settings.py"]
+    text = "".join(path.read_text("utf-8") for path in files)
+    text += inspect.getsource(Settings).partition("@property")[2]
+    for entry in SETTINGS:
+        name = entry.name
+        read = re.search(rf'\.{name}\b|"{name}"|JOBSITE_{name.upper()}\b', text)
+        assert (not read) == entry.metadata["help"].startswith(NO_EFFECT), name

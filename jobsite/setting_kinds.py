@@ -1,0 +1,152 @@
+"""What a setting may be: each kind makes its value of text, or of what a TOML file holds.
+
+What cannot be used raises ValueError or TypeError with the rest of a sentence: "must be …".
+"""
+
+import ipaddress
+import json
+import re
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from typing import Any
+from urllib.parse import urlsplit
+
+
+def text(value: Any) -> str:
+    """Text, without blanks around it."""
+    if not isinstance(value, str):
+        raise TypeError("must be text")
+    return value.strip()
+
+
+def choice(*words: str) -> Callable[[Any], str]:
+    """One of these words."""
+
+    def parse(value: Any) -> str:
+        if value not in words:
+            raise ValueError(f"must be {' or '.join(words)}")
+        return str(value)
+
+    return parse
+
+
+def flag(value: Any) -> bool:
+    """Yes or no: 1, true, yes, on; 0, false, no, off or nothing."""
+    if str(value).lower() in ("1", "true", "yes", "on"):
+        return True
+    if str(value).lower() in ("0", "false", "no", "off", ""):
+        return False
+    raise ValueError("must be 1 or 0")
+
+
+def number(low: float, high: float, kind: type = int) -> Callable[[Any], Any]:
+    """A number from `low` to `high`, whole unless `kind` is float."""
+
+    def parse(value: Any) -> Any:
+        try:
+            number = kind(str(value))
+        except ValueError:
+            number = None
+        if isinstance(value, bool) or number is None or not low <= number <= high:
+            raise ValueError(f"must be a {'whole ' if kind is int else ''}number from {low} to {high}")
+        return number
+
+    return parse
+
+
+_UNITS = {"": 1, "s": 1, "min": 60, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+_SIZES = {"": 1, "b": 1, "k": 2**10, "kb": 2**10, "kib": 2**10, "m": 2**20, "mb": 2**20, "mib": 2**20}
+_SIZES |= {"g": 2**30, "gb": 2**30, "gib": 2**30, "t": 2**40, "tb": 2**40, "tib": 2**40}
+
+
+def _quantity(value: Any, units: Mapping[str, int], example: str) -> int:
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([a-z]*)", str(value).strip().lower())
+    if isinstance(value, bool) or not found or found[2] not in units:
+        raise ValueError(f"must be a positive number with a unit, such as {example}")
+    return round(float(found[1]) * units[found[2]])
+
+
+def duration(value: Any) -> timedelta:
+    """A time with its unit, such as `30 min`; a bare number is seconds."""
+    seconds = _quantity(value, _UNITS, "30 min, 1 h or 14 d")
+    if not 0 < seconds <= 10 * 365 * 86400:
+        raise ValueError("must be longer than nothing and shorter than ten years")
+    return timedelta(seconds=seconds)
+
+
+def size(value: Any) -> int:
+    """Bytes, from a size with its unit, such as `16 MiB`."""
+    return _quantity(value, _SIZES, "16 MiB or 4 GiB")
+
+
+def url(value: Any) -> str:
+    """An address of the web without final slash, or nothing."""
+    address = text(value).rstrip("/")
+    parts = urlsplit(address)
+    if address and (parts.scheme not in ("http", "https") or not parts.netloc):
+        raise ValueError("must be an address that begins with http:// or https://")
+    return address
+
+
+def scheme(*schemes: str) -> Callable[[Any], str]:
+    """An address that begins with one of these schemes, or nothing."""
+
+    def parse(value: Any) -> str:
+        address = text(value)
+        if address and urlsplit(address).scheme not in schemes:
+            raise ValueError(f"must begin with {' or '.join(name + ':' for name in schemes)}")
+        return address
+
+    return parse
+
+
+def words(value: Any) -> tuple[str, ...]:
+    """A list of words: in the environment with commas or blanks between them."""
+    parts = re.split(r"[,\s]+", value) if isinstance(value, str) else value
+    if not isinstance(parts, list) or not all(isinstance(part, str) for part in parts):
+        raise TypeError("must be a list of words")
+    return tuple(part for part in parts if part)
+
+
+def _table(value: Any) -> dict[str, Any]:
+    try:
+        table = json.loads(value) if isinstance(value, str) else value
+    except ValueError:
+        table = None
+    if not isinstance(table, dict):
+        raise TypeError('must be a table (in the environment: JSON, such as {"name": "value"})')
+    return table
+
+
+def variables(value: Any) -> dict[str, str]:
+    """A table of names and texts."""
+    return {str(name): str(text) for name, text in (_table(value) if value else {}).items()}
+
+
+def runtimes(value: Any) -> dict[str, tuple[str, ...]]:
+    """Image name (or name:tag) to the words of the local program that runs its commands."""
+    found = {}
+    for image, command in (_table(value) if value else {}).items():
+        program = [command] if isinstance(command, str) else command if isinstance(command, list) else []
+        if not program or not all(isinstance(word, str) and word for word in program):
+            raise ValueError(f"must give a program for {image!r}, as text or as a list of words")
+        found[image] = tuple(program)
+    return found
+
+
+def images(value: Any) -> str:
+    """What stands before the name of an image, without final slash, or nothing."""
+    prefix = text(value).rstrip("/")
+    if prefix and not re.fullmatch(r"[a-z0-9][a-z0-9.-]*(:[0-9]+)?(/[a-z0-9][a-z0-9._-]*)*", prefix):
+        raise ValueError(
+            "must be the address of a registry or a folder of it, such as registry.example/images"
+        )
+    return prefix
+
+
+def networks(value: Any) -> tuple[str, ...]:
+    """A list of networks in the form address/length."""
+    try:
+        return tuple(str(ipaddress.ip_network(word)) for word in words(value))
+    except (ValueError, TypeError):
+        raise ValueError("must be a list of networks, such as 10.0.0.0/8") from None
