@@ -46,6 +46,7 @@ pytestmark = pytest.mark.crash
 
 ROUNDS = int(os.environ.get("ROUNDS", "3"))
 SEED = int(os.environ.get("SEED", time.time_ns() % 10**6))
+WORKSPACES = ("asthma", "bones", "cough", "diabetes")
 LINES = 25
 HIGH, LEVEL4 = "highly_sensitive", "moderately_sensitive"
 PROJECT = f"""
@@ -86,26 +87,31 @@ def instance(tmp_path: Path) -> Iterator[Path]:
     for words in (["init", "-q", "-b", "main"], ["add", "-A"], [*who, "commit", "-qm", "Study"]):
         subprocess.run(["git", *words], cwd=study, check=True)
     allowed, python = json.dumps([str(study)]), json.dumps(sys.executable)
-    (here / "jobsite.toml").write_text(f"allowed_repos = {allowed}\nruntimes = {{ python = {python} }}\n")
+    (here / "jobsite.toml").write_text(
+        f"allowed_repos = {allowed}\nruntimes = {{ python = {python} }}\nmax_workers = 6\n"
+    )
     open_instance(load(here))
     with writing():
         ada = add_user(by="system", username="ada", fullname="Ada", email="ada@example.org")
     add_backend(by="system", slug="local", name="Local")
     project = add_project(by="system", name="Air", orgs=[add_organisation(by="system", name="Northfield")])
     add_member(by="system", project=project, user=ada, roles=["ProjectDeveloper"])
-    create_workspace(by=ada, project=project, name="asthma", repo=str(study), branch="main")
+    for name in WORKSPACES:
+        create_workspace(by=ada, project=project, name=name, repo=str(study), branch="main")
     yield here
     close_instance()
 
 
-def ask(*actions: str) -> None:
-    """One request for actions that run whether or not their outputs exist."""
-    ada, workspace, backend = User.get(), Workspace.get(), Backend.get()
-    submit(by=ada, wish=Wish(workspace, backend, newest_definition(workspace), actions, force=True))
+def ask(action: str) -> None:
+    """One request in each workspace, for actions that run whether or not their outputs exist."""
+    ada, backend = User.get(), Backend.get()
+    for workspace in list(Workspace.select()):  # read to its end: an open cursor would hold an old snapshot
+        submit(by=ada, wish=Wish(workspace, backend, newest_definition(workspace), (action,), force=True))
     close_database()
 
 
 def ask_twice_at_once() -> None:
+    """Two people press Submit at the same time."""
     threads = [threading.Thread(target=ask, args=(name,)) for name in ("run_all", "table")]
     for thread in threads:
         thread.start()
@@ -163,7 +169,7 @@ def one_round(instance: Path, chance: random.Random) -> None:
         assert point and "ended with 137" in str(ended), ended
         return
     with server:
-        end = time.monotonic() + chance.uniform(0.1, 2.0)
+        end = time.monotonic() + chance.uniform(0.1, 3.0)
         while time.monotonic() < end and server.process.poll() is None:
             most = Counter(job for job, _ in supervisors()).most_common(1)
             assert not most or most[0][1] == 1, f"two live attempts of {most[0][0]}"
@@ -184,14 +190,16 @@ def test_nothing_is_lost_however_often_something_is_killed(
         one_round(instance, chance)
     with Server(instance) as server:
         until(all_have_ended, 60 + 5 * ROUNDS)
-        for page in ("/", "/event-log/", "/status/", *(f"/asthma/{one.id}/" for one in JobRequest.select())):
+        requests = [f"/{one.workspace.name}/{one.id}/" for one in JobRequest.select()]
+        for page in ("/", "/event-log/", "/status/", *requests):
             assert server.get(page)[0] == 200, page
         assert server.stop() == 0
     with Server(instance):
         until(lambda: not any((instance / "work").iterdir()))
     jobs = list(Job.select())
     lost = [wrong for job in jobs for wrong in [*wrong_end(job), *wrong_logs(job)]]
-    lost += [*wrong_outputs(instance), *wrong_chain()]
+    lost += [wrong for workspace in Workspace.select() for wrong in wrong_outputs(instance, workspace)]
+    lost += wrong_chain()
     with capsys.disabled():
         print(f"\nrounds: {ROUNDS}, jobs: {len(jobs)}, lost: {len(lost)} (seed {SEED})")
     assert lost == [], f"seed {SEED}"
@@ -228,19 +236,28 @@ def lines_of(log: Path) -> list[str]:
         return [one.text for one in reader.window(1, 1000).lines if one.text.startswith("line ")]
 
 
-def wrong_outputs(instance: Path) -> list[str]:
+def wrong_outputs(instance: Path, workspace: Workspace) -> list[str]:
     """Files without a row in the manifest, and rows that are not of the last good job or not of their file."""
-    stores = {HIGH: instance / "workspaces/high/asthma", LEVEL4: instance / "workspaces/level4/asthma"}
-    manifest = json.loads((stores[LEVEL4] / "metadata/manifest.json").read_text())["outputs"]
+    stores = {
+        HIGH: instance / "workspaces/high" / workspace.name,
+        LEVEL4: instance / "workspaces/level4" / workspace.name,
+    }
+    listed = stores[LEVEL4] / "metadata/manifest.json"
+    manifest = json.loads(listed.read_text())["outputs"] if listed.exists() else {}
     wrong = []
     for store in stores.values():
         paths = [path.relative_to(store).as_posix() for path in store.rglob("*") if path.is_file()]
         there = [path for path in paths if not path.startswith("metadata/")]
         wrong += [f"{path} has no row" for path in there if path not in manifest]
+    succeeded = {job.action for job in workspace.jobs if job.state == "succeeded"}
+    wrong += [
+        f"{name} succeeded and has no output"
+        for name in succeeded - {one["action"] for one in manifest.values()}
+    ]
     for path, row in manifest.items():
         content = (stores[HIGH] / path).read_bytes()
-        newest = Job.select().where((Job.action == row["action"]) & (Job.state == "succeeded"))
-        last = newest.order_by(Job.completed_at.desc()).get()
+        good = Job.select().where((Job.action == row["action"]) & (Job.state == "succeeded"))
+        last = good.where(Job.workspace == workspace).order_by(Job.completed_at.desc()).get()
         stored = JobOutput.get((JobOutput.job == last) & (JobOutput.path == path))
         hashes = {hashlib.sha256(content).hexdigest(), row["content_hash"], stored.sha256}
         wrong += [] if len(hashes) == 1 else [f"{path} has another content than its rows"]
