@@ -13,6 +13,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
+from subprocess import TimeoutExpired
 from typing import Any
 
 from jobsite.core import hub
@@ -24,6 +25,7 @@ from jobsite.jobs.execution import attempt_dir, why_no_jobs
 from jobsite.jobs.executors import records
 from jobsite.jobs.executors.contract import AttemptSpec, Executor, Exit, Observation, read_spec
 from jobsite.jobs.executors.contract import Refused as ExecutorRefused
+from jobsite.jobs.executors.launching import kept_ready
 from jobsite.jobs.faults import kind_of_error
 from jobsite.jobs.finishing import Outcome, platform_fault, store_result
 from jobsite.jobs.holding import Facts, can_write_the_same, hold, patterns_of, room_code
@@ -60,11 +62,12 @@ class Engine:
     def run(self, stop: threading.Event) -> None:
         """Turn until `stop` is set: at once when something changed, else every second (faster while jobs run)."""
         self.begin()
-        while not stop.is_set():
-            seen = hub.heard()
-            self._sweep_when_due()
-            busy = self._guarded_turn()
-            self._wait(seen, BUSY_SECONDS if busy else IDLE_SECONDS)
+        with kept_ready():
+            while not stop.is_set():
+                seen = hub.heard()
+                self._sweep_when_due()
+                busy = self._guarded_turn()
+                self._wait(seen, BUSY_SECONDS if busy else IDLE_SECONDS)
         close_database()
 
     def _wait(self, seen: int, seconds: float) -> None:
@@ -174,7 +177,7 @@ class Engine:
         except CannotRun as reason:
             end = Exit("job_error", sentence=str(reason))
             store_result(job, attempt, end, Outcome("job_error", f"The job could not be run: {reason}"))
-        except (ExecutorRefused, OSError) as fault:
+        except (ExecutorRefused, OSError, TimeoutExpired) as fault:
             kind = kind_of_error(fault) if isinstance(fault, OSError) else "not_launched"
             end = Exit("platform", detail=str(fault), fault=kind)
             store_result(job, attempt, end, platform_fault(job, attempt, kind, str(fault)))

@@ -6,8 +6,6 @@ The verbs and what they promise are those of `contract.Executor`.
 
 import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -15,10 +13,9 @@ from pathlib import Path
 
 from jobsite.jobs.executors import bubblewrap, cgroups, processes, records, starting
 from jobsite.jobs.executors.contract import AttemptSpec, Observation, Refused, Sweep, read_exit
+from jobsite.jobs.executors.launching import start_supervisor
 from jobsite.jobs.preparing import remove_tree
 
-_PACKAGE_ROOT = Path(__file__).resolve().parents[3]
-_LAUNCH_SECONDS = 60
 _LAST_WORD = 10.0
 
 
@@ -47,17 +44,9 @@ class Sandbox:
         if read_exit(folder) or processes.is_alive(records.read(folder, records.SUPERVISOR)):
             return
         records.write(folder, records.SPEC, replace(spec, executor=self.name).as_json())
-        done = subprocess.run(
-            [sys.executable, "-I", "-S", "-c", _BOOT, str(_PACKAGE_ROOT), str(folder)],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            start_new_session=True,
-            timeout=_LAUNCH_SECONDS,
-            check=False,
-        )
-        if done.returncode != 0:
-            said = done.stderr.decode("utf-8", "replace").strip()[-1000:]
+        code, said = start_supervisor(folder)
+        if code != 0:
+            said = said.strip()[-1000:]
             raise Refused(
                 f"The supervisor of {spec.attempt} could not be started: {said or 'it said nothing'}"
             )
@@ -129,12 +118,6 @@ class Sandbox:
         who = records.read(attempt_dir, records.SUPERVISOR)
         processes.signal_if_alive(who, signal.SIGTERM)
         return who
-
-
-# The supervisor starts without site-packages and environment, from wherever this package was unpacked.
-_BOOT = (
-    "import sys; sys.path.insert(0, sys.argv[1]); from jobsite.jobs.supervisor import main; main(sys.argv[2])"
-)
 
 
 def _wait_until_gone(who: dict | None, seconds: float) -> bool:
