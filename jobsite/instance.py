@@ -10,7 +10,7 @@ from jobsite import settings as all_settings
 from jobsite.core.db import close_database, open_database
 from jobsite.settings import Settings, SettingsError
 
-FOLDERS = ("jobs", "work", "repos", "releases", "workspaces/high", "workspaces/level4")
+FOLDERS = ("jobs", "repos", "releases", "workspaces/high", "workspaces/level4")
 
 
 def open_instance(settings: Settings) -> None:
@@ -20,9 +20,10 @@ def open_instance(settings: Settings) -> None:
     database is of a newer version.
     """
     try:
-        settings.instance.mkdir(parents=True, exist_ok=True)
+        _make_passage(settings.instance)
         for folder in FOLDERS:
             (settings.instance / folder).mkdir(parents=True, exist_ok=True, mode=0o750)
+        _make_passage(settings.instance / "work")
         _make_secret_key(settings.instance / "secret.key")
     except OSError as error:
         raise SettingsError(
@@ -40,6 +41,13 @@ def close_instance() -> None:
 def secret_key(settings: Settings) -> str:
     """The key that signs cookies and forms: the setting, else the instance's own."""
     return settings.secret_key or (settings.instance / "secret.key").read_text().strip()
+
+
+def _make_passage(folder: Path) -> None:
+    """A new folder that others may pass through but not list: a job that runs without a sandbox reaches its own."""
+    if not folder.is_dir():
+        folder.mkdir(parents=True)
+        folder.chmod(0o711)
 
 
 def _make_secret_key(path: Path) -> None:

@@ -1,6 +1,7 @@
 """kill -9 of the server while a job runs: the job runs on, is found again, and not a line of its log is lost."""
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -9,7 +10,7 @@ import pytest
 
 from ..servers import Server, jobsite, jobsite_json, until
 
-pytestmark = pytest.mark.crash
+pytestmark = [pytest.mark.crash, pytest.mark.xdist_group("server")]
 
 LINES = 60
 SLOW = f"""
@@ -32,17 +33,28 @@ actions:
 """
 
 
-@pytest.fixture
-def instance(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An instance made by the commands alone: people, project, workspace, one slow action."""
-    study = tmp_path / "study"
+    return make_instance(tmp_path_factory.mktemp("made"))
+
+
+@pytest.fixture
+def instance(made: Path, tmp_path: Path) -> Path:
+    """A copy of it for one test."""
+    return Path(shutil.copytree(made, tmp_path / "instance"))
+
+
+def make_instance(folder: Path) -> Path:
+    """The instance and its study below `folder`."""
+    study = folder / "study"
     study.mkdir()
     (study / "project.yaml").write_text(PROJECT)
     (study / "slow.py").write_text(SLOW)
     identity = ["-c", "user.name=ada", "-c", "user.email=ada@example.org"]
     for words in (["init", "-q", "-b", "main"], ["add", "-A"], [*identity, "commit", "-qm", "Study"]):
         subprocess.run(["git", *words], cwd=study, check=True)
-    here = tmp_path / "instance"
+    here = folder / "instance"
     here.mkdir()
     (here / "jobsite.toml").write_text(
         f"allowed_repos = [{json.dumps(str(study))}]\nruntimes = {{ python = {json.dumps(sys.executable)} }}\n"

@@ -17,6 +17,8 @@ import yaml
 from jobsite.demo.study import CHECKOUT, STUDY, create_study, study_files, study_python
 from jobsite.pipelines import parse
 
+pytestmark = pytest.mark.xdist_group("demo")
+
 HIDDEN = "[REDACTED]"
 COUNTS = {
     "count",
