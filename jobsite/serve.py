@@ -9,9 +9,10 @@ import signal
 import threading
 from collections.abc import Callable
 from types import FrameType, TracebackType
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import waitress.server
+from flask import Flask
 
 from jobsite.application import create_app
 from jobsite.core import hub
@@ -38,29 +39,34 @@ def serve(settings: Settings, *, host: str, port: int, say: Callable[[str], None
     """
     with InstanceLock(settings.instance):
         app = create_app(settings)
-        _stop_on_signals()
-        watchers = settings.sse_viewers if settings.secure else 0
-        server = waitress.server.create_server(
-            app,
-            host=host,
-            port=port,
-            threads=THREADS + watchers,
-            ident="jobsite",
-            asyncore_use_poll=True,
-            connection_limit=2000,
-            channel_request_lookahead=1,  # so that it is noticed when somebody who follows a log has gone
-            outbuf_high_watermark=MOST_UNSENT,
-            max_request_body_size=MOST_BODY,
-            max_request_header_size=65536,
-            channel_timeout=60,
-            clear_untrusted_proxy_headers=not settings.trusted_proxies,
-        )
+        stop_on_signals()
+        server = web_server(app, settings, host=host, port=port)
         with Workers(settings, say):
             say(f"ready on http://{host}:{server.effective_port}")
             try:
                 server.run()
             finally:
                 server.close()
+
+
+def web_server(app: Flask, settings: Settings, *, host: str, port: int) -> Any:
+    """The web server of an instance, listening but not running yet. Raises OSError when the address is taken."""
+    watchers = settings.sse_viewers if settings.secure else 0
+    return waitress.server.create_server(
+        app,
+        host=host,
+        port=port,
+        threads=THREADS + watchers,
+        ident="jobsite",
+        asyncore_use_poll=True,
+        connection_limit=2000,
+        channel_request_lookahead=1,  # so that it is noticed when somebody who follows a log has gone
+        outbuf_high_watermark=MOST_UNSENT,
+        max_request_body_size=MOST_BODY,
+        max_request_header_size=65536,
+        channel_timeout=60,
+        clear_untrusted_proxy_headers=not settings.trusted_proxies,
+    )
 
 
 class Workers:
@@ -93,7 +99,8 @@ class Workers:
         self._consumer.stop(graceful=True)
 
 
-def _stop_on_signals() -> None:
+def stop_on_signals() -> None:
+    """End the server's `run` at SIGTERM and SIGINT, and before it whatever would go on for ever."""
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _stop)
 

@@ -9,7 +9,9 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
+from contextlib import suppress
 from pathlib import Path
+from queue import Empty, SimpleQueue
 from typing import NamedTuple
 
 import peewee
@@ -23,7 +25,14 @@ TICK = 0.04
 """Seconds between two looks at the logs that are followed."""
 ASK = 1.0
 """Seconds between two looks at their jobs, when the hub does not ring before."""
+PACE = 0.1
+"""Seconds between two rings for lines: a log that grows fast comes in larger pieces, not in more."""
 KEPT = 8
+AT_ONCE = 4
+BREATH = 0.0005
+
+Bell = SimpleQueue[None]
+"""What one viewer waits at. A condition shared by all would make each wait for the others as it is woken."""
 
 log = logging.getLogger("jobsite.live")
 
@@ -63,31 +72,57 @@ class Feed:
     def __init__(self, path: Path, ask: Callable[[], Situation]) -> None:
         self._growth = Growth(path)
         self._ask = ask
-        self._bell = threading.Condition()
+        self._bells: list[Bell] = []
+        self._rung = 0.0
         self._rendering = threading.Lock()
         self._kept: OrderedDict[Hashable, Stretch] = OrderedDict()
-        self.viewers = 0
         self.news = News(0, ask())
         self.look(ask_job=False)
 
     def look(self, *, ask_job: bool) -> None:
         """See what is new and wake those who wait for it. The job is read first: a log that has ended is whole."""
+        if time.monotonic() - self._rung < PACE and not hub.stopping():
+            return
         situation = self._ask() if ask_job else self.news.situation
         news = News(self._growth.lines(), situation)
         if news != self.news or hub.stopping():
-            with self._bell:
-                self.news = news
-                self._bell.notify_all()
+            self.news, self._rung = news, time.monotonic()
+            self._ring()
 
-    def wait(self, position: int, situation: Situation, seconds: float) -> News:
+    def _ring(self) -> None:
+        """Ring all bells, some at a time: threads that all wake at once spend their time on passing on the lock of
+        the interpreter."""
+        bells = list(self._bells)
+        for start in range(0, len(bells), AT_ONCE):
+            for bell in bells[start : start + AT_ONCE]:
+                bell.put(None)
+            time.sleep(BREATH)
+
+    def wait(self, bell: Bell, position: int, situation: Situation, seconds: float) -> News:
         """The news as soon as there is a line at `position`, the situation is another, or the server stops; at the
         latest after `seconds`."""
-        with self._bell:
-            self._bell.wait_for(lambda: self._is_new(position, situation), seconds)
-            return self.news
+        until = time.monotonic() + seconds
+        while not self._is_new(position, situation) and (left := until - time.monotonic()) > 0:
+            with suppress(Empty):
+                bell.get(timeout=left)
+        return self.news
 
     def _is_new(self, position: int, situation: Situation) -> bool:
         return self.news.lines >= position or self.news.situation != situation or hub.stopping()
+
+    def listen(self) -> Bell:
+        """A bell that is rung for news, for one who waits."""
+        self._bells.append(bell := SimpleQueue())
+        return bell
+
+    def forget(self, bell: Bell) -> None:
+        """Ring this bell no more."""
+        self._bells.remove(bell)
+
+    @property
+    def viewers(self) -> int:
+        """How many wait for news here."""
+        return len(self._bells)
 
     def stretch(self, key: Hashable, make: Callable[[], Stretch]) -> Stretch:
         """What `make` gives, made once for all who ask by the same key. The log only grows, so it stays right."""
@@ -105,12 +140,12 @@ class Seat:
     def __init__(self, feeds: "Feeds", key: Hashable, feed: Feed) -> None:
         self._feeds, self._key = feeds, key
         self._taken = threading.Lock()
-        self.feed = feed
+        self.feed, self.bell = feed, feed.listen()
 
     def leave(self) -> None:
         """Make room for somebody else; doing so twice does no harm."""
         if self._taken.acquire(blocking=False):
-            self._feeds.left(self._key)
+            self._feeds.left(self._key, self.bell)
 
 
 class Feeds:
@@ -127,23 +162,24 @@ class Feeds:
             if hub.stopping() or self.viewers >= most:
                 return None
             feed = self._feeds.get(key) or self._feeds.setdefault(key, open_feed())
-            feed.viewers += 1
+            seat = Seat(self, key, feed)
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="log-feeds", daemon=True)
                 self._thread.start()
-            return Seat(self, key, feed)
+            return seat
+
+    def left(self, key: Hashable, bell: Bell) -> None:
+        """A seat was left. A feed without viewers is given up."""
+        with self._lock:
+            feed = self._feeds[key]
+            feed.forget(bell)
+            if not feed.viewers:
+                del self._feeds[key]
 
     @property
     def viewers(self) -> int:
         """How many seats are taken."""
         return sum(feed.viewers for feed in self._feeds.values())
-
-    def left(self, key: Hashable) -> None:
-        """A seat was left. A feed without viewers is given up."""
-        with self._lock:
-            self._feeds[key].viewers -= 1
-            if not self._feeds[key].viewers:
-                del self._feeds[key]
 
     def _run(self) -> None:
         """Look at everything that is followed until nothing is."""

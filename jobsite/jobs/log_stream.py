@@ -16,7 +16,7 @@ from jobsite.core import hub
 from jobsite.core.errors import Denied, NotFound
 from jobsite.core.web import LoginNeeded
 from jobsite.jobs.log_addresses import Addresses
-from jobsite.jobs.log_feeds import Feed, Situation, Stretch
+from jobsite.jobs.log_feeds import Feed, Seat, Situation, Stretch
 from jobsite.jobs.log_pages import WINDOW, log_page
 from jobsite.jobs.log_wanted import Wanted, position
 from jobsite.jobs.queries import LOG_PERMISSION, job_in
@@ -25,9 +25,8 @@ from jobsite.projects.queries import workspace_or_stop
 HEARTBEAT = 15.0
 PERMIT = 20.0
 """Seconds after which it is looked again whether the person may still read the log."""
-GLANCE = 2.0
+GLANCE = 5.0
 """Seconds after which it is looked whether there is still somebody at the other end."""
-PACE = 0.1
 FAR = 2000
 """Lines behind the end from where on the page jumps to the end: it holds no more than these."""
 
@@ -74,7 +73,7 @@ class Viewer:
         return bool(self._environ.get("waitress.client_disconnected", bool)())
 
 
-def events(feed: Feed, viewer: Viewer) -> Iterator[bytes]:
+def events(seat: Seat, viewer: Viewer) -> Iterator[bytes]:
     """The events until the log has ended and all of it was sent, the person may not read it, or the server stops.
 
     `rows`: lines that follow. `jump`: the last lines, because too many lie between. `state`: the job's state is
@@ -84,7 +83,7 @@ def events(feed: Feed, viewer: Viewer) -> Iterator[bytes]:
     permitted = told = time.monotonic()
     yield b"retry: 1000\n\n"
     while not viewer.gone():
-        news = feed.wait(at, known, GLANCE)
+        news = seat.feed.wait(seat.bell, at, known, GLANCE)
         if hub.stopping():
             yield event("bye", at)
             return
@@ -94,10 +93,9 @@ def events(feed: Feed, viewer: Viewer) -> Iterator[bytes]:
                 return
             permitted = time.monotonic()
         if news.lines >= at:
-            data, at = _stretch(feed, viewer, at, news.lines)
+            data, at = _stretch(seat.feed, viewer, at, news.lines)
             yield data
             told = time.monotonic()
-            time.sleep(PACE)
         elif news.situation != known:
             known = news.situation
             yield event("state" if known.live else "end", at)

@@ -71,7 +71,7 @@ def stream_log(name: str, number: int, identifier: str) -> Response:
     seat = feeds.take_seat(attempt.identifier, lambda: Feed(path, ask), current().sse_viewers)
     if seat is None:  # the page asks by itself, as it does without events
         return Response(status=204)
-    response = Response(events(seat.feed, viewer), content_type="text/event-stream")
+    response = Response(events(seat, viewer), content_type="text/event-stream")
     response.headers["X-Accel-Buffering"] = "no"
     response.call_on_close(seat.leave)
     return response

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, Self
 from jobsite.jobs.logs import format as form
 from jobsite.jobs.logs import pattern_search
 
-SECONDS = 5.0
+SECONDS = 10.0
 AT_ONCE = 2
 _places = threading.BoundedSemaphore(AT_ONCE)
 
