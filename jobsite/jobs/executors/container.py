@@ -73,7 +73,7 @@ class Container(Sandbox):
                 os.mkdir(image)
                 argv = ("/nothing",)
                 return _trial(
-                    AttemptSpec("trial", folder, work_dir, "", "", argv, image=image, engine="podman")
+                    AttemptSpec("trial", folder, work_dir, "", "", argv, image=f"{image}:O", engine="podman")
                 )
         except oci.EngineFailed as problem:
             return str(problem)

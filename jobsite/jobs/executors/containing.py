@@ -81,8 +81,11 @@ class Contained:
         return code, self._used[1], self._used[2]
 
     def all_processes(self) -> list[int]:
-        """Those below the init process, and itself."""
-        return processes.tree(self._root) if self._root else []
+        """Those below the init process, and itself. Where no group counts the use of CPU, it is counted here."""
+        found = processes.tree(self._root) if self._root else []
+        if self.group is None:
+            self._used = (0, max(self._used[1], processes.usage(found)[0]), 0)
+        return found
 
     def ran_out_of_memory(self) -> bool:
         """By the kernel's count at the end, or by the engine's word."""

@@ -75,7 +75,16 @@ def run_command(spec: AttemptSpec, pid_file: str) -> list[str]:
     own = ("--pidfile", pid_file) if spec.engine == "podman" else ()
     return [
         *(_SETPRIV, "--pdeathsig", "KILL", "--", _program(spec.engine)),
-        *("run", "--name", name(spec.work_dir), "--pull=never", "--init", "--hostname=job", *own),
+        *(
+            "run",
+            "--name",
+            name(spec.work_dir),
+            "--pull=never",
+            "--init",
+            "--sig-proxy=false",
+            "--hostname=job",
+            *own,
+        ),
         *_OWN_WORDS[spec.engine],
         *_walls(spec),
         *_limits(spec),
@@ -199,23 +208,28 @@ def _walls(spec: AttemptSpec) -> list[str]:
 
 def _limits(spec: AttemptSpec) -> list[str]:
     limits = spec.limits
+    shared = _SHARED_USER_PROCESSES if os.geteuid() == 0 or spec.engine == "docker" else 0
     own = {
         "nofile": (resource.RLIMIT_NOFILE, _OPEN_FILES),
-        "nproc": (resource.RLIMIT_NPROC, limits.processes + _SHARED_USER_PROCESSES),
+        "nproc": (resource.RLIMIT_NPROC, limits.processes + shared),
         "fsize": (resource.RLIMIT_FSIZE, limits.disk_bytes),
         "core": (resource.RLIMIT_CORE, 0),
     }
-    words = [
-        f"--memory={limits.memory_bytes}",
-        f"--memory-swap={limits.memory_bytes}",
-        f"--cpus={limits.cpus:g}",
-    ]
-    words += [f"--pids-limit={limits.processes}", f"--oom-score-adj={_LIKELY_VICTIM}"]
+    words = [f"--oom-score-adj={_LIKELY_VICTIM}"]
+    if _can_limit(spec.engine):
+        words += [f"--memory={limits.memory_bytes}", f"--memory-swap={limits.memory_bytes}"]
+        words += [f"--cpus={limits.cpus:g}", f"--pids-limit={limits.processes}"]
     for key, (which, value) in own.items():
         most = resource.getrlimit(which)[1]
         allowed = value if most == resource.RLIM_INFINITY else min(value, most)
         words.append(f"--ulimit={key}={allowed}:{allowed}")
     return words
+
+
+def _can_limit(engine: str) -> bool:
+    """Whether the engine can make control groups: podman without root needs version 2, and says so in the log of
+    every job that asks for them on version 1."""
+    return os.geteuid() == 0 or engine == "docker" or os.path.exists("/sys/fs/cgroup/cgroup.controllers")
 
 
 def _labels(spec: AttemptSpec) -> list[str]:
