@@ -1,6 +1,6 @@
 """What is done to people: added, edited, given roles, deactivated."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from jobsite.accounts.models import Session, User, permissions_everywhere, username_of
 from jobsite.accounts.queries import user_named
@@ -9,12 +9,12 @@ from jobsite.accounts.rules import (
     why_not_email,
     why_not_fullname,
     why_not_manage,
-    why_not_role,
+    why_not_roles,
     why_not_username,
 )
 from jobsite.core.clock import now
 from jobsite.core.db import changed_one, writing
-from jobsite.core.errors import Denied, Invalid, require
+from jobsite.core.errors import Denied, refuse, require
 from jobsite.core.events import record
 
 
@@ -30,19 +30,19 @@ def add_user(
     require(why_not_manage(permissions_everywhere(by)))
     username, fullname, email = username.strip(), fullname.strip(), email.strip().lower()
     problems = {"username": why_not_username(username), "fullname": why_not_fullname(fullname)}
-    problems |= {"email": why_not_email(email), "roles": _why_not_roles(roles)}
+    problems |= {"email": why_not_email(email), "roles": why_not_roles(roles, GLOBAL)}
     with writing():
         problems["username"] = problems["username"] or _taken(
             user_named(username), f"There is already a user {username}."
         )
         problems["email"] = problems["email"] or _why_not_free(email)
-        _refuse(problems)
+        refuse(**problems)
         user = User.create(
             username=username,
             fullname=fullname,
             email=email or None,
             email_confirmed_at=now() if email else None,
-            roles=_ordered(roles),
+            roles=list(dict.fromkeys(roles)),
             date_joined=now(),
             created_by=username_of(by),
         )
@@ -63,7 +63,7 @@ def edit_user(*, by: User | str, user: User, fullname: str, email: str) -> User:
     problems = {"fullname": why_not_fullname(fullname), "email": why_not_email(email)}
     with writing():
         problems["email"] = problems["email"] or _why_not_free(email, but=user)
-        _refuse(problems)
+        refuse(**problems)
         confirmed = (
             user.email_confirmed_at if email == (user.email or "") else None if own or not email else now()
         )
@@ -84,10 +84,10 @@ def set_roles(*, by: User | str, user: User, roles: Sequence[str]) -> User:
     Raises `Invalid` when a name is no global role, `Denied` when `by` may not manage people.
     """
     require(why_not_manage(permissions_everywhere(by)))
-    _refuse({"roles": _why_not_roles(roles)})
+    refuse(roles=why_not_roles(roles, GLOBAL))
     with writing():
         before = User.get_by_id(user.id).roles
-        after = _ordered(roles)
+        after = list(dict.fromkeys(roles))
         changed_one(User.update(roles=after).where(User.id == user.id), "There is no such user any more.")
         record("user:roles", by=username_of(by), subject=f"user:{user.username}", before=before, after=after)
     return User.get_by_id(user.id)
@@ -118,16 +118,6 @@ def activate(*, by: User | str, user: User) -> None:
         record("user:activated", by=username_of(by), subject=f"user:{user.username}")
 
 
-def _refuse(problems: dict[str, str | None]) -> None:
-    found = {field: sentence for field, sentence in problems.items() if sentence}
-    if found:
-        raise Invalid(found)
-
-
-def _why_not_roles(roles: Iterable[str]) -> str | None:
-    return next(filter(None, (why_not_role(name, GLOBAL) for name in roles)), None)
-
-
 def _why_not_free(email: str, but: User | None = None) -> str | None:
     holder = User.get_or_none(User.email == email) if email else None
     return _taken(holder if holder != but else None, "This e-mail address belongs to another user.")
@@ -135,7 +125,3 @@ def _why_not_free(email: str, but: User | None = None) -> str | None:
 
 def _taken(holder: User | None, sentence: str) -> str | None:
     return sentence if holder is not None else None
-
-
-def _ordered(roles: Iterable[str]) -> list[str]:
-    return list(dict.fromkeys(roles))

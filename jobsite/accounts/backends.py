@@ -1,14 +1,20 @@
 """What is done to backends: added, given a token, paused, put into maintenance, opened to people."""
 
-import hashlib
 import secrets
 
-from jobsite.accounts.models import Backend, BackendMembership, User, permissions_everywhere, username_of
+from jobsite.accounts.models import (
+    Backend,
+    BackendMembership,
+    User,
+    permissions_everywhere,
+    token_hash,
+    username_of,
+)
 from jobsite.accounts.rules import why_not_manage_backends, why_not_slug
 from jobsite.core import hub
 from jobsite.core.clock import now
 from jobsite.core.db import changed_one, database, writing
-from jobsite.core.errors import Conflict, Invalid, require
+from jobsite.core.errors import Conflict, Invalid, refuse, require
 from jobsite.core.events import record
 
 _WORDS = ("none", "db-maintenance")
@@ -23,9 +29,7 @@ def add_backend(*, by: User | str, slug: str, name: str) -> Backend:
     with writing():
         if why_not is None and Backend.get_or_none(Backend.slug == slug) is not None:
             why_not = f"There is already a backend {slug}."
-        problems = {"slug": why_not, "name": None if name else "Enter a name."}
-        if any(problems.values()):
-            raise Invalid({field: sentence for field, sentence in problems.items() if sentence})
+        refuse(slug=why_not, name=None if name else "Enter a name.")
         backend = Backend.create(slug=slug, name=name, created_at=now(), created_by=username_of(by))
         _record("added", by, backend, name=name)
     return backend
@@ -36,14 +40,14 @@ def make_backend_token(*, by: User | str, backend: Backend) -> str:
     require(why_not_manage_backends(permissions_everywhere(by)))
     token = secrets.token_hex(20)
     with writing():
-        _change(backend, auth_token_hash=_hashed(token))
+        _change(backend, auth_token_hash=token_hash(token))
         _record("token-made", by, backend)
     return token
 
 
 def backend_with_token(token: str) -> Backend | None:
     """The active backend this token belongs to, or None."""
-    return Backend.get_or_none((Backend.auth_token_hash == _hashed(token)) & Backend.is_active)
+    return Backend.get_or_none((Backend.auth_token_hash == token_hash(token)) & Backend.is_active)
 
 
 def pause(*, by: User | str, backend: Backend) -> None:
@@ -186,8 +190,3 @@ def _change(backend: Backend, **values: object) -> None:
 
 def _record(what: str, by: User | str, backend: Backend, **data: object) -> None:
     record(f"backend:{what}", by=username_of(by), subject=f"backend:{backend.slug}", **data)
-
-
-def _hashed(token: str) -> str:
-    """The token is 160 random bits, so a fast hash keeps it safe; looking it up by hash leaks no timing."""
-    return hashlib.sha256(token.encode()).hexdigest()

@@ -1,7 +1,9 @@
 """What is read about people and backends."""
 
+from peewee import fn
+
 from jobsite import settings
-from jobsite.accounts.models import Backend, BackendMembership, User, fn
+from jobsite.accounts.models import Backend, BackendMembership, User
 from jobsite.core.errors import NotFound
 
 

@@ -173,6 +173,11 @@ def why_not_role(name: str, scope: str) -> str | None:
     return None
 
 
+def why_not_roles(names: Iterable[str], scope: str) -> str | None:
+    """Why one of these roles cannot be given in this scope (the first that cannot), or None."""
+    return next(filter(None, (why_not_role(name, scope) for name in names)), None)
+
+
 def _listed(roles: Sequence[Role]) -> str:
     names = [role.name for role in roles]
     return f"{', '.join(names[:-1])} and {names[-1]}"

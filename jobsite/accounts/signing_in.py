@@ -1,6 +1,5 @@
 """Signing in: single-use tokens of three words, and the sessions they start (reference/jobs-site.md, 5.2, 5.3)."""
 
-import hashlib
 import importlib.resources
 import secrets
 import threading
@@ -14,7 +13,7 @@ from argon2 import PasswordHasher
 from argon2.exceptions import VerifyMismatchError
 
 from jobsite import settings
-from jobsite.accounts.models import Session, User, permissions_everywhere, username_of
+from jobsite.accounts.models import Session, User, permissions_everywhere, token_hash, username_of
 from jobsite.accounts.queries import backends_of, membership_asked_for, user_signing_in
 from jobsite.accounts.rules import neighbourhood, why_not_manage, why_not_token
 from jobsite.core.clock import now
@@ -128,7 +127,7 @@ def _start_session(person: User) -> str:
     unused = Session.last_seen_at <= now() - settings.current().session_idle
     Session.delete().where((Session.user == person) & (unused | Session.ended_at.is_null(False))).execute()
     token = secrets.token_urlsafe(32)
-    Session.create(token_hash=_hashed(token), user=person, created_at=now(), last_seen_at=now())
+    Session.create(token_hash=token_hash(token), user=person, created_at=now(), last_seen_at=now())
     return token
 
 
@@ -140,7 +139,7 @@ def person_of(token: str) -> User | None:
     """
     query = Session.select(Session, User).join(User)
     found = query.where(
-        Session.token_hash == _hashed(token), Session.ended_at.is_null(), User.is_active
+        Session.token_hash == token_hash(token), Session.ended_at.is_null(), User.is_active
     ).first()
     if found is None or now() >= _end_of(found):
         return None
@@ -148,9 +147,8 @@ def person_of(token: str) -> User | None:
     person.session_token = token
     person.session_renewed = now() - found.last_seen_at >= RENEWED_EVERY
     if person.session_renewed:
-        with suppress(
-            peewee.OperationalError
-        ):  # a full disk keeps nobody from reading; the next use writes it
+        # A full disk keeps nobody from reading; the next use writes it.
+        with suppress(peewee.OperationalError):
             Session.update(last_seen_at=now()).where(Session.id == found.id).execute()
     return person
 
@@ -163,7 +161,7 @@ def _end_of(session: Session) -> datetime:
 def sign_out(*, by: User) -> None:
     """End the session this person acts in; one that has ended already stays as it is."""
     with writing():
-        mine = (Session.token_hash == _hashed(by.session_token)) & Session.ended_at.is_null()
+        mine = (Session.token_hash == token_hash(by.session_token)) & Session.ended_at.is_null()
         if Session.update(ended_at=now()).where(mine).execute():
             record("session:ended", by=by.username, subject=f"user:{by.username}")
 
@@ -177,8 +175,3 @@ def sign_out_everywhere(*, by: User | str, user: User) -> int:
         ended = Session.update(ended_at=now()).where(theirs).execute()
         record("session:all-ended", by=username_of(by), subject=f"user:{user.username}", sessions=ended)
     return ended
-
-
-def _hashed(token: str) -> str:
-    """The token is 256 random bits, so a fast hash keeps it safe; looking it up by hash leaks no timing."""
-    return hashlib.sha256(token.encode()).hexdigest()

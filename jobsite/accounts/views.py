@@ -13,7 +13,7 @@ from jobsite.accounts.queries import backends_of
 from jobsite.accounts.rules import ROLES, why_not_token_login
 from jobsite.core.errors import Invalid, require
 from jobsite.core.limits import Limits, TooMany
-from jobsite.core.web import ANYONE, LOGIN, Routes, page, redirect_here, safe_next, see
+from jobsite.core.web import ANYONE, LOGIN, Routes, page, redirect_here, safe_next, see, show_refusal
 
 USED = "You have been logged in using a single use token. That token is now invalid."
 
@@ -77,13 +77,12 @@ def settings_page() -> Response:
 def edit_person() -> Response:
     """Change my name and e-mail address."""
     form = PersonForm()
-    if not form.validate_on_submit():
-        return _settings(form, status=422)
     try:
-        actions.edit_user(by=_me(), user=_me(), fullname=form.fullname.data, email=form.email.data)
+        actions.edit_user(
+            by=_me(), user=_me(), fullname=form.fullname.data or "", email=form.email.data or ""
+        )
     except Invalid as refusal:
-        for field, sentence in refusal.fields.items():
-            form[field].errors = [sentence]
+        show_refusal(form, refusal)
         return _settings(form, status=422)
     flash("Your details have been saved.", "good")
     return see("accounts.settings_page")

@@ -25,6 +25,13 @@ class Invalid(Refused):
         self.fields = fields
 
 
+def refuse(**problems: str | None) -> None:
+    """Raise `Invalid` with the sentences of the fields that have one; nothing when none has."""
+    found = {field: sentence for field, sentence in problems.items() if sentence}
+    if found:
+        raise Invalid(found)
+
+
 def require(why_not: str | None) -> None:
     """Raise `Denied` with the sentence a rule returned, if it returned one."""
     if why_not is not None:

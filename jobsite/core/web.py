@@ -14,6 +14,7 @@ from urllib.parse import quote, urlsplit
 import peewee
 from flask import Flask, Response, current_app, g, make_response, render_template, request, url_for
 from flask_login import current_user
+from flask_wtf import FlaskForm
 from htmx_flask import request as htmx_request
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import RequestRedirect
@@ -139,6 +140,12 @@ def safe_next(default: str) -> str:
     wanted = request.values.get("next", "")
     own = re.match(r"/(?!/)", wanted) and wanted.isprintable() and "\\" not in wanted
     return wanted if own else default
+
+
+def show_refusal(form: FlaskForm, refusal: Invalid) -> None:
+    """Put the sentences of a refused verb to the fields of the form."""
+    for name, sentence in refusal.fields.items():
+        form[name].errors = [sentence]
 
 
 def init_web(app: Flask) -> None:

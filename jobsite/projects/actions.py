@@ -3,15 +3,15 @@
 `by` is a person, or "system" for a command of the machine's owner. Roles count from the next request on.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from peewee import ModelSelect, fn
 
 from jobsite.accounts.models import User, permissions_everywhere, username_of
-from jobsite.accounts.rules import PROJECT, why_not_role
+from jobsite.accounts.rules import PROJECT, why_not_roles
 from jobsite.core.clock import now
 from jobsite.core.db import changed_one, writing
-from jobsite.core.errors import Conflict, Invalid, require
+from jobsite.core.errors import Conflict, refuse, require
 from jobsite.core.events import record
 from jobsite.projects.models import (
     Organisation,
@@ -137,11 +137,11 @@ def add_member(
     """
     with writing():
         require(why_not_permitted("user_edit_project_roles", permissions_in(by, project)))
-        refuse(roles=_why_not_roles(roles))
+        refuse(roles=why_not_roles(roles, PROJECT))
         if ProjectMembership.get_or_none(project=project, user=user):
             raise Conflict(f"{user.username} is already a member of {project.name}.")
         membership = ProjectMembership.create(
-            project=project, user=user, roles=_once_each(roles), created_by=username_of(by)
+            project=project, user=user, roles=list(dict.fromkeys(roles)), created_by=username_of(by)
         )
         _tell("member:added", by, project, user, roles=membership.roles)
     return membership
@@ -151,9 +151,9 @@ def set_member_roles(*, by: User | str, project: Project, user: User, roles: Seq
     """Give a member exactly these roles in a project. Raises `Conflict` for no member, `Invalid`, `Denied`."""
     with writing():
         require(why_not_permitted("user_edit_project_roles", permissions_in(by, project)))
-        refuse(roles=_why_not_roles(roles))
+        refuse(roles=why_not_roles(roles, PROJECT))
         membership = ProjectMembership.get_or_none(project=project, user=user)
-        after = _once_each(roles)
+        after = list(dict.fromkeys(roles))
         mine = (ProjectMembership.project == project) & (ProjectMembership.user == user)
         changed_one(ProjectMembership.update(roles=after).where(mine), _no_member(project, user))
         _tell("member:roles", by, project, user, before=membership.roles, after=after)
@@ -187,23 +187,8 @@ def remove_org_member(*, by: User | str, org: Organisation, user: User) -> None:
         record("org:member-removed", by=username_of(by), subject=f"org:{org.slug}", user=user.username)
 
 
-def refuse(**problems: str | None) -> None:
-    """Raise `Invalid` with the sentences of the fields that have one."""
-    found = {field: sentence for field, sentence in problems.items() if sentence}
-    if found:
-        raise Invalid(found)
-
-
 def _taken(rows: ModelSelect, sentence: str) -> str | None:
     return sentence if rows.exists() else None
-
-
-def _why_not_roles(roles: Iterable[str]) -> str | None:
-    return next(filter(None, (why_not_role(name, PROJECT) for name in roles)), None)
-
-
-def _once_each(roles: Iterable[str]) -> list[str]:
-    return list(dict.fromkeys(roles))
 
 
 def _no_member(project: Project, user: User) -> str:

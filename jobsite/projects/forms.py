@@ -6,7 +6,6 @@ from flask_wtf import FlaskForm
 from wtforms import SelectField, StringField, TextAreaField
 from wtforms.fields.choices import SelectChoice
 
-from jobsite.core.errors import Invalid
 from jobsite.projects.rules import STATUSES
 
 
@@ -43,9 +42,3 @@ class ProjectForm(FlaskForm):
         validate_choice=False,
     )
     status_description = TextAreaField("Status description")
-
-
-def show(form: FlaskForm, refusal: Invalid) -> None:
-    """Put the sentences of a refused verb to the fields of the form."""
-    for name, sentence in refusal.fields.items():
-        form[name].errors = [sentence]

@@ -17,7 +17,7 @@ from jobsite.projects.models import (
     Repo,
     Workspace,
 )
-from jobsite.projects.queries import has_org
+from jobsite.projects.queries import has_org, workspaces
 from jobsite.projects.rules import why_not_create_workspace
 
 SIZE = 25  # rows of a page
@@ -99,8 +99,7 @@ def my_projects(person: User | AnonymousPerson) -> list[Mine]:
 
 def all_workspaces() -> ModelSelect:
     """All workspaces with project and repository in the same query, by name."""
-    rows = Workspace.select(Workspace, Project, Repo).join_from(Workspace, Project).join_from(Workspace, Repo)
-    return rows.order_by(Workspace.name)
+    return workspaces().order_by(Workspace.name)
 
 
 def my_workspaces(person: User) -> ModelSelect:

@@ -6,12 +6,11 @@ from flask import Response, flash, request
 from flask_login import current_user
 
 from jobsite.accounts.models import User
-from jobsite.core.errors import Invalid, NotFound
-from jobsite.core.web import ANYONE, LOGIN, Routes, page, see
+from jobsite.core.errors import Invalid, NotFound, refuse
+from jobsite.core.web import ANYONE, LOGIN, Routes, page, see, show_refusal
 from jobsite.projects import lists, workspaces
 from jobsite.projects.actions import edit_project as change_project
-from jobsite.projects.actions import refuse
-from jobsite.projects.forms import NewWorkspaceForm, ProjectForm, show
+from jobsite.projects.forms import NewWorkspaceForm, ProjectForm
 from jobsite.projects.models import Project, Repo
 from jobsite.projects.moved import MovedForGood, moved_to
 from jobsite.projects.parts import parts
@@ -75,15 +74,15 @@ def edit_project(slug: str) -> Response:
 def save_project(slug: str) -> Response:
     """Save status and description, or show how the description will look (`preview`)."""
     shown = project_or_stop(slug, "project_manage")
-    form = ProjectForm()
-    description = form.status_description.data or ""
+    form = ProjectForm(data={"status_description": shown.status_description})
+    description = form.status_description.data
     try:
         if "preview" in request.form:
             refuse(status_description=why_not_markdown(description))
             return _project_form(shown, form, preview=rendered(description))
         change_project(by=me(), project=shown, status=form.status.data or "", description=description)
     except Invalid as refusal:
-        show(form, refusal)
+        show_refusal(form, refusal)
         return _project_form(shown, form, status=422)
     flash("The project has been saved.", "good")
     return see("projects.project", slug=slug)
@@ -120,7 +119,7 @@ def create_workspace(slug: str) -> Response:
             return _branches(shown, form, typed["repo"])
         made = workspaces.create_workspace(by=me(), project=shown, **typed)
     except Invalid as refusal:
-        show(form, refusal)
+        show_refusal(form, refusal)
         return _workspace_form(shown, form, lists.repository(workspaces.normal(typed["repo"])), status=422)
     flash(f"The workspace {made.name} has been created.", "good")
     return see("projects.workspace", name=made.name)

@@ -61,7 +61,7 @@ def project_named(slug: str) -> Project:
 
 def workspace_named(name: str) -> Workspace:
     """The workspace of that name with its project and repository. Raises `NotFound` with a sentence."""
-    found = _workspaces().where(Workspace.name == name).first()
+    found = workspaces().where(Workspace.name == name).first()
     if found is None:
         raise NotFound(f"There is no workspace {name}.")
     return found
@@ -95,7 +95,7 @@ def workspace_or_stop(name: str, permission: str = ANYONE) -> Workspace:
     for what one may not know of (running jobs, outputs), `Denied` with the rule's sentence for the rest.
     """
     _visitor_stops(permission)
-    workspace = _workspaces().where(Workspace.name == name).first() or _elsewhere(name)
+    workspace = workspaces().where(Workspace.name == name).first() or _elsewhere(name)
     _know(workspace, workspace.project)
     _stop(
         permission, workspace.permissions, hidden=("job_run", "unreleased_outputs_view", "release_file_view")
@@ -147,6 +147,6 @@ def why_not_run(by: User, workspace: Workspace) -> str | None:
     )
 
 
-def _workspaces() -> ModelSelect:
-    """Workspaces with project and repository in the same query."""
+def workspaces() -> ModelSelect:
+    """All workspaces with project and repository in the same query."""
     return Workspace.select(Workspace, Project, Repo).join_from(Workspace, Project).join_from(Workspace, Repo)

@@ -53,8 +53,6 @@ STATUSES: dict[str, Status] = {
     )
 }
 
-COMPLETED = ("completed-and-linked", "completed-and-awaiting")
-
 # Where something else answers already: a workspace of such a name could not be reached by its address.
 _FIRST_SEGMENTS = """
     api apply complete enter-your-name event-list event-log favicon.ico health-check job-requests jobs login

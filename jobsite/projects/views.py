@@ -5,9 +5,9 @@ from typing import Any
 from flask import Response, flash, request
 
 from jobsite.core.errors import Invalid
-from jobsite.core.web import ANYONE, LOGIN, page, see
+from jobsite.core.web import ANYONE, LOGIN, page, see, show_refusal
 from jobsite.projects import lists, workspaces
-from jobsite.projects.forms import WorkspaceForm, show
+from jobsite.projects.forms import WorkspaceForm
 from jobsite.projects.models import Workspace
 from jobsite.projects.parts import parts
 from jobsite.projects.project_views import me, page_number, routes
@@ -77,11 +77,11 @@ def edit_workspace(name: str) -> Response:
 def save_workspace(name: str) -> Response:
     """Save the purpose."""
     shown = workspace_or_stop(name, "workspace_create")
-    form = WorkspaceForm()
+    form = WorkspaceForm(data={"purpose": shown.purpose})
     try:
-        workspaces.edit_workspace(by=me(), workspace=shown, purpose=form.purpose.data or "")
+        workspaces.edit_workspace(by=me(), workspace=shown, purpose=form.purpose.data)
     except Invalid as refusal:
-        show(form, refusal)
+        show_refusal(form, refusal)
         return _form(shown, form, status=422)
     flash("The workspace has been saved.", "good")
     return see("projects.workspace", name=name)

@@ -6,11 +6,10 @@ from jobsite import settings
 from jobsite.accounts.models import User, username_of
 from jobsite.core.clock import now
 from jobsite.core.db import changed_one, writing
-from jobsite.core.errors import require
+from jobsite.core.errors import refuse, require
 from jobsite.core.events import record
 from jobsite.core.queue import nudge
 from jobsite.projects import repositories
-from jobsite.projects.actions import refuse
 from jobsite.projects.addresses import normal_url, why_not_repo
 from jobsite.projects.models import Project, Repo, Workspace
 from jobsite.projects.queries import has_org, permissions_in
