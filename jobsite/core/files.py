@@ -40,7 +40,8 @@ def components(relative: str) -> tuple[str, ...]:
     """The names in a relative path.
 
     Raises UnsafePath for an empty or absolute path, `.` and `..`, double or trailing slashes, backslashes,
-    control characters (NUL, line ends), undecodable bytes, and names or paths longer than a file system takes.
+    control characters (NUL, line ends), invisible ones (some turn the text beside them round), undecodable
+    bytes, and names or paths longer than a file system takes.
     """
     if not relative:
         raise UnsafePath("A file name is missing.")
@@ -54,8 +55,8 @@ def _why_unsafe(relative: str) -> str | None:
         return "is absolute"
     if "\\" in relative:
         return "contains a backslash"
-    if any(unicodedata.category(character) in ("Cc", "Cs") for character in relative):
-        return "contains a control character or bytes that are not UTF-8"
+    if any(unicodedata.category(character) in ("Cc", "Cf", "Cs") for character in relative):
+        return "contains a control or invisible character, or bytes that are not UTF-8"
     names = relative.split("/")
     if any(name in ("", ".", "..") for name in names):
         return "is not in standard form (contains double slashes, '.' or '..' elements)"

@@ -22,6 +22,8 @@ UNSAFE = [
     "a\\b",
     "a\0b",
     "a\nb",
+    "table\u202egnp.csv",
+    "ta\u200bble.csv",
     "a\x7fb",
     "a\x85b",
     "caf\udce9.csv",

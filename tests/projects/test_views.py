@@ -524,3 +524,14 @@ def test_a_workspace_named_like_its_project_keeps_its_own_pages(as_, cast, proje
 def test_a_page_asked_for_without_its_slash_is_led_to_it(as_, workspace: Workspace) -> None:
     for path in ("/asthma", "/projects/air", "/projects", "/workspaces/new"):
         assert as_(VISITOR).get(path).status_code in (301, 308)
+
+
+def test_a_form_that_leaves_a_field_out_leaves_it_as_it_was(as_, workspace: Workspace) -> None:
+    ada = as_("ada")
+    send(ada, "/asthma/edit/", {"purpose": "The main analysis."})
+    send(ada, "/projects/air/edit/", {"status": "retired", "status_description": "Why."})
+    send(ada, "/asthma/edit/", {})
+    send(ada, "/projects/air/edit/", {"status": "postponed"})
+    project = Project.get_by_id(workspace.project_id)
+    assert Workspace.get_by_id(workspace.id).purpose == "The main analysis."
+    assert (project.status, project.status_description) == ("postponed", "Why.")
