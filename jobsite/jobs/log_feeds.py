@@ -46,7 +46,9 @@ class Situation(NamedTuple):
 
 def situation_of(job_id: int, number: int) -> Situation:
     """How a job stands, seen from its attempt of that number: a later one means that this one writes no more."""
-    job = Job.get_by_id(job_id)
+    job = Job.get_or_none(Job.id == job_id)
+    if job is None:
+        return Situation("", False)
     later = Attempt.select().where((Attempt.job == job_id) & (Attempt.number > number)).exists()
     return Situation(job.state, job.is_active and not later)
 
@@ -74,6 +76,7 @@ class Feed:
         self._ask = ask
         self._bells: list[Bell] = []
         self._rung = 0.0
+        self._ask_due = False
         self._rendering = threading.Lock()
         self._kept: OrderedDict[Hashable, Stretch] = OrderedDict()
         self.news = News(0, ask())
@@ -81,9 +84,11 @@ class Feed:
 
     def look(self, *, ask_job: bool) -> None:
         """See what is new and wake those who wait for it. The job is read first: a log that has ended is whole."""
+        self._ask_due = self._ask_due or ask_job
         if time.monotonic() - self._rung < PACE and not hub.stopping():
             return
-        situation = self._ask() if ask_job else self.news.situation
+        situation = self._ask() if self._ask_due else self.news.situation
+        self._ask_due = False
         news = News(self._growth.lines(), situation)
         if news != self.news or hub.stopping():
             self.news, self._rung = news, time.monotonic()
@@ -112,7 +117,8 @@ class Feed:
 
     def listen(self) -> Bell:
         """A bell that is rung for news, for one who waits."""
-        self._bells.append(bell := SimpleQueue())
+        bell: Bell = SimpleQueue()
+        self._bells.append(bell)
         return bell
 
     def forget(self, bell: Bell) -> None:
@@ -163,7 +169,7 @@ class Feeds:
                 return None
             feed = self._feeds.get(key) or self._feeds.setdefault(key, open_feed())
             seat = Seat(self, key, feed)
-            if self._thread is None:
+            if self._thread is None or not self._thread.is_alive():
                 self._thread = threading.Thread(target=self._run, name="log-feeds", daemon=True)
                 self._thread.start()
             return seat
