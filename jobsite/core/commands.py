@@ -4,9 +4,9 @@ import functools
 import json
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import click
@@ -62,32 +62,29 @@ def _refuse_broken_text(values: dict[str, Any]) -> None:
             raise click.UsageError(f"{word.encode('utf-8', 'replace').decode()!r} is not text in UTF-8.")
 
 
-def _sentence(error: BaseException | None) -> str | None:
+def _sentence(error: Exception) -> str | None:
     """What to say instead of a traceback, or None for a mistake of the program."""
     if isinstance(error, Refused | SettingsError | DatabaseTooNew):
         return str(error)
-    if type(error) in (
-        peewee.OperationalError,
-        peewee.DatabaseError,
-    ):  # not what a mistake of the program raises
+    # Exactly these: their subclasses are what a mistake of the program raises.
+    if type(error) in (peewee.OperationalError, peewee.DatabaseError):
         return f"The database of this instance cannot be used: {error}."
     if isinstance(error, OSError) and error.filename is not None:
         return f"{os.fsdecode(error.filename)}: {error.strerror}."
     return None
 
 
-class refusals_as_sentences:
-    """A block in which a refusal, or a disk or database that fails, ends the program with a sentence and status 1."""
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if sentence := _sentence(error):
-            click.echo(sentence, err=True)
-            sys.exit(1)
+@contextmanager
+def refusals_as_sentences() -> Iterator[None]:
+    """Within the block a refusal, or a disk or database that fails, ends the program with a sentence and status 1."""
+    try:
+        yield
+    except Exception as error:
+        sentence = _sentence(error)
+        if sentence is None:
+            raise
+        click.echo(sentence, err=True)
+        sys.exit(1)
 
 
 def print_json(document: Any) -> None:
