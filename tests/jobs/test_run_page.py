@@ -17,10 +17,14 @@ from jobsite.accounts.models import Backend
 from jobsite.core.clock import now
 from jobsite.core.db import writing
 from jobsite.jobs.models import Job, JobRequest
+from jobsite.pipelines import parse
 from jobsite.projects.models import Repo, Workspace
 from jobsite.projects.repositories import mirror
 from jobsite.projects.workspaces import set_archived, set_notifications
 from jobsite.settings import Settings
+
+from ..pipelines.marked import unmark
+from ..pipelines.test_codes import FILES
 
 PAGE = "/asthma/run-jobs/"
 ELSEWHERE = "https://127.0.0.1:9/northfield/asthma"
@@ -538,6 +542,24 @@ def test_each_kind_of_problem_stands_with_its_place_and_its_line(
     number = re.search(r"Line (\d+)", place)[1]
     assert re.search(rf'<span class="l at" data-n="{number}">', page.text)
     assert re.search(r'<span class="l caret" data-n=""> *\t*\^+</span>', page.text)
+
+
+def test_every_code_of_the_report_has_its_place_on_the_page(
+    ada: FlaskClient, study: SimpleNamespace, workspace: Workspace
+) -> None:
+    """One file for each code, the same as in the tests of the report: place, sentence and caret are on the page."""
+    for name, marked in FILES.items():
+        text, _ = unmark(marked)
+        report = parse(text)
+        study.commit(project__yaml=text)
+        answer = ada.get(PAGE)
+        told = words(answer)
+        for problem in report.problems or report.warnings:
+            assert f"Line {problem.line}, column {problem.column}" in told, (name, problem)
+            assert " ".join(re.sub(r"[`<>]", " ", problem.message).split())[:40] in re.sub(
+                r" +", " ", re.sub(r"[`<>]", " ", told)
+            ), (name, problem.message)
+        assert ('name="requested_actions"' in answer.text) == report.valid, name
 
 
 def test_every_problem_is_shown_with_the_carets_below_what_is_wrong(
