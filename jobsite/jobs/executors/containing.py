@@ -187,10 +187,17 @@ def start_container(spec: AttemptSpec, _: Group | None) -> Contained:
 def end_left_behind(engine: str, work_dir: str) -> None:
     """Ends and removes the container around this work directory, if there is one. Raises NotStarted when the
     engine does not do it."""
+    name = oci.name(work_dir)
     try:
-        oci.remove(engine, oci.name(work_dir))
+        oci.remove(engine, name)
     except oci.EngineFailed as problem:
         raise NotStarted(f"the container of {os.path.basename(work_dir)} stays: {problem}") from None
+    # A podman that was killed between making the first process and noting it has forgotten that process and its
+    # monitor; both wait for ever.
+    while left := list(processes.with_word(name)):
+        for pid in [below for one in left for below in reversed(processes.tree(one))]:
+            _kill_one(pid)
+        time.sleep(_LOOK_FOR_FILE)
 
 
 def _pull(spec: AttemptSpec, should_stop: Callable[[], bool]) -> None:
@@ -255,6 +262,13 @@ def _open_process(pid: int | None) -> int | None:
         return os.pidfd_open(pid) if pid else None
     except OSError:
         return None
+
+
+def _kill_one(pid: int) -> None:
+    handle = _open_process(pid)
+    if handle is not None:
+        _sent(handle, signal.SIGKILL)
+        os.close(handle)
 
 
 def _sent(handle: int | None, number: int) -> bool:

@@ -107,6 +107,18 @@ def with_first_argument(label: str) -> Iterator[dict[str, Any]]:
             yield identity(int(name))
 
 
+def with_word(word: str) -> Iterator[int]:
+    """The processes that have exactly this word anywhere on their command line."""
+    wanted = os.fsencode(word)
+    for name in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            words = Path(f"/proc/{name}/cmdline").read_bytes().split(b"\0")
+        except OSError:
+            continue
+        if wanted in words and runs(int(name)):
+            yield int(name)
+
+
 def _stat(pid: int) -> list[str] | None:
     """The fields of /proc/PID/stat from the third (state) on. The name before them may hold anything."""
     try:
