@@ -153,6 +153,7 @@ def _action(draft: Draft, command: Command) -> Action:
     """The action of a draft without problems."""
     config = _plain(draft.fields["config"][1]) if "config" in draft.fields else None
     settings = config if isinstance(config, dict) else {}
+    dummy = draft.fields.get("dummy_data_file", (None, None))[1]
     outputs: dict[str, dict[str, str]] = {level: {} for level in draft.levels}
     for pattern in draft.patterns:
         outputs[pattern.level][_label(pattern.label, outputs[pattern.level])] = pattern.text
@@ -168,6 +169,7 @@ def _action(draft: Draft, command: Command) -> Action:
         config=settings,
         is_database_action=command.is_database_action,
         line=draft.key.line,
+        dummy_data_file=text_of(dummy),
     )
 
 

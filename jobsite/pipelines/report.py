@@ -49,6 +49,7 @@ class Action:
     config: Mapping[str, object]
     is_database_action: bool
     line: int
+    dummy_data_file: str | None = None
 
     @property
     def runtime_tag(self) -> str:
@@ -59,6 +60,22 @@ class Action:
     def patterns(self) -> tuple[str, ...]:
         """Every output pattern, in file order."""
         return tuple(pattern for labels in self.outputs.values() for pattern in labels.values())
+
+    def dummy_command(self, population: int) -> str:
+        """`run_command` on a backend with dummy data, for `population` invented patients (specification 1.9)."""
+        if self.image != "cohortextractor" or self.words[1:2] != ("generate_cohort",):
+            return self.run_command
+        extra = (
+            f"--dummy-data-file={self.dummy_data_file}"
+            if self.dummy_data_file
+            else f"--expectations-population={population}"
+        )
+        words = [*shlex.split(self.run_command), extra]
+        directories = {pattern.rpartition("/")[0] for pattern in self.patterns}
+        given = any(word == "--output-dir" or word.startswith("--output-dir=") for word in self.words)
+        if len(directories) == 1 and not given:
+            words.append(f"--output-dir={directories.pop()}")
+        return shlex.join(words)
 
 
 @dataclass(frozen=True, slots=True)

@@ -111,6 +111,19 @@ def test_only_these_commands_read_the_database(run):
     assert made.is_database_action is DATABASE[run]
 
 
+def test_a_generated_cohort_gets_its_dummy_data_and_directory_on_a_dummy_backend():
+    text = "version: 3\nexpectations: {population_size: '50'}\nactions:\n" + action(
+        run="cohortextractor:latest generate_cohort"
+    )
+    pipeline = parse(text).pipeline
+    made = pipeline.actions["table"]
+    assert pipeline.population == 50
+    assert made.dummy_command(50).endswith("generate_cohort --expectations-population=50 --output-dir=output")
+    with_file = parse(text + "    dummy_data_file: d.csv\n").pipeline.actions["table"]
+    assert with_file.dummy_command(50).endswith("generate_cohort --dummy-data-file=d.csv --output-dir=output")
+    assert made.run_command == "cohortextractor:latest generate_cohort"
+
+
 @pytest.mark.parametrize("version", ["5", '"5.0"', '" 5 "', "0x5", "5e0", "5.0", "0o5", "0b101", "05"])
 def test_a_version_may_be_written_in_many_ways(version):
     assert parse(f"version: {version}\nactions: {{}}").pipeline.version == 5
