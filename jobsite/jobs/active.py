@@ -13,9 +13,39 @@ from jobsite.settings import current
 ACTIVE = ("pending", "running")
 
 
+_MARK = ("id", "state", "status_code", "updated_at", "cancel_asked_at", "stop_code", "retry_at")
+_AT_ONCE = 500
+
+
+class ActiveJobs:
+    """The active jobs turn after turn: a row is read again only when one of the columns that change has changed."""
+
+    def __init__(self) -> None:
+        self._known: dict[int, Job] = {}
+
+    def read(self) -> list[Job]:
+        """What `active_jobs` gives, as it is now."""
+        columns = [getattr(Job, name) for name in _MARK]
+        marks = {row[0]: row for row in Job.select(*columns).where(Job.state.in_(ACTIVE)).tuples()}
+        known = {key: job for key, job in self._known.items() if marks.get(key) == _mark(job)}
+        missing = [key for key in marks if key not in known]
+        for start in range(0, len(missing), _AT_ONCE):
+            rows = Job.select().where(Job.id.in_(missing[start : start + _AT_ONCE]))
+            known |= {job.id: job for job in rows}
+        self._known = known
+        return _with_surroundings([known[key] for key in sorted(known)])
+
+
+def _mark(job: Job) -> tuple[object, ...]:
+    return tuple(getattr(job, name) for name in _MARK)
+
+
 def active_jobs() -> list[Job]:
     """Every job that runs or waits, oldest first, with backend and workspace. Three queries."""
-    jobs = list(Job.select().where(Job.state.in_(ACTIVE)).order_by(Job.id))
+    return _with_surroundings(list(Job.select().where(Job.state.in_(ACTIVE)).order_by(Job.id)))
+
+
+def _with_surroundings(jobs: list[Job]) -> list[Job]:
     backends = {one.id: one for one in Backend.select()} if jobs else {}
     wanted = {job.workspace_id for job in jobs}
     workspaces = {one.id: one for one in Workspace.select().where(Workspace.id.in_(wanted))} if jobs else {}

@@ -20,7 +20,7 @@ from jobsite.core import hub
 from jobsite.core.clock import now
 from jobsite.core.db import close_database, writing
 from jobsite.core.errors import Conflict
-from jobsite.jobs.active import active_jobs, candidates, capacity, latest_attempts, pending_facts
+from jobsite.jobs.active import ActiveJobs, candidates, capacity, latest_attempts, pending_facts
 from jobsite.jobs.execution import attempt_dir, why_no_jobs
 from jobsite.jobs.executors import records
 from jobsite.jobs.executors.contract import AttemptSpec, Executor, Exit, Observation, read_spec
@@ -33,7 +33,7 @@ from jobsite.jobs.models import Attempt, Job
 from jobsite.jobs.moving import move
 from jobsite.jobs.rules import CODES, STAGES
 from jobsite.jobs.scheduler import choose
-from jobsite.jobs.specs import CannotRun, make_spec, weight_of
+from jobsite.jobs.specs import CannotRun, make_spec, weights_by_job
 from jobsite.jobs.stopping import stop_for_backend
 from jobsite.jobs.sweeping import resume_publications, sweep
 
@@ -43,6 +43,7 @@ HAND_OVER_AGAIN = timedelta(minutes=1)
 IDLE_SECONDS = 1.0
 BUSY_SECONDS = 0.1
 LOOK_SECONDS = 0.01
+LONGEST_REST = 0.05
 
 log = logging.getLogger("jobsite.engine")
 
@@ -54,6 +55,7 @@ class Engine:
         self._executor = executor
         self._finish = finish
         self._finishing: dict[int, tuple[str, datetime]] = {}
+        self._active = ActiveJobs()
         self._stopped: set[int] = set()
         self._faulty_since: dict[int, datetime] = {}
         self._watched: list[Path] = []
@@ -66,7 +68,10 @@ class Engine:
             while not stop.is_set():
                 seen = hub.heard()
                 self._sweep_when_due()
+                begun = time.monotonic()
                 busy = self._guarded_turn()
+                # As long a rest as the turn took: with many jobs the pages and the saving of outputs need their turn.
+                time.sleep(min(time.monotonic() - begun, LONGEST_REST))
                 self._wait(seen, BUSY_SECONDS if busy else IDLE_SECONDS)
         close_database()
 
@@ -88,7 +93,7 @@ class Engine:
 
     def turn(self) -> bool:
         """One turn over every active job; whether any of them runs."""
-        jobs = active_jobs()
+        jobs = self._active.read()
         attempts = latest_attempts(job for job in jobs if job.state == "running")
         self._watched = []
         for job in jobs:
@@ -189,7 +194,7 @@ class Engine:
         facts = pending_facts(jobs, why_no_jobs())
         for here in by_backend.values():
             ready = [job for job in here if job.state == "pending" and self._is_ready(job, facts)]
-            weights = {job.id: weight_of(job) for job in here if job in ready or job.state == "running"}
+            weights = weights_by_job(here)
             chosen = choose(candidates(here, ready, weights), capacity(), now())
             by_id = {job.id: job for job in ready}
             for key in chosen:

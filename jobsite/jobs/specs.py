@@ -1,10 +1,12 @@
 """From a job's row to the complete order that its supervisor carries out."""
 
+from collections.abc import Iterable
+
 from jobsite.jobs.execution import attempt_dir, work_dir
 from jobsite.jobs.executors.contract import AttemptSpec, InputFile, Limits
 from jobsite.jobs.models import Attempt, Job, JobOutput
 from jobsite.jobs.runtimes import command_of
-from jobsite.jobs.weights import weights_of
+from jobsite.jobs.weights import Weights, weights_of
 from jobsite.projects.repositories import RepositoryUnreachable, git_directory
 from jobsite.settings import Settings, current
 from jobsite.store.content import MissingInput, input_files
@@ -69,10 +71,16 @@ def _environment(job: Job, settings: Settings) -> dict[str, str]:
     return {**settings.database_env, **own} if job.is_database_action else own
 
 
-def weight_of(job: Job) -> float:
-    """How many workers the job takes, by the weights of its backend."""
-    weights = weights_of(current().instance, job.backend.slug)
-    return weights.weight(job.workspace.name, job.action, job.run_command)
+def weights_by_job(jobs: Iterable[Job]) -> dict[int, float]:
+    """How many workers each of these jobs takes, by job id and the weights of its backend."""
+    rules: dict[str, Weights] = {}
+    found = {}
+    for job in jobs:
+        slug = job.backend.slug
+        if slug not in rules:
+            rules[slug] = weights_of(current().instance, slug)
+        found[job.id] = rules[slug].weight(job.workspace.name, job.action, job.run_command)
+    return found
 
 
 def limits_of(job: Job, settings: Settings) -> Limits:

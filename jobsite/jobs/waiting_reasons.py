@@ -12,7 +12,7 @@ from jobsite.jobs.holding import hold
 from jobsite.jobs.job_rows import JobRow
 from jobsite.jobs.models import Job
 from jobsite.jobs.scheduler import queue_order
-from jobsite.jobs.specs import weight_of
+from jobsite.jobs.specs import weights_by_job
 
 ROOM_CODES = ("waiting_on_workers", "waiting_on_db_workers")
 MOST_RUNS = 50
@@ -167,6 +167,6 @@ def _percentile(ordered: Sequence[float], part: float) -> float:
 def _queue(jobs: list[Job], at: datetime) -> Queue:
     running = tuple(JobRow(job, at) for job in jobs if job.state == "running")
     ready = {job.id: job for job in jobs if job.state == "pending" and job.status_code in ROOM_CODES}
-    weights = {job.id: weight_of(job) for job in jobs if job.id in ready or job.state == "running"}
+    weights = weights_by_job(job for job in jobs if job.id in ready or job.state == "running")
     order = queue_order(candidates(jobs, ready.values(), weights), at)
     return Queue(running, tuple(ready[key] for key in order), weights)
