@@ -98,10 +98,9 @@ def compare_address(repo: Repo, older: str, newer: str) -> str | None:
 
 def _which(found: list[JobRequest]) -> list[str]:
     """What each is to the request that is looked at; the newest is the one before it."""
-    succeeded = ["the one before this", "the last that fully succeeded"]
     if len(found) == 1 and found[0].status == "succeeded":
         return ["the one before this, which fully succeeded"]
-    return succeeded[: len(found)]
+    return ["the one before this", "the last that fully succeeded"][: len(found)]
 
 
 @lru_cache(maxsize=256)

@@ -196,3 +196,43 @@ def test_the_page_asks_the_database_eight_times_at_most(
     with queries() as seen:
         client.get(path(done))
     assert len(seen) <= 8, seen
+
+
+def test_a_job_that_failed_with_inputs_asks_the_database_eight_times_at_most(
+    client: FlaskClient,
+    study: Study,
+    ask: Callable[..., JobRequest],
+    sign_in: SignIn,
+    queries: Callable[[], Any],
+) -> None:
+    wanted = {MODERATE: {"out": "a.csv"}}
+    study.commit(
+        project__yaml=project_yaml(
+            first=("python:v2 a.py", [], wanted),
+            second=("python:v2 b.py", ["first"], {MODERATE: {"out": "b.csv"}}),
+        )
+    )
+    request = ask("second")
+    jobs = {job.action: job for job in Job.select().where(Job.job_request == request)}
+    for name in ("first", "second"):
+        move(jobs[name], "initiated")
+        move(jobs[name], "succeeded")
+    JobOutput.create(job=jobs["first"], path=UNRELEASED[0], level=HIGH, sha256="0" * 64, size=1)
+    again = Job.get((Job.job_request == ask("second")) & (Job.action == "second"))
+    move(again, "initiated")
+    attempt(again, exit_code=1, end_reason="exited", ended_at=now())
+    move(again, "nonzero_exit")
+    Job.update(needs={"first": jobs["first"].identifier}).where(Job.id == again.id).execute()
+    sign_in(client, "ada")
+    with queries() as seen:
+        page = client.get(path(again)).text
+    assert len(seen) <= 8, seen
+    assert (
+        f'The outputs of its last success stay as they were: request <a href="/asthma/{request.id}/"' in page
+    )
+    assert UNRELEASED[0] in page and ": 1 file" in page
+    other = client.application.test_client()
+    sign_in(other, "ben")
+    told = other.get(path(again)).text
+    assert UNRELEASED[0] not in told and ": 1 file" in told
+    assert ": 1 file" not in client.application.test_client().get(path(again)).text
