@@ -130,7 +130,7 @@ class Engine:
             step()
         except Conflict:
             log.info("job %s moved on while it was looked at", job.identifier)
-        except Exception:
+        except Exception:  # noqa: BLE001 - whatever it is, it is logged and stays with this job
             self._note_fault(job)
         else:
             self._faulty_since.pop(job.id, None)

@@ -104,7 +104,9 @@ _ENDED_BADLY = ("nonzero_exit", "unmatched_patterns", "job_error", "internal_err
 
 
 def _steps() -> dict[str, tuple[str, ...]]:
-    steps = {code: _UNSTARTED for code, one in CODES.items() if one.state == "pending"}
+    steps: dict[str, tuple[str, ...]] = {
+        code: _UNSTARTED for code, one in CODES.items() if one.state == "pending"
+    }
     for place, stage in enumerate(STAGES):
         steps[stage] = (*STAGES[place + 1 :], "succeeded", *_ENDED_BADLY, *RESETS)
     steps["finalized"] = ("succeeded",)

@@ -100,8 +100,14 @@ class _Ready:
 
 
 def _start() -> subprocess.Popen[str]:
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
-    return subprocess.Popen(_python(_READY), **pipes, text=True, start_new_session=True)
+    return subprocess.Popen(
+        _python(_READY),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        start_new_session=True,
+    )
 
 
 def _python(code: str) -> list[str]:
