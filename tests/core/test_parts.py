@@ -305,5 +305,5 @@ def test_level_4_looks_like_itself_and_only_where_it_is(tmp_path: Path, side: st
         shown = render_template_string("{% extends 'base.html' %}", level4=True)
         other = render_template_string("{% extends 'base.html' %}")
     assert ("Level 4: nothing leaves without review" in shown) == (side != "public")
-    assert (" level-4" in shown) == (side != "public")
+    assert ('<body class="level-4">' in shown) == (side != "public")
     assert "level-4" not in other
