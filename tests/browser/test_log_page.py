@@ -52,6 +52,7 @@ def page(
         opened.wait_for_url(lambda url: "/login" not in url)
         opened.goto(f"{address}{log.path}")
         yield opened
+        opened.close()  # before the server: a page that follows a log would try to reach it again
         server.terminate()
 
 
