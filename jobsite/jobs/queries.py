@@ -1,6 +1,6 @@
 """What is read of requests and jobs for a person: one thing or a stop, and lists in a fixed number of queries."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from peewee import JOIN, ModelSelect, fn
 
@@ -34,19 +34,20 @@ def request_in(workspace: Workspace, number: int) -> JobRequest:
 
 def jobs_of(request: JobRequest) -> list[Job]:
     """The jobs of a request in the order in which they were planned."""
-    jobs = list(Job.select().where(Job.job_request == request).order_by(Job.position, Job.id))
+    return jobs_and_last_good(request)[0]
+
+
+def jobs_and_last_good(request: JobRequest) -> tuple[list[Job], dict[str, Job]]:
+    """The jobs of a request in the order in which they were planned, and the last good one beside each that did
+    not succeed: the newest success of its action there, by action. One query."""
+    unlucky = Job.select(Job.action).where((Job.job_request == request) & Job.state.in_(UNLUCKY))
+    good = _newest_success(request.workspace_id, request.backend_id).where(Job.action.in_(unlucky))
+    wanted = (Job.job_request == request) | Job.id.in_(good.group_by(Job.action))
+    found = list(Job.select().where(wanted).order_by(Job.position, Job.id))
+    jobs = [job for job in found if job.job_request_id == request.id]
     for job in jobs:
         job.job_request = request
-    return jobs
-
-
-def last_successes(workspace: int, backend: int, actions: Iterable[str]) -> dict[str, Job]:
-    """The newest job that succeeded, by action, of those of `actions` that have one there. One query, or none."""
-    wanted = sorted(set(actions))
-    if not wanted:
-        return {}
-    newest = _newest_success(workspace, backend).where(Job.action.in_(wanted)).group_by(Job.action)
-    return {job.action: job for job in Job.select().where(Job.id.in_(newest))}
+    return jobs, {job.action: job for job in found if job.job_request_id != request.id}
 
 
 def found_jobs(request: JobRequest) -> list[Job]:

@@ -15,8 +15,7 @@ from jobsite.jobs.queries import (
     UNLUCKY,
     active_jobs,
     found_jobs,
-    jobs_of,
-    last_successes,
+    jobs_and_last_good,
     may_cancel,
     may_read_log,
 )
@@ -175,13 +174,11 @@ class RequestPage:
 
 
 def request_page(request: JobRequest, workspace: Workspace, person: User | AnonymousPerson) -> RequestPage:
-    """The page of a request for a person, for whom the workspace was loaded. At most three queries."""
+    """The page of a request for a person, for whom the workspace was loaded. At most two queries."""
     at = now()
-    jobs = jobs_of(request)
+    jobs, good = jobs_and_last_good(request)
     allowed = may_cancel(request, workspace, person)
     queue = _queue(jobs, request, at)
-    unlucky = (job.action for job in jobs if job.state in UNLUCKY)
-    good = last_successes(request.workspace_id, request.backend_id, unlucky)
     rows = tuple(
         job_row(
             job,
