@@ -291,7 +291,9 @@ def test_a_run_that_failed_stands_beside_the_last_good_outputs(
     page = client.get(path(second)).text
     offer = f"The outputs of its last success stay as they were: request {request_of_three.id}"
     assert offer in page and f'href="/jobs/{good.identifier}/"' in page
-    assert f'href="/jobs/{good.identifier}/"' in client.get(path(second, job(second, "extract").identifier)).text
+    assert (
+        f'href="/jobs/{good.identifier}/"' in client.get(path(second, job(second, "extract").identifier)).text
+    )
     third = ask("extract")
     to(third, "extract", "initiated", "succeeded")
     page = client.get(path(second)).text
