@@ -21,7 +21,6 @@ from jobsite.settings import Settings
 @click.version_option(package_name="jobsite", message="%(version)s")
 def main() -> None:
     """Run research code on data that nobody may see, and release what is safe."""
-    os.umask(0o027)  # the database and logs are nobody else's
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s %(levelname)s %(message)s")
 
 

@@ -30,7 +30,12 @@ def open_instance(settings: Settings) -> None:
             f"The instance folder {settings.instance} cannot be used: {error.strerror}."
         ) from None
     all_settings.use(settings)
-    open_database(settings.database_path)
+    try:
+        open_database(settings.database_path)
+    except OSError as error:
+        raise SettingsError(
+            f"The database {settings.database_path} cannot be opened: {error.strerror}."
+        ) from None
 
 
 def close_instance() -> None:

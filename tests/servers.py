@@ -81,6 +81,7 @@ class Server:
             self.lines.append(line.rstrip())
             if found := re.match(r"ready on (http://\S+)", line):
                 return found[1]
+        self.process.stdout.close()
         raise AssertionError(f"the server ended with {self.process.wait()}: {self._log.read_text()[-2000:]}")
 
 

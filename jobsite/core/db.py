@@ -3,7 +3,7 @@
 import fcntl
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import peewee
@@ -53,6 +53,7 @@ def open_database(path: Path) -> None:
     Raises `DatabaseTooNew` with a sentence when the file has migrations this program does not know.
     Every transaction is BEGIN IMMEDIATE, so a write never fails halfway for want of the lock.
     """
+    make_private(path)
     opened = Database(path, pragmas=PRAGMAS, lock_type="IMMEDIATE")
     database.initialize(opened)
     with _alone(path):
@@ -66,6 +67,15 @@ def open_database(path: Path) -> None:
             f"The database {path.name} was written by a newer version of jobsite (it has {unknown[-1]}, "
             "which this version does not know). Install that version again, or restore an older backup."
         )
+
+
+def make_private(path: Path) -> None:
+    """Make the file `path`, closed to others, if it is not there; SQLite gives its companions the same rights.
+
+    A file that is there is not opened: closing it again would drop the locks that SQLite holds in this process.
+    """
+    with suppress(FileExistsError):
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o640))
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from huey import SqliteHuey
 from huey.api import Task
 from huey.consumer import Consumer, Worker
 
-from jobsite.core.db import close_database, database
+from jobsite.core.db import close_database, database, make_private
 
 log = logging.getLogger("jobsite.queue")
 
@@ -55,6 +55,7 @@ def nudge(function: Callable[..., None], *args: Any) -> None:
 
 def open_queue(path: Path) -> "Huey":
     """The Huey object on the SQLite file `path`, with every task bound to it."""
+    make_private(path)
     huey = Huey("jobsite", filename=str(path), results=False)
     for name, function in _tasks.items():
         _bound[name] = huey.task(name=name)(_guarded(function))

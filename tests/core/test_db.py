@@ -14,7 +14,15 @@ from peewee import IntegrityError
 
 from jobsite.accounts.models import Backend
 from jobsite.core.clock import now
-from jobsite.core.db import DatabaseTooNew, changed_one, close_database, database, open_database, writing
+from jobsite.core.db import (
+    DatabaseTooNew,
+    changed_one,
+    close_database,
+    database,
+    make_private,
+    open_database,
+    writing,
+)
 from jobsite.core.errors import Conflict
 
 
@@ -110,3 +118,19 @@ def test_many_may_open_a_new_database_at_once(tmp_path: Path) -> None:
     code = "import sys; from pathlib import Path; from jobsite.core.db import open_database; open_database(Path(sys.argv[1]))"
     openers = [subprocess.Popen([sys.executable, "-c", code, str(tmp_path / "new.db")]) for _ in range(6)]
     assert [opener.wait(timeout=60) for opener in openers] == [0] * 6
+
+
+def test_the_database_is_closed_to_others(instance: Path) -> None:
+    make("one")
+    files = list(instance.glob("jobsite.db*"))
+    assert len(files) >= 3
+    assert [path.name for path in files if path.stat().st_mode & 0o007] == []
+
+
+def test_opening_it_again_keeps_the_locks_of_this_process(instance: Path) -> None:
+    """Else another process that ends takes the write-ahead log away from under this one."""
+    make("one")
+    make_private(instance / "jobsite.db")
+    code = "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); c.execute('SELECT count(*) FROM backend'); c.close()"
+    subprocess.run([sys.executable, "-c", code, str(instance / "jobsite.db")], check=True)
+    assert (instance / "jobsite.db-wal").exists()

@@ -185,7 +185,7 @@ def one_round(instance: Path, chance: random.Random) -> None:
 def test_nothing_is_lost_however_often_something_is_killed(
     instance: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    chance = random.Random(SEED)  # noqa: S311
+    chance = random.Random(SEED)
     for _ in range(ROUNDS):
         one_round(instance, chance)
     with Server(instance) as server:

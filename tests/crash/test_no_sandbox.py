@@ -17,10 +17,20 @@ from .test_server_killed import make_instance
 pytestmark = [pytest.mark.crash, pytest.mark.xdist_group("sandbox")]
 
 BWRAP = Path("/usr/bin/bwrap")
-WITHOUT = ("bwrap", "--dev-bind", "/", "/", "--ro-bind", "/dev/null", str(BWRAP.resolve()), "--")
+WITHOUT = (
+    "bwrap",
+    "--die-with-parent",
+    "--dev-bind",
+    "/",
+    "/",
+    "--ro-bind",
+    "/dev/null",
+    str(BWRAP.resolve()),
+    "--",
+)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def instance() -> Iterator[Path]:
     """The small instance in a folder that every user of the machine can reach."""
     with TemporaryDirectory() as folder:

@@ -38,7 +38,7 @@ def drawn(needs: dict[str, list[str]], states: dict[str, tuple[str, str, str]] |
 
 def tangled(size: int) -> dict[str, list[str]]:
     """A pipeline in which anything may need up to four of what stands before it."""
-    dice = random.Random(size)  # noqa: S311  the same pipeline every time, nothing secret
+    dice = random.Random(size)
     names = [
         f"{dice.choice(('extract', 'make_a_rather_long_name', 'fit'))}_{number}" for number in range(size)
     ]

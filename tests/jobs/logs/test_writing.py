@@ -61,7 +61,7 @@ def test_system_lines_are_no_part_of_the_programs_output(path: Path) -> None:
 
 @pytest.mark.parametrize("seed", range(8))
 def test_output_in_any_pieces_comes_back_byte_for_byte(path: Path, seed: int) -> None:
-    chance = random.Random(seed)  # noqa: S311
+    chance = random.Random(seed)
     alphabet = [b"word ", b"\n", b"\r", b"\xff\xfe", "é漢🜚".encode(), b"\x00", b"x" * 9000, b"17"]
     written = b""
     log = LogWriter(path)
