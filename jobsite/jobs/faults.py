@@ -22,6 +22,7 @@ class Retry:
 RETRIES: Mapping[str, Retry] = {
     "disk_full": Retry("The disk of the server was full", BACK_OFF),
     "files": Retry("Its files could not be read or written for a moment", BACK_OFF),
+    "image_store": Retry("The store of images could not be reached", BACK_OFF),
     "not_launched": Retry("The server could not start it", BACK_OFF),
     "supervisor_lost": Retry("The process that looked after it was lost", BACK_OFF),
     "host_restarted": Retry("The server was restarted while it ran", (AT_ONCE,) * 5),

@@ -121,6 +121,9 @@ def _carry_out(spec: AttemptSpec, wish: StopWish, log: LogWriter, lost_by: str) 
         return _unstarted("cancelled", "Stopped before it was started: it was cancelled.")
     except preparing.JobError as problem:
         return _unstarted("job_error", str(problem))
+    except containing.ImageAway as problem:
+        away = _unstarted("platform", "A platform fault: its image could not be fetched.", str(problem))
+        return replace(away, fault=problem.fault)
     except starting.NotStarted as problem:
         return _unstarted("platform", "A platform fault: the program could not be started.", str(problem))
     except starting.Lost as problem:

@@ -20,7 +20,7 @@ def pauses(kind: str) -> list[timedelta]:
 
 
 def test_passing_faults_back_off_for_1_5_and_15_minutes() -> None:
-    for kind in ("disk_full", "files", "supervisor_lost", "database_passing"):
+    for kind in ("disk_full", "files", "image_store", "supervisor_lost", "database_passing"):
         assert pauses(kind) == [timedelta(minutes=1), timedelta(minutes=5), timedelta(minutes=15)]
 
 

@@ -31,8 +31,17 @@ _NEVER = "0001-01-01"
 _UNKNOWN_IMAGE = re.compile(
     r"manifest unknown|name unknown|not found|repository does not exist", re.IGNORECASE
 )
+_FULL = re.compile(r"no space left on device|disk quota exceeded", re.IGNORECASE)
 # The init process that podman uses says this, with exit code 1; that of docker ends with 126 or 127 by itself.
 _NOT_EXECUTED = re.compile(rb"\(catatonit:\d+\): failed to exec pid1: (No such file)?.*\Z")
+
+
+class ImageAway(Exception):
+    """The image cannot be fetched now; the text tells operators why, `fault` is its kind (`faults.RETRIES`)."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(why)
+        self.fault = "disk_full" if _FULL.search(why) else "image_store"
 
 
 class Contained:
@@ -138,8 +147,8 @@ def with_pinned_image(spec: AttemptSpec, should_stop: Callable[[], bool]) -> Att
     """The spec with its image named by digest. A missing one is fetched where the spec says so, for 20 minutes at
     the longest (§4.1).
 
-    Raises JobError (there is no such image), Stopped, OSError (it cannot be fetched now), NotStarted (the engine
-    does not work).
+    Raises JobError (there is no such image), Stopped, ImageAway (it cannot be fetched now), NotStarted (the
+    engine does not work).
     """
     try:
         found = oci.pinned(spec.engine, spec.image)
@@ -208,7 +217,7 @@ def _pull(spec: AttemptSpec, should_stop: Callable[[], bool]) -> None:
             if should_stop():
                 raise Stopped
             if time.monotonic() > until:
-                raise TimeoutError(
+                raise ImageAway(
                     f"fetching the image {spec.image} took longer than {LONGEST_PULL / 60:g} minutes"
                 )
             try:
@@ -220,7 +229,7 @@ def _pull(spec: AttemptSpec, should_stop: Callable[[], bool]) -> None:
         process.kill()
         process.communicate()
     if process.returncode != 0 and not _UNKNOWN_IMAGE.search(said):
-        raise OSError(f"the image {spec.image} could not be fetched: {said}")
+        raise ImageAway(f"the image {spec.image} could not be fetched: {said}")
 
 
 def _first_process(spec: AttemptSpec, process: subprocess.Popen[bytes], pid_file: Path) -> int | None:

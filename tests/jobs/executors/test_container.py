@@ -163,12 +163,13 @@ def test_a_missing_image_is_a_job_error_that_names_it(container: Container, stud
 
 class Registry(ThreadingHTTPServer):
     """An image registry (OCI distribution specification, only what a pull asks) over a folder that
-    `podman push dir:` has filled. `hangs` keeps every answer waiting until it is set."""
+    `podman push dir:` has filled. Every answer waits for `go`; one that `refuses` answers 503."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__(("127.0.0.1", 0), _Answers)
         self.folder = folder
         self.asked: list[str] = []
+        self.refuses = False
         self.go = threading.Event()
         self.go.set()
         self.name = f"127.0.0.1:{self.server_address[1]}/images"
@@ -184,7 +185,7 @@ class _Answers(BaseHTTPRequestHandler):
         file = self.server.folder / ("manifest.json" if kind == "manifests" else name.removeprefix("sha256:"))
         known = self.path == "/v2/" or (self.path.startswith("/v2/images/python/") and file.is_file())
         body = file.read_bytes() if known and file.is_file() else b'{"errors":[{"code":"MANIFEST_UNKNOWN"}]}'
-        self.send_response(200 if known else 404)
+        self.send_response(503 if self.server.refuses else 200 if known else 404)
         manifest = "application/vnd.oci.image.manifest.v1+json"
         self.send_header("Content-Type", manifest if kind == "manifests" and known else "application/json")
         self.send_header("Content-Length", str(len(body)))
@@ -234,6 +235,28 @@ def test_an_image_the_registry_does_not_know_is_a_job_error(
     end = run(container, replace(study.script(""), image=f"{registry.name}/other:v2", pull=True))
     assert end.reason == "job_error"
     assert f"{registry.name}/other:v2" in end.sentence
+
+
+@pytest.mark.parametrize("how", ["away", "refuses"])
+def test_a_registry_that_does_not_answer_is_a_passing_fault(
+    container: Container, study: Study, registry: Registry, how: str
+) -> None:
+    registry.refuses = how == "refuses"
+    if how == "away":
+        registry.shutdown()
+        registry.server_close()
+    spec = replace(study.script("print('ran')"), image=f"{registry.name}/python:v2", pull=True)
+    end = run(container, spec)
+    assert (end.reason, end.fault, end.exit_code) == ("platform", "image_store", None)
+    assert f"the image {spec.image} could not be fetched" in end.detail
+    assert end.sentence == said(spec)[-1] == "A platform fault: its image could not be fetched."
+    assert output(spec) == b""
+
+
+def test_a_disk_that_fills_while_an_image_is_fetched_is_told_as_such() -> None:
+    full = "writing blob: storing blob to file: write /var/tmp/storage1: no space left on device"
+    assert containing.ImageAway(full).fault == "disk_full"
+    assert containing.ImageAway("dial tcp 127.0.0.1:1: connect: connection refused").fault == "image_store"
 
 
 def test_a_cancel_is_heard_while_an_image_is_fetched(
