@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import peewee
-from flask import Flask, Response, g, request, session, url_for
+from flask import Flask, Response, current_app, g, request, session, url_for
 from flask_login import LoginManager, current_user
 from flask_wtf.csrf import CSRFError, CSRFProtect
 from htmx_flask import Htmx
@@ -25,15 +25,17 @@ from jobsite.core.limits import Limits
 from jobsite.core.web import error_page, init_web
 from jobsite.instance import open_instance, secret_key
 from jobsite.jobs.log_views import routes as logs
-from jobsite.jobs.parts import PARTS
+from jobsite.jobs.parts import PARTS as job_parts
 from jobsite.jobs.run_views import routes as run
 from jobsite.jobs.views import routes as jobs
 from jobsite.outputs.views import routes as outputs
+from jobsite.projects.parts import Adds, frame
 from jobsite.projects.views import routes as projects
 from jobsite.settings import Settings
 from jobsite.status.views import routes as status
 
 ROOMS = (accounts, projects, jobs, run, logs, outputs, status)
+PARTS: tuple[Mapping[str, tuple[Adds, ...]], ...] = (job_parts,)
 TEMPLATES = {"undefined": StrictUndefined, "trim_blocks": True, "lstrip_blocks": True, "autoescape": True}
 YEAR = 365 * 24 * 3600
 FORM_TOO_OLD = (
@@ -60,7 +62,7 @@ def create_app(settings: Settings) -> Flask:
     app.jinja_options = {**app.jinja_options, **TEMPLATES}
     app.config.update(_config(settings))
     app.extensions["jobsite.limits"] = Limits()
-    app.extensions["jobsite.parts"] = PARTS
+    app.extensions["jobsite.parts"] = _gathered(PARTS)
     CSRFProtect(app)
     Htmx(app)
     _init_login(app)
@@ -80,6 +82,12 @@ def _folder(name: str) -> Path:
     """Where templates and static files lie: in the installed package, or beside it in a checkout."""
     package = Path(__file__).parent
     return next(folder for folder in (package / name, package.parent / name) if folder.is_dir())
+
+
+def _gathered(rooms: tuple[Mapping[str, tuple[Adds, ...]], ...]) -> dict[str, tuple[Adds, ...]]:
+    """What all rooms add to each page, in the order of the rooms."""
+    pages = {page for room in rooms for page in room}
+    return {page: tuple(add for room in rooms for add in room.get(page, ())) for page in pages}
 
 
 def _config(settings: Settings) -> dict[str, Any]:
@@ -135,9 +143,14 @@ def _init_templates(app: Flask, settings: Settings) -> None:
         "job_creation": settings.job_creation,
         "version": version("jobsite"),
     }
-    app.jinja_env.globals.update(asset=_asset, here=_here, now=now, site=site)
+    app.jinja_env.globals.update(asset=_asset, frame=frame, here=_here, now=now, served=_served, site=site)
     for template in app.jinja_env.list_templates(filter_func=lambda name: name.startswith("parts/")):
         app.jinja_env.globals[Path(template).stem] = app.jinja_env.get_template(template).module
+
+
+def _served(path: str) -> bool:
+    """Whether this side has a page at an address without variables."""
+    return any(rule.rule == path for rule in current_app.url_map.iter_rules())
 
 
 def _asset(name: str) -> str:

@@ -25,6 +25,17 @@
     openMenus().forEach((menu) => { if (!menu.contains(event.target)) menu.open = false; });
   });
 
+  // "/" goes to the search box, unless somebody is typing.
+  const isTyping = (element) => element.closest("input:not([type=checkbox], [type=radio]), textarea, select, [contenteditable]");
+  document.addEventListener("keydown", (event) => {
+    if (event.key !== "/" || event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target)) return;
+    const box = document.getElementById("site-search");
+    if (!box) return;
+    event.preventDefault();
+    box.focus();
+    box.select();
+  });
+
   // An exact time that was opened stays open when the region around it is replaced.
   const openTimes = (root) =>
     [...root.querySelectorAll("details.when[open] time")].map((time) => time.dateTime);

@@ -198,6 +198,7 @@ def _path_of(address: str) -> str:
 def error_page(status: int, sentence: str = "", **headers: str) -> Response:
     """The page of an error: its number, its name, what happened in a sentence, what to do."""
     name, advice = ADVICE.get(status, ADVICE[500])
+    g.site_fails = status >= 500  # then the frame asks no room for anything that could fail again
     html = render_template("error.html", status=status, name=name, sentence=sentence, advice=advice)
     return Response(html, status, {key.replace("_", "-"): value for key, value in headers.items()})
 

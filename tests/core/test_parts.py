@@ -10,12 +10,15 @@ from typing import Any
 import pytest
 from flask import Flask, render_template_string
 from flask_wtf import FlaskForm
+from jinja2 import ChoiceLoader, DictLoader
 from markupsafe import Markup
+from peewee import OperationalError
 from wtforms import SelectField, StringField, TextAreaField
 from wtforms.fields.choices import SelectChoice
 
 from jobsite.application import create_app
 from jobsite.core import clock
+from jobsite.projects.parts import Part
 from jobsite.settings import Settings
 
 NOON = datetime(2026, 11, 22, 12)
@@ -307,3 +310,29 @@ def test_level_4_looks_like_itself_and_only_where_it_is(tmp_path: Path, side: st
     assert ("Level 4: nothing leaves without review" in shown) == (side != "public")
     assert ('<body class="level-4">' in shown) == (side != "public")
     assert "level-4" not in other
+
+
+def test_other_rooms_add_to_the_frame_and_are_asked_once_a_request(app: Flask, draw: Draw) -> None:
+    asked: list[object] = []
+
+    def adds(*, person: object) -> list[Part]:
+        asked.append(person)
+        return [Part("a_part.html", place, {"words": f"in the {place}"}) for place in ("nav", "alerts")]
+
+    loader = DictLoader({"a_part.html": "{{ part.data.words }}"})
+    app.jinja_env.loader = ChoiceLoader([loader, app.jinja_env.loader])
+    app.extensions["jobsite.parts"] = {"frame": (adds,)}
+    frame = _page(draw)
+    assert frame.count("in the nav") == 2, "in the bar, and in the menu of a phone"
+    assert frame.count("in the alerts") == 1
+    assert len(asked) == 1
+
+
+def test_a_page_that_says_the_site_fails_asks_no_room_for_its_frame(app: Flask) -> None:
+    def fails(*, person: object) -> list[Part]:
+        raise OperationalError("disk I/O error")
+
+    app.extensions["jobsite.parts"] = {"frame": (fails,)}
+    answer = app.test_client().get("/login/")
+    assert answer.status_code == 503
+    assert "The disk of this site&#39;s server fails" in answer.text
