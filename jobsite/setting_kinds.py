@@ -6,6 +6,7 @@ What cannot be used raises ValueError or TypeError with the rest of a sentence: 
 import ipaddress
 import json
 import re
+import shlex
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any
@@ -132,6 +133,14 @@ def runtimes(value: Any) -> dict[str, tuple[str, ...]]:
             raise ValueError(f"must give a program for {image!r}, as text or as a list of words")
         found[image] = tuple(program)
     return found
+
+
+def command(value: Any) -> tuple[str, ...]:
+    """The words of a program: as a list, or as text with the quotes of a shell."""
+    found = shlex.split(value) if isinstance(value, str) else value
+    if not isinstance(found, list) or not all(isinstance(word, str) and word for word in found):
+        raise TypeError("must be a program with its words")
+    return tuple(found)
 
 
 def images(value: Any) -> str:

@@ -92,6 +92,14 @@ class Settings:
     database_env: Mapping[str, str] = setting(
         {}, "Variables given to database actions only", kinds.variables, secret=True
     )
+    database_status_command: tuple[str, ...] = setting(
+        (),
+        "Program that says every 5 minutes whether the database is in maintenance, run with DATABASE_ENV; empty asks nobody",
+        kinds.command,
+    )
+    metrics_networks: tuple[str, ...] = setting(
+        ("127.0.0.0/8", "::1/128"), "Networks that may read /metrics", kinds.networks
+    )
     github_client_id: str = setting("", f"{LISTED}; there is no sign-in with GitHub yet", kinds.text)
     github_client_secret: str = setting(
         "", f"{NO_EFFECT} client secret for sign-in with GitHub", kinds.text, secret=True

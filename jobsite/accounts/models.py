@@ -93,7 +93,8 @@ class Backend(Model):
     `alert_timeout` is in seconds: after so long without contact the backend counts as missing.
     Each flag has the time of its last change. `is_maintenance_manual`: a person switched the maintenance on, so
     a report of the database does not end it. `are_checks_disabled`: reports of the database change nothing.
-    `is_rebooting`: its jobs are stopped for a restart of the server.
+    `is_rebooting`: its jobs are stopped for a restart of the server. `maintenance_from` and `maintenance_until` are
+    the next maintenance of the database that is planned.
     """
 
     id = AutoField()
@@ -106,6 +107,8 @@ class Backend(Model):
     last_seen_at = DateTimeField(null=True)
     is_in_maintenance_mode = BooleanField(default=False)
     maintenance_since = DateTimeField(null=True)
+    maintenance_from = DateTimeField(null=True)
+    maintenance_until = DateTimeField(null=True)
     is_paused = BooleanField(default=False)
     paused_since = DateTimeField(null=True)
     is_maintenance_manual = BooleanField(default=False)

@@ -172,6 +172,23 @@ class Attempt(Model):
         indexes = ((("job", "number"), True),)
 
 
+class BackendAlert(Model):
+    """What fails on a backend and is not the fault of users, from the first failure until it works again.
+
+    `kind` is "jobs" or "database"; `failures` counts by kind of fault. It is told of from `raised_at` on (None: too
+    few so far). `worked_at` is when something went well after the last failure.
+    """
+
+    backend = ForeignKeyField(Backend, backref="alerts", on_delete="CASCADE")
+    kind = CharField()
+    failures = JSONField(default=dict)
+    first_at = DateTimeField()
+    last_at = DateTimeField()
+    raised_at = DateTimeField(null=True)
+    worked_at = DateTimeField(null=True)
+    cleared_at = DateTimeField(null=True)
+
+
 class JobOutput(Model):
     """A file that a succeeded job left in the workspace; known on the secure side only."""
 
