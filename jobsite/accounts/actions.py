@@ -93,6 +93,11 @@ def set_roles(*, by: User | str, user: User, roles: Sequence[str]) -> User:
     return User.get_by_id(user.id)
 
 
+def clear_roles(*, by: User | str, user: User) -> User:
+    """Take all global roles from a person; those in projects are the projects'. Raises `Denied`."""
+    return set_roles(by=by, user=user, roles=())
+
+
 def deactivate(*, by: User | str, user: User) -> None:
     """Shut a person out at once: all sessions end, the token is gone, no new one is made. History stays.
 
@@ -109,7 +114,7 @@ def deactivate(*, by: User | str, user: User) -> None:
         record("user:deactivated", by=username_of(by), subject=f"user:{user.username}")
 
 
-def activate(*, by: User | str, user: User) -> None:
+def reactivate(*, by: User | str, user: User) -> None:
     """Let a deactivated person in again, with the roles they had. Raises `Conflict` when they are active."""
     require(why_not_manage(permissions_everywhere(by)))
     with writing():

@@ -1,6 +1,7 @@
 """What is done to backends: added, given a token, paused, put into maintenance, opened to people."""
 
 import secrets
+from datetime import timedelta
 
 from jobsite.accounts.models import (
     Backend,
@@ -10,7 +11,13 @@ from jobsite.accounts.models import (
     token_hash,
     username_of,
 )
-from jobsite.accounts.rules import why_not_manage_backends, why_not_slug
+from jobsite.accounts.rules import (
+    why_not_alert_timeout,
+    why_not_backend_name,
+    why_not_manage_backends,
+    why_not_overlap,
+    why_not_slug,
+)
 from jobsite.core import hub
 from jobsite.core.clock import now
 from jobsite.core.db import changed_one, database, writing
@@ -29,25 +36,54 @@ def add_backend(*, by: User | str, slug: str, name: str) -> Backend:
     with writing():
         if why_not is None and Backend.get_or_none(Backend.slug == slug) is not None:
             why_not = f"There is already a backend {slug}."
-        refuse(slug=why_not, name=None if name else "Enter a name.")
+        refuse(slug=why_not, name=why_not_backend_name(name))
         backend = Backend.create(slug=slug, name=name, created_at=now(), created_by=username_of(by))
         _record("added", by, backend, name=name)
     return backend
 
 
-def make_backend_token(*, by: User | str, backend: Backend) -> str:
-    """A new token of 40 hexadecimal digits for the backend, given back this once. The old one ends now."""
+def edit_backend(
+    *, by: User | str, backend: Backend, name: str, is_active: bool, accepts_jobs: bool, alert_timeout: int
+) -> Backend:
+    """Change how people call a backend, whether it is shown and takes new requests, and after how many seconds
+    without contact it counts as missing (60 to 86,400). Gives the Backend as it is now.
+
+    Its slug stays: job requests, files and programs name it. Raises `Invalid` with the field's sentence.
+    """
     require(why_not_manage_backends(permissions_everywhere(by)))
+    name = name.strip()
+    refuse(name=why_not_backend_name(name), alert_timeout=why_not_alert_timeout(alert_timeout))
+    new = {"name": name, "is_active": is_active, "accepts_jobs": accepts_jobs, "alert_timeout": alert_timeout}
+    with writing():
+        changed = {field: value for field, value in new.items() if getattr(backend, field) != value}
+        _change(backend, **new)
+        _record("edited", by, backend, **changed)
+    return Backend.get_by_id(backend.id)
+
+
+def rotate_token(*, by: User | str, backend: Backend, overlap: timedelta = timedelta()) -> str:
+    """A new token of 40 hexadecimal digits for the backend, given back this once.
+
+    The one before works on for `overlap`, at most 30 days, and by default ends now; one from before that ends
+    now in any case. Raises `Invalid` for an overlap that cannot be.
+    """
+    require(why_not_manage_backends(permissions_everywhere(by)))
+    refuse(overlap=why_not_overlap(overlap))
     token = secrets.token_hex(20)
     with writing():
-        _change(backend, auth_token_hash=token_hash(token))
-        _record("token-made", by, backend)
+        before = Backend.get_by_id(backend.id).auth_token_hash
+        kept = before if overlap else None
+        until = now() + overlap if kept else None
+        _change(backend, auth_token_hash=token_hash(token), old_token_hash=kept, old_token_until=until)
+        _record("token-made", by, backend, **({"old_until": wire(until)} if until else {}))
     return token
 
 
 def backend_with_token(token: str) -> Backend | None:
-    """The active backend this token belongs to, or None."""
-    return Backend.get_or_none((Backend.auth_token_hash == token_hash(token)) & Backend.is_active)
+    """The active backend this token belongs to, also by the token before while it still works, or None."""
+    given = token_hash(token)
+    old = (Backend.old_token_hash == given) & (Backend.old_token_until > now())
+    return Backend.get_or_none(((Backend.auth_token_hash == given) | old) & Backend.is_active)
 
 
 def pause(*, by: User | str, backend: Backend) -> None:

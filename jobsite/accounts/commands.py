@@ -67,7 +67,7 @@ def user_deactivate(settings: Settings, username: str) -> None:
 @instance_command(_username, name="activate")
 def user_activate(settings: Settings, username: str) -> None:
     """Let a deactivated person in again."""
-    actions.activate(by=SYSTEM, user=queries.user_or_stop(username))
+    actions.reactivate(by=SYSTEM, user=queries.user_or_stop(username))
     click.echo(f"{username} may log in again.")
 
 
@@ -99,7 +99,7 @@ def add_backend(settings: Settings, slug: str, name: str) -> None:
 @instance_command(_slug, name="token")
 def backend_token(settings: Settings, slug: str) -> None:
     """Make the backend's token and print it, this once. The one before stops working."""
-    click.echo(backends.make_backend_token(by=SYSTEM, backend=queries.backend_or_stop(slug)))
+    click.echo(backends.rotate_token(by=SYSTEM, backend=queries.backend_or_stop(slug)))
 
 
 @instance_command(_slug, name="pause")

@@ -19,10 +19,12 @@ from jobsite.core.db import Model
 
 
 class User(Model):
-    """A person. `username` and `email` are unique ignoring case; `roles` are names of global roles.
+    """A person, or a bot that only acts with API tokens. `username` and `email` are unique ignoring case.
 
-    `login_token_hash` and `login_token_expires_at` are set together: the single-use token, of which only a
-    slow hash is kept. `email_confirmed_at` is set for an address that staff or a command gave.
+    `roles` are names of global roles. `login_token_hash` and `login_token_expires_at` are set together: the
+    single-use token, of which only a slow hash is kept. `email_confirmed_at` is set for an address that staff,
+    a command or a provider who checked it gave, or whose mailed link was followed; until then the address a person
+    asked for waits in `new_email`. Raising `session_epoch` ends all sessions that began before.
     """
 
     id = AutoField()
@@ -32,11 +34,15 @@ class User(Model):
     email_confirmed_at = DateTimeField(null=True)
     roles = JSONField(default=list)
     is_active = BooleanField(default=True)
+    is_bot = BooleanField(default=False)
     date_joined = DateTimeField()
     created_by = TextField()
     last_login = DateTimeField(null=True)
     login_token_hash = TextField(null=True)
     login_token_expires_at = DateTimeField(null=True)
+    session_epoch = IntegerField(default=0)
+    new_email = TextField(null=True)
+    new_email_asked_at = DateTimeField(null=True)
 
     is_authenticated = True
     is_anonymous = False
@@ -76,8 +82,29 @@ class AnonymousPerson:
         """Nobody has no session."""
 
 
+class Identity(Model):
+    """Who a person is at a provider: its immutable `uid` there. `name_there` is only for people to read.
+
+    `provider` is "github" or the address of an OpenID Connect issuer.
+    """
+
+    id = AutoField()
+    provider = TextField()
+    uid = TextField()
+    user = ForeignKeyField(User, backref="identities")
+    name_there = TextField()
+    created_at = DateTimeField()
+
+    class Meta:
+        indexes = ((("provider", "uid"), True),)
+
+
 class Session(Model):
-    """A login. Of its token only the SHA-256 is kept; `ended_at` is set when it was ended before its time."""
+    """A login. Of its token only the SHA-256 is kept; `ended_at` is set when it was ended before its time.
+
+    `epoch` is the person's `session_epoch` when it began, `way` how they signed in ("a single-use token",
+    "GitHub"), `browser` the family of the browser in words.
+    """
 
     id = AutoField()
     token_hash = FixedCharField(64, unique=True)
@@ -85,11 +112,29 @@ class Session(Model):
     created_at = DateTimeField()
     last_seen_at = DateTimeField()
     ended_at = DateTimeField(null=True)
+    epoch = IntegerField(default=0)
+    way = TextField(default="")
+    browser = TextField(default="")
+
+
+class ApiToken(Model):
+    """A token with which a program acts for a person or a bot; only its SHA-256 is kept. It ends at `expires_at`."""
+
+    id = AutoField()
+    user = ForeignKeyField(User, backref="api_tokens")
+    name = TextField()
+    token_hash = FixedCharField(64, unique=True)
+    expires_at = DateTimeField()
+    created_at = DateTimeField()
+    created_by = TextField()
+    last_used_at = DateTimeField(null=True)
+    revoked_at = DateTimeField(null=True)
 
 
 class Backend(Model):
     """A secure server that runs jobs. It acts with a token of its own, of which only the SHA-256 is kept.
 
+    After a rotation the token before works until `old_token_until`.
     `alert_timeout` is in seconds: after so long without contact the backend counts as missing.
     Each flag has the time of its last change. `is_maintenance_manual`: a person switched the maintenance on, so
     a report of the database does not end it. `are_checks_disabled`: reports of the database change nothing.
@@ -103,6 +148,8 @@ class Backend(Model):
     is_active = BooleanField(default=True)
     accepts_jobs = BooleanField(default=True)
     auth_token_hash = FixedCharField(64, null=True, unique=True)
+    old_token_hash = FixedCharField(64, null=True)
+    old_token_until = DateTimeField(null=True)
     alert_timeout = IntegerField(default=300)
     last_seen_at = DateTimeField(null=True)
     is_in_maintenance_mode = BooleanField(default=False)

@@ -8,8 +8,10 @@ import ipaddress
 import re
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
 SYSTEM = "system"
+LONGEST_OVERLAP = timedelta(days=30)
 
 GLOBAL = "global"
 PROJECT = "project"
@@ -222,6 +224,29 @@ def why_not_slug(slug: str) -> str | None:
     """Why this cannot be the slug of a backend, or None."""
     if not re.fullmatch(r"[a-z0-9]([a-z0-9-]{0,48}[a-z0-9])?", slug):
         return "A slug has 1 to 50 lower-case letters, digits and hyphens, and neither begins nor ends with a hyphen."
+    return None
+
+
+def why_not_backend_name(name: str) -> str | None:
+    """Why this cannot be what people call a backend, or None."""
+    if not name:
+        return "Enter a name."
+    if len(name) > 100 or not name.isprintable():
+        return "A name is one line of at most 100 characters."
+    return None
+
+
+def why_not_alert_timeout(seconds: int) -> str | None:
+    """Why a backend cannot count as missing after so many seconds without contact, or None."""
+    if not 60 <= seconds <= 86_400:
+        return "Enter a number of seconds from 60 to 86400."
+    return None
+
+
+def why_not_overlap(overlap: timedelta) -> str | None:
+    """Why the token before cannot work on for so long, or None."""
+    if not timedelta() <= overlap <= LONGEST_OVERLAP:
+        return f"The token before works on for at most {LONGEST_OVERLAP.days} days."
     return None
 
 

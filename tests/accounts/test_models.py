@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from jobsite.accounts.models import Backend, BackendMembership, Session, User
+from jobsite.accounts.models import ApiToken, Backend, BackendMembership, Identity, Session, User
 from jobsite.core.db import database
 
 
-@pytest.mark.parametrize("model", [User, Session, Backend, BackendMembership])
+@pytest.mark.parametrize("model", [User, Identity, Session, ApiToken, Backend, BackendMembership])
 def test_migrated_tables_are_those_of_the_models(instance: Path, model: type) -> None:
     name = model._meta.table_name
     columns = {column.name: column.null for column in database.get_columns(name)}
@@ -21,4 +21,4 @@ def test_migrated_tables_are_those_of_the_models(instance: Path, model: type) ->
     declared = {
         (field.column_name,) for field in model._meta.sorted_fields if field.unique and field.name != "id"
     }
-    assert unique - {("backend_id", "user_id")} == declared
+    assert unique - {("backend_id", "user_id"), ("provider", "uid")} == declared

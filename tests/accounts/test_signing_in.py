@@ -465,5 +465,5 @@ def test_deactivation_ends_sessions_at_once(cast: SimpleNamespace) -> None:
     session = _signed_in(cast)
     actions.deactivate(by=cast.sam, user=cast.ada)
     assert person_of(session) is None
-    actions.activate(by=cast.sam, user=cast.ada)
+    actions.reactivate(by=cast.sam, user=cast.ada)
     assert person_of(session) is None
