@@ -19,7 +19,7 @@ from jobsite.accounts.rules import (
     why_not_slug,
 )
 from jobsite.core import hub
-from jobsite.core.clock import now
+from jobsite.core.clock import now, wire
 from jobsite.core.db import changed_one, database, writing
 from jobsite.core.errors import Conflict, Invalid, refuse, require
 from jobsite.core.events import record
