@@ -33,6 +33,14 @@ RETRIES: Mapping[str, Retry] = {
 }
 """Transient faults pass by themselves and get their back-off; `platform` is all that nobody foresaw."""
 
+DATABASE_PROBLEMS: Mapping[str, str] = {
+    "no_program": "The program of DATABASE_STATUS_COMMAND could not be started",
+    "failed": "The check of the database ended with an error",
+    "too_slow": "The check of the database gave no answer in time",
+    "unknown_answer": "The check of the database gave an answer that is none of those allowed",
+}
+"""Why a check of the database says nothing."""
+
 DATABASE_EXITS = {3: "database_passing", 4: "database_import", 5: "platform"}
 """Exit codes of database jobs that are not the user's fault (specification §6)."""
 

@@ -11,6 +11,7 @@ from jobsite.core.clock import now
 from jobsite.core.db import changed_one, database, writing
 from jobsite.core.events import record
 from jobsite.core.states import ImpossibleStep
+from jobsite.jobs.backend_alerts import note_move
 from jobsite.jobs.models import Job, JobRequest
 from jobsite.jobs.rules import CODES, JOB, REQUEST_ACTIVE, request_status, why_not_step
 
@@ -33,6 +34,7 @@ def move(job: Job, code: str, message: str = "", *, by: str = "system", **change
         seen = (Job.id == job.id) & (Job.state == job.state) & (Job.status_code == job.status_code)
         changed_one(Job.update(**changes).where(seen), f"Job {job.identifier} has moved on.")
         record(f"job:{code}", by=by, subject=f"job:{job.identifier}", action=job.action)
+        note_move(job, code)
         if target != job.state:
             _follow(job.job_request_id)
         database.after_commit(hub.ring)

@@ -1,7 +1,9 @@
 """What happens to jobs in the background, beside the engine's turns."""
 
 from jobsite.core.queue import every, task
+from jobsite.jobs.backend_alerts import clear_quiet_alerts
 from jobsite.jobs.codelist_checks import check_online, due_checks, try_check
+from jobsite.jobs.database_status import check_database
 from jobsite.jobs.finishing import finish
 from jobsite.jobs.sweeping import release_unneeded_content
 from jobsite.projects.models import Repo
@@ -29,6 +31,19 @@ def check_codelists_again() -> None:
     """Try again what the codelist service gave no verdict on; the first failure ends it until the next minute."""
     if current().codelists_url:
         all(try_check(check) for check in due_checks(TRIES_AT_ONCE))
+
+
+@every(minutes=5)
+def ask_database() -> None:
+    """Ask the database whether it is in maintenance; where jobs run."""
+    if current().secure:
+        check_database()
+
+
+@every(minutes=1)
+def end_alerts() -> None:
+    """End the alerts of backends that work again."""
+    clear_quiet_alerts()
 
 
 @every(minutes=60)
