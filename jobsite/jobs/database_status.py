@@ -71,7 +71,7 @@ def ask(command: tuple[str, ...], patience: float = PATIENCE) -> str:
     if program is None:
         raise NoAnswer("no_program")
     try:
-        process = subprocess.Popen(  # noqa: S603 - the operator's own words, no shell
+        process = subprocess.Popen(
             [program, *command[1:]],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -122,4 +122,3 @@ def _end(process: "subprocess.Popen[bytes]") -> None:
     process.wait()
     if process.stdout:
         process.stdout.close()
-
