@@ -1,4 +1,4 @@
-"""Fetches the browser's scripts from npm into static/vendor/, so that none of them is committed.
+"""Fetches the browser's scripts and icons from npm into static/vendor/, so that none of them is committed.
 
 Run by hatchling before a wheel is made, and by `make assets`: `python hatch_build.py`.
 """
@@ -6,6 +6,7 @@ Run by hatchling before a wheel is made, and by `make assets`: `python hatch_bui
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -16,6 +17,35 @@ ASSETS = {
     "htmx-ext-sse/dist/sse.min.js": "sse.min.js",
     "idiomorph/dist/idiomorph-ext.min.js": "idiomorph-ext.min.js",
 }
+SPRITE = "icons.svg"
+ICON_PACKAGE = "@primer/octicons"
+OWN_NAMES = {
+    "pending": "clock",
+    "running": "sync",
+    "succeeded": "check-circle-fill",
+    "failed": "x-circle-fill",
+    "cancelled": "circle-slash",
+    "review": "diamond",
+    "skipped": "redo",
+    "warn": "alert",
+    "folder": "file-directory",
+    "commit": "git-commit",
+    "chevron": "chevron-right",
+    "down": "chevron-down",
+    "follow": "move-to-bottom",
+    "menu": "three-bars",
+}
+"""Icons that our pages call by what they mean; all others have the name that the package gives them."""
+
+ICONS = (
+    "archive", "arrow-left", "arrow-right", "bell", "book", "calendar", "check", "clock", "code",
+    "comment", "copy", "dash", "download", "eye", "file", "filter", "gear", "git-branch", "globe",
+    "graph", "history", "home", "inbox", "info", "key", "link", "link-external", "lock", "log",
+    "megaphone", "organization", "package", "pause", "pencil", "people", "person", "play", "plus",
+    "question", "repo", "rocket", "search", "server", "shield-check", "shield-lock", "sign-out",
+    "sort-asc", "sort-desc", "table", "tag", "terminal", "trash", "unlock", "upload", "verified", "x",
+    "zap",
+)  # fmt: skip
 
 
 def fetch_assets(root: Path) -> list[Path]:
@@ -25,24 +55,45 @@ def fetch_assets(root: Path) -> list[Path]:
     Raises RuntimeError with a sentence when npm fails or no npm can be found.
     """
     vendor = root / "static" / "vendor"
-    wanted = [vendor / name for name in ASSETS.values()]
+    wanted = [vendor / name for name in (*ASSETS.values(), SPRITE)]
     stamp = vendor / "versions.json"
     versions = locked_versions(root)
     if stamp.exists() and json.loads(stamp.read_text()) == versions and all(p.is_file() for p in wanted):
         return wanted
     npm_ci(root)
     vendor.mkdir(parents=True, exist_ok=True)
-    for source, target in zip(ASSETS, wanted, strict=True):
-        shutil.copyfile(root / "node_modules" / source, target)
+    for source, name in ASSETS.items():
+        shutil.copyfile(root / "node_modules" / source, vendor / name)
+    (vendor / SPRITE).write_text(sprite(root / "node_modules" / ICON_PACKAGE / "build" / "svg"))
     stamp.write_text(json.dumps(versions, indent=1, sort_keys=True) + "\n")
     return wanted
 
 
+def sprite(drawings: Path) -> str:
+    """Give one picture with a symbol for each icon that pages may use, drawn on the package's grid of 16 units.
+
+    Raises RuntimeError with a sentence when the package has no drawing for one of them.
+    """
+    names = {**{name: name for name in ICONS}, **OWN_NAMES}
+    symbols = [symbol(name, drawings / f"{source}-16.svg") for name, source in sorted(names.items())]
+    notice = f"<!-- {ICON_PACKAGE}, MIT License, Copyright GitHub Inc. -->"
+    return "\n".join(('<svg xmlns="http://www.w3.org/2000/svg">', notice, *symbols, "</svg>\n"))
+
+
+def symbol(name: str, drawing: Path) -> str:
+    """Give the shapes of one drawing as the symbol `name`."""
+    found = re.fullmatch(r"<svg [^>]*>(.+)</svg>\s*", drawing.read_text() if drawing.is_file() else "")
+    if not found:
+        raise RuntimeError(f"The package {ICON_PACKAGE} has no icon {drawing.stem}.")
+    return f'<symbol id="{name}" viewBox="0 0 16 16" fill="currentColor">{found[1]}</symbol>'
+
+
 def locked_versions(root: Path) -> dict[str, str]:
-    """Give package name → version of the packages we serve, as package-lock.json has them."""
+    """Give package name → version of the packages we serve, as package-lock.json has them, and our choice of icons."""
     packages = json.loads((root / "package-lock.json").read_text())["packages"]
-    names = {source.split("/", 1)[0] for source in ASSETS}
-    return {name: packages[f"node_modules/{name}"]["version"] for name in sorted(names)}
+    names = {ICON_PACKAGE, *(source.split("/", 1)[0] for source in ASSETS)}
+    versions = {name: packages[f"node_modules/{name}"]["version"] for name in sorted(names)}
+    return {**versions, SPRITE: " ".join((*ICONS, *OWN_NAMES.values()))}
 
 
 def npm_ci(root: Path) -> None:

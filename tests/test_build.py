@@ -116,7 +116,8 @@ def test_the_wheel_holds_templates_static_files_scripts_and_the_demo_study(wheel
     held = set(zipfile.ZipFile(wheel).namelist())
     wanted = {"jobsite/demo/requirements-study.txt"}
     wanted |= {
-        f"jobsite/static/vendor/{name}" for name in ("htmx.min.js", "sse.min.js", "idiomorph-ext.min.js")
+        f"jobsite/static/vendor/{name}"
+        for name in ("htmx.min.js", "sse.min.js", "idiomorph-ext.min.js", "icons.svg")
     }
     for folder, inside in (("templates", "jobsite/"), ("static", "jobsite/"), ("jobsite/demo/study", "")):
         files = [

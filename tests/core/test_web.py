@@ -321,7 +321,7 @@ def test_strict_transport_is_asked_for_on_https_only(client: FlaskClient) -> Non
 
 def test_assets_are_named_by_their_content_and_kept_for_a_year(client: FlaskClient) -> None:
     whole = client.get("/lab/").text
-    for name in ("site.css", "site.js", "icons.svg"):
+    for name in ("site.css", "site.js", "mark.svg", "vendor/icons.svg"):
         address = re.search(rf"/static/{name}\?v=[0-9a-f]{{12}}", whole)[0]
         assert client.get(address, buffered=True).headers["Cache-Control"] == "public, max-age=31536000"
         assert client.get(f"/static/{name}", buffered=True).headers["Cache-Control"] == "no-cache"
