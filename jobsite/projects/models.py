@@ -5,7 +5,17 @@
 
 from urllib.parse import quote, urlsplit
 
-from peewee import SQL, BooleanField, CharField, DateTimeField, ForeignKeyField, JSONField, TextField
+from peewee import (
+    SQL,
+    BooleanField,
+    CharField,
+    Check,
+    DateTimeField,
+    ForeignKeyField,
+    IntegerField,
+    JSONField,
+    TextField,
+)
 
 from jobsite.accounts.models import User
 from jobsite.core.clock import now
@@ -14,11 +24,17 @@ from jobsite.projects.rules import STATUSES, Status
 
 
 class Organisation(Model):
-    """A body that owns projects and people."""
+    """A body that owns projects and people.
+
+    `github_orgs` are the owners at GitHub whose repositories its people use; `is_internal` marks the body that
+    runs the site, whose release requests carry the label internal.
+    """
 
     name = CharField(unique=True)
     slug = CharField(unique=True)
     description = TextField(default="")
+    github_orgs = JSONField(default=list)
+    is_internal = BooleanField(default=False)
     created_at = DateTimeField(default=now)
     created_by = TextField()
 
@@ -38,6 +54,9 @@ class OrgMembership(Model):
 class Project(Model):
     """An approved study: organisations, members with roles, a status, workspaces.
 
+    `copilot` is the person of staff who looks after it, until `copilot_support_ends_at`; `copilot_notes` are for
+    staff only. `category` is one of `rules.CATEGORIES`.
+
     `permissions` is what the person for whom it was loaded may do in it, `is_member` whether they belong to it;
     only the loaders of `queries` set them.
     """
@@ -47,6 +66,10 @@ class Project(Model):
     number = CharField(null=True, unique=True)
     status = CharField(default="ongoing")
     status_description = TextField(default="")
+    category = CharField(default="unknown")
+    copilot = ForeignKeyField(User, null=True, backref="copiloted", on_delete="SET NULL")
+    copilot_support_ends_at = DateTimeField(null=True)
+    copilot_notes = TextField(default="")
     created_at = DateTimeField(default=now)
     created_by = TextField()
     updated_at = DateTimeField(default=now)
@@ -100,16 +123,45 @@ class ProjectMembership(Model):
         indexes = ((("project", "user"), True),)
 
 
+class ProjectDataPermission(Model):
+    """A project may use something that needs a permission of its own: a dataset, a population or a component.
+
+    `kind` and `value` are those of `rules.DATA_PERMISSIONS`.
+    """
+
+    project = ForeignKeyField(Project, backref="data_permissions", on_delete="CASCADE")
+    kind = CharField()
+    value = CharField()
+    reason = TextField(default="")
+    created_at = DateTimeField(default=now)
+    created_by = TextField()
+
+    class Meta:
+        indexes = ((("project", "kind", "value"), True),)
+
+
 class Repo(Model):
     """A repository of study code, by address (or absolute path), and what was last heard of it.
 
     `branches` are the names as of `checked_at`; `problem` is why the last look failed, "" where it did not.
+    `is_private` is None as long as nobody could tell; it, `topics` and `has_github_outputs` are as of
+    `visibility_checked_at`, and `visibility_problem` is why the last look at them failed. A sign-off's time and
+    name are set together.
     """
 
     url = CharField(unique=True)
     branches = JSONField(default=list)
     checked_at = DateTimeField(null=True)
     problem = TextField(default="")
+    is_private = BooleanField(null=True)
+    topics = JSONField(default=list)
+    has_github_outputs = BooleanField(default=False)
+    visibility_checked_at = DateTimeField(null=True)
+    visibility_problem = TextField(default="")
+    researcher_signed_off_at = DateTimeField(null=True)
+    researcher_signed_off_by = TextField(null=True)
+    internal_signed_off_at = DateTimeField(null=True)
+    internal_signed_off_by = TextField(null=True)
 
     @property
     def name(self) -> str:
@@ -136,6 +188,8 @@ class Workspace(Model):
     purpose = TextField(default="")
     is_archived = BooleanField(default=False)
     should_notify = BooleanField(default=False)
+    signed_off_at = DateTimeField(null=True)
+    signed_off_by = TextField(null=True)
     created_at = DateTimeField(default=now)
     created_by = TextField()
     updated_at = DateTimeField(default=now)
@@ -148,3 +202,37 @@ class Workspace(Model):
     def branch_url(self) -> str | None:
         """Where the branch can be looked at in a browser; None for a local repository."""
         return None if self.repo.is_local else f"{self.repo.url}/tree/{quote(self.branch)}"
+
+
+class Redirect(Model):
+    """An address of old, with slashes at both ends, of exactly one organisation, project or workspace."""
+
+    old_url = CharField(unique=True)
+    organisation = ForeignKeyField(Organisation, null=True, on_delete="CASCADE")
+    project = ForeignKeyField(Project, null=True, on_delete="CASCADE")
+    workspace = ForeignKeyField(Workspace, null=True, on_delete="CASCADE")
+    created_at = DateTimeField(default=now)
+    created_by = TextField()
+    expires_at = DateTimeField()
+
+    class Meta:
+        constraints = (
+            Check(
+                "(organisation_id IS NOT NULL) + (project_id IS NOT NULL) + (workspace_id IS NOT NULL) = 1"
+            ),
+        )
+
+    @property
+    def target(self) -> str:
+        """Where the thing is now."""
+        if self.organisation_id:
+            return f"/orgs/{self.organisation.slug}/"
+        return f"/projects/{self.project.slug}/" if self.project_id else f"/{self.workspace.name}/"
+
+
+class SeenMark(Model):
+    """Up to which event a person has marked what happened in their projects as seen."""
+
+    user = ForeignKeyField(User, unique=True, backref="seen_marks", on_delete="CASCADE")
+    cursor = IntegerField()
+    at = DateTimeField(default=now)

@@ -1,4 +1,4 @@
-"""Addresses of old: `/⟨project⟩/⟨workspace⟩/…` and `/⟨project⟩/…` lead, for good, to where the thing is now."""
+"""Addresses of old: `/⟨project⟩/⟨workspace⟩/…`, `/⟨project⟩/…` and redirects lead to where the thing is now."""
 
 from typing import Any
 from urllib.parse import quote
@@ -6,6 +6,7 @@ from urllib.parse import quote
 from flask import request
 from werkzeug.exceptions import HTTPException
 
+from jobsite.projects import redirects
 from jobsite.projects.models import Project, Workspace
 from jobsite.projects.rules import RESERVED
 
@@ -28,17 +29,27 @@ class MovedForGood(HTTPException):
 
 
 def moved_to(first: str, rest: str) -> str | None:
-    """Where `/first/rest` is now, or None: a workspace of that project, else a page of the project of that slug.
+    """Where `/first/rest` is now, or None: a workspace of that project, a page of the project of that slug, else
+    what a redirect tells.
 
-    `rest` is "" or ends with a slash where the address did. At most two queries.
+    `rest` is "" or ends with a slash where the address did. At most four queries.
     """
-    if first in RESERVED:
-        return None
-    project = Project.get_or_none(Project.slug == first)
+    path = None if first in RESERVED else _in_project(first, rest)
+    return path or redirects.target_of(f"/{first}/{rest}") or _in_renamed_project(first, rest)
+
+
+def _in_project(slug: str, rest: str) -> str | None:
+    project = Project.get_or_none(Project.slug == slug)
     if project is None:
         return None
     name, _, below = rest.partition("/")
     if name and Workspace.select().where(Workspace.name == name, Workspace.project == project).exists():
         return f"/{name}/{below}"
     page = rest if not rest or rest.endswith("/") else f"{rest}/"
-    return f"/projects/{first}/{page}" if page in PROJECT_PAGES else None
+    return f"/projects/{slug}/{page}" if page in PROJECT_PAGES else None
+
+
+def _in_renamed_project(slug: str, rest: str) -> str | None:
+    """The same address under the slug that the project has now; from there it is led on."""
+    place = None if slug in RESERVED else redirects.target_of(f"/projects/{slug}/")
+    return f"{place.removeprefix('/projects')}{rest}" if place else None

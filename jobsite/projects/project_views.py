@@ -15,7 +15,7 @@ from jobsite.projects.models import Project, Repo
 from jobsite.projects.moved import MovedForGood, moved_to
 from jobsite.projects.parts import parts
 from jobsite.projects.prose import rendered
-from jobsite.projects.queries import has_org, org_named, project_or_stop
+from jobsite.projects.queries import has_org, org_or_stop, project_or_stop
 from jobsite.projects.rules import STATUSES, why_not_create_workspace, why_not_markdown, why_not_permitted
 
 routes = Routes("projects")
@@ -167,7 +167,7 @@ def orgs() -> Response:
 @routes("/orgs/<slug>/", needs=ANYONE)
 def org(slug: str) -> Response:
     """An organisation and its projects."""
-    shown = org_named(slug)
+    shown = org_or_stop(slug)
     return page("projects/org.html", org=shown, listed=lists.paged(lists.projects_of(shown), page_number()))
 
 

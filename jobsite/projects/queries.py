@@ -12,6 +12,7 @@ from jobsite.accounts.queries import backends_of, membership_asked_for
 from jobsite.accounts.rules import permissions_of
 from jobsite.core.errors import NotFound, require
 from jobsite.core.web import ANYONE, granted, login_needed
+from jobsite.projects import redirects
 from jobsite.projects.models import (
     Organisation,
     OrgMembership,
@@ -75,14 +76,21 @@ def org_named(slug: str) -> Organisation:
     return found
 
 
+def org_or_stop(slug: str) -> Organisation:
+    """The organisation of that slug for a page. Raises `NotFound`, or leads on to where it is now."""
+    return Organisation.get_or_none(Organisation.slug == slug) or _renamed(
+        f"There is no organisation {slug}."
+    )
+
+
 def project_or_stop(slug: str, permission: str = ANYONE) -> Project:
     """The project of that slug for the person who is asking, with their `permissions` in it.
 
-    Raises `LoginNeeded` for a visitor where a permission is asked for, `NotFound` for an unknown project and,
+    A project that was renamed is led on to. Raises `LoginNeeded` for a visitor where a permission is asked for, `NotFound` for an unknown project and,
     as the specification has it, for a person who may not create workspaces, `Denied` with the rule's sentence.
     """
     _visitor_stops(permission)
-    project = project_named(slug)
+    project = Project.get_or_none(Project.slug == slug) or _renamed(f"There is no project {slug}.")
     _know(project, project)
     _stop(permission, project.permissions, hidden=("workspace_create",))
     return project
@@ -118,10 +126,19 @@ def _membership(person: User | AnonymousPerson, project: Project | int) -> Proje
 
 def _elsewhere(name: str) -> NoReturn:
     """No workspace has this name: the page of a project of old moved for good, anything else is not found."""
-    path = moved_to(name, request.path.removeprefix(f"/{name}/")) if request.method == "GET" else None
+    reads = request.method in ("GET", "HEAD")
+    path = moved_to(name, request.path.removeprefix(f"/{name}/")) if reads else None
     if path is not None:
         raise MovedForGood(path)
     raise NotFound(f"There is no workspace {name}.")
+
+
+def _renamed(otherwise: str) -> NoReturn:
+    """Nothing has this address: on to where what had it is now, else not found."""
+    path = redirects.target_of(request.path) if request.method in ("GET", "HEAD") else None
+    if path is not None:
+        raise MovedForGood(path)
+    raise NotFound(otherwise)
 
 
 def _visitor_stops(permission: str) -> None:

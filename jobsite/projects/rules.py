@@ -53,6 +53,31 @@ STATUSES: dict[str, Status] = {
     )
 }
 
+CATEGORIES: dict[str, str] = {
+    "approved": "Approved",
+    "internal": "Internal",
+    "legacy": "Legacy",
+    "legacy_approved": "Legacy, approved",
+    "unknown": "Unknown",
+}
+
+# What a project needs a permission of its own for (reference/jobs-site.md, section 3): kind, then values.
+DATA_PERMISSIONS: dict[str, tuple[str, ...]] = {
+    "dataset": (
+        "appointments",
+        "covid_therapeutics",
+        "icnarc",
+        "isaric",
+        "occupation_on_covid_vaccine_record",
+        "open_prompt",
+        "sgss_covid_all_tests",
+        "ukrr",
+        "waiting_list",
+    ),
+    "population": ("include_gp_unactivated", "include_ndoo", "include_t1oo"),
+    "component": ("event_level_data", "sqlrunner"),
+}
+
 # Where something else answers already: a workspace of such a name could not be reached by its address.
 _FIRST_SEGMENTS = """
     api apply complete enter-your-name event-list event-log favicon.ico health-check job-requests jobs login
@@ -142,6 +167,35 @@ def tidy(text: str) -> str:
     return text.replace("\r\n", "\n").replace("\r", "\n").strip()
 
 
+def why_not_github_org(name: str) -> str | None:
+    """Why this cannot be an owner of repositories at GitHub."""
+    if re.fullmatch(r"[A-Za-z0-9](-?[A-Za-z0-9]){0,38}", name):
+        return None
+    return f"“{name[:60]}” is no name of an organisation at GitHub: letters, digits and single hyphens."
+
+
+def why_not_category(category: str) -> str | None:
+    """Why a project cannot have this category."""
+    return None if category in CATEGORIES else "Choose a category from the list."
+
+
+def why_not_copilot(permissions: Collection[str] | None, number: str) -> str | None:
+    """Why a project of this number cannot have a co-pilot with these permissions; None stands for no co-pilot."""
+    if permissions is None:
+        needed = number.startswith("POS-")
+        return "A project with a POS- number needs a co-pilot: choose one." if needed else None
+    return None if "staff_area_access" in permissions else "A co-pilot must be able to use the staff area."
+
+
+def why_not_data_permission(kind: str, value: str) -> str | None:
+    """Why there is no such data permission."""
+    if kind not in DATA_PERMISSIONS:
+        return f"Choose what kind it is: {', '.join(DATA_PERMISSIONS)}."
+    if value not in DATA_PERMISSIONS[kind]:
+        return f"There is no {kind} “{value[:60]}”. Choose one from the list."
+    return None
+
+
 _DEVELOPER = "you need the role Project Developer in this project. Staff can give it to you."
 
 _LACKING = {
@@ -153,8 +207,9 @@ _LACKING = {
     "job_cancel": f"To cancel the jobs of others, {_DEVELOPER}",
     "snapshot_create": f"To create a draft publication, {_DEVELOPER}",
     "user_edit_project_roles": "Only staff who look after members can change who belongs to a project.",
-    "project_create": "Only staff can create a project.",
-    "org_create": "Only staff can create an organisation.",
+    "project_create": "Only staff who set up projects can do this: a Service Administrator or Tech Support.",
+    "org_create": "Only staff who set up organisations can do this.",
+    "repo_sign_off_with_outputs": "Only people with the role Sign Off Repo With Outputs can sign off this repository.",
 }
 
 
@@ -165,6 +220,11 @@ def why_not_permitted(permission: str, permissions: Collection[str]) -> str | No
     return _LACKING.get(
         permission, "Your roles in this project do not permit this. Staff can give you another role."
     )
+
+
+def why_not_change_workspace(permission: str, permissions: Collection[str]) -> str | None:
+    """Why a person may not change a workspace. Staff may, since they answer for what is there."""
+    return None if "staff_area_access" in permissions else why_not_permitted(permission, permissions)
 
 
 def why_not_create_workspace(permissions: Collection[str], *, has_org: bool) -> str | None:

@@ -3,20 +3,21 @@
 from typing import Any
 
 from jobsite import settings
-from jobsite.accounts.models import User, username_of
+from jobsite.accounts.models import User, permissions_everywhere, username_of
 from jobsite.core.clock import now
 from jobsite.core.db import changed_one, writing
 from jobsite.core.errors import refuse, require
 from jobsite.core.events import record
 from jobsite.core.queue import nudge
-from jobsite.projects import repositories
+from jobsite.projects import redirects, repositories
 from jobsite.projects.addresses import normal_url, why_not_repo
 from jobsite.projects.models import Project, Repo, Workspace
-from jobsite.projects.queries import has_org, permissions_in
+from jobsite.projects.queries import has_org, permissions_in, workspace_named
 from jobsite.projects.repositories import ASK_SECONDS, RepositoryError
 from jobsite.projects.rules import (
     LONGEST_PURPOSE,
     tidy,
+    why_not_change_workspace,
     why_not_create_workspace,
     why_not_permitted,
     why_not_text,
@@ -68,7 +69,7 @@ def edit_workspace(*, by: User | str, workspace: Workspace, purpose: str) -> Wor
     """Write what the jobs of a workspace are for. Raises `Invalid`, `Denied`."""
     purpose = tidy(purpose)
     with writing():
-        require(why_not_permitted("workspace_create", permissions_in(by, workspace.project_id)))
+        require(why_not_change_workspace("workspace_create", permissions_in(by, workspace.project_id)))
         refuse(purpose=why_not_text(purpose, LONGEST_PURPOSE))
         _change(by, workspace, "workspace:edited", purpose=purpose)
     return Workspace.get_by_id(workspace.id)
@@ -79,7 +80,7 @@ def set_archived(*, by: User | str, workspace: Workspace, is_archived: bool) -> 
     event = "workspace:archived" if is_archived else "workspace:unarchived"
     already = f"{workspace.name} is {'archived' if is_archived else 'active'} already."
     with writing():
-        require(why_not_permitted("workspace_archive", permissions_in(by, workspace.project_id)))
+        require(why_not_change_workspace("workspace_archive", permissions_in(by, workspace.project_id)))
         _change(by, workspace, event, Workspace.is_archived != is_archived, already, is_archived=is_archived)
 
 
@@ -91,6 +92,26 @@ def set_notifications(*, by: User | str, workspace: Workspace, should_notify: bo
         permissions = permissions_in(by, workspace.project_id)
         require(why_not_permitted("workspace_toggle_notifications", permissions))
         _change(by, workspace, "workspace:notifications", differs, already, should_notify=should_notify)
+
+
+def move_workspace(*, by: User | str, workspace: Workspace, project: Project) -> Workspace:
+    """Give a workspace to another project, with all that it holds; its members there may use it from now on.
+
+    The address `/⟨old project⟩/⟨workspace⟩/…` goes on leading to it for a year. Raises `Conflict` when it is there
+    already, `Denied`.
+    """
+    already = f"{workspace.name} belongs to {project.name} already."
+    with writing():
+        require(why_not_permitted("project_create", permissions_everywhere(by)))
+        before = Workspace.get_by_id(workspace.id).project
+        moved = {"project": project, "updated_at": now(), "updated_by": username_of(by)}
+        here = (Workspace.id == workspace.id) & (Workspace.project != project)
+        changed_one(Workspace.update(**moved).where(here), already)
+        old = f"/{before.slug}/{workspace.name}/"
+        redirects.moved(by=by, old=old, new=f"/{project.slug}/{workspace.name}/", workspace=workspace)
+        facts = {"before": before.slug, "after": project.slug}
+        record("workspace:moved", by=username_of(by), subject=f"workspace:{workspace.name}", **facts)
+    return workspace_named(workspace.name)
 
 
 def ask_branches(*, by: User | str, repo: str, seconds: float = ASK_SECONDS) -> Repo:
