@@ -42,6 +42,10 @@ _door = threading.Lock()
 _under_way: set[int] = set()
 
 
+class _Cancelled(Exception):
+    """The job was cancelled while its outputs were being saved."""
+
+
 @dataclass(frozen=True)
 class Outcome:
     """What a job becomes: its code and message, the files it left, and the kind of a fault that was not the
@@ -182,7 +186,11 @@ def _with_outputs(job: Job, attempt: Attempt, end: Exit) -> Outcome:
         message = CODES["unmatched_patterns"].sentence
         return _without_outputs(job, attempt, end, "unmatched_patterns", message, collected)
     facts = _facts(job, attempt, end, CODES["succeeded"].sentence)
-    files = publish(_roots(), facts, work_dir(attempt), collected, _level4_limits(), _lines(folder))
+    lines = _unless_cancelled(job, _lines(folder))
+    try:
+        files = publish(_roots(), facts, work_dir(attempt), collected, _level4_limits(), lines)
+    except _Cancelled:
+        return _without_outputs(job, attempt, end, "cancelled_by_user", "")
     excluded = any(one.message for one in files.values())
     return Outcome("succeeded", CODES["succeeded"].sentence + (EXCLUDED if excluded else ""), files)
 
@@ -247,6 +255,18 @@ def _lines(folder: Path) -> Iterator[bytes]:
             for one in window.lines:
                 yield f"{wire(_moment(one.time))} {one.text}\n".encode()
             line = window.next_line
+
+
+def _unless_cancelled(job: Job, lines: Iterator[bytes]) -> Iterator[bytes]:
+    """The same lines; at their end, the last moment before the publication is decided, a cancellation stops it.
+
+    Raises `_Cancelled`, with the job as it is by then.
+    """
+    yield from lines
+    now_there = Job.get_by_id(job.id)
+    if now_there.cancel_asked_at:
+        job.cancel_asked_at, job.cancel_asked_by = now_there.cancel_asked_at, now_there.cancel_asked_by
+        raise _Cancelled
 
 
 def _clear(attempt: Attempt, job: Job) -> None:
