@@ -24,7 +24,7 @@ class User(Model):
     `roles` are names of global roles. `login_token_hash` and `login_token_expires_at` are set together: the
     single-use token, of which only a slow hash is kept. `email_confirmed_at` is set for an address that staff,
     a command or a provider who checked it gave, or whose mailed link was followed; until then the address a person
-    asked for waits in `new_email`. Raising `session_epoch` ends all sessions that began before.
+    asked for waits in `new_email`, and `old_email` is the one before the last change. Raising `session_epoch` ends all sessions that began before.
     """
 
     id = AutoField()
@@ -43,6 +43,7 @@ class User(Model):
     session_epoch = IntegerField(default=0)
     new_email = TextField(null=True)
     new_email_asked_at = DateTimeField(null=True)
+    old_email = TextField(null=True)
 
     is_authenticated = True
     is_anonymous = False

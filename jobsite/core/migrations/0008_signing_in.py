@@ -7,6 +7,7 @@ COLUMNS = (
     ("user", "session_epoch", "INTEGER NOT NULL DEFAULT 0"),
     ("user", "new_email", "TEXT"),
     ("user", "new_email_asked_at", "DATETIME"),
+    ("user", "old_email", "TEXT"),
     ("session", "epoch", "INTEGER NOT NULL DEFAULT 0"),
     ("session", "way", "TEXT NOT NULL DEFAULT ''"),
     ("session", "browser", "TEXT NOT NULL DEFAULT ''"),
