@@ -20,6 +20,7 @@ from jobsite.accounts.models import AnonymousPerson, User
 from jobsite.accounts.signing_in import person_of
 from jobsite.accounts.views import routes as accounts
 from jobsite.core.clock import now
+from jobsite.core.compression import init_compression
 from jobsite.core.db import close_database
 from jobsite.core.limits import Limits
 from jobsite.core.web import error_page, init_web
@@ -63,6 +64,7 @@ def create_app(settings: Settings) -> Flask:
     app.config.update(_config(settings))
     app.extensions["jobsite.limits"] = Limits()
     app.extensions["jobsite.parts"] = _gathered(PARTS)
+    init_compression(app)
     CSRFProtect(app)
     Htmx(app)
     _init_login(app)
