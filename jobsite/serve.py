@@ -16,6 +16,7 @@ from flask import Flask
 
 from jobsite.application import create_app
 from jobsite.core import hub
+from jobsite.core.channels import Channel
 from jobsite.core.queue import nudge, open_queue
 from jobsite.jobs.engine import Engine
 from jobsite.jobs.execution import executor, why_no_jobs
@@ -24,7 +25,6 @@ from jobsite.jobs.tasks import finish_job
 from jobsite.settings import Settings
 
 THREADS = 16
-"""For pages. Everybody who follows a log takes one more (docs/live.md)."""
 
 MOST_BODY = 64 * 2**20
 MOST_UNSENT = 2**20
@@ -51,22 +51,22 @@ def serve(settings: Settings, *, host: str, port: int, say: Callable[[str], None
 
 def web_server(app: Flask, settings: Settings, *, host: str, port: int) -> Any:
     """The web server of an instance, listening but not running yet. Raises OSError when the address is taken."""
-    watchers = settings.sse_viewers if settings.secure else 0
-    return waitress.server.create_server(
+    server = waitress.server.create_server(
         app,
         host=host,
         port=port,
-        threads=THREADS + watchers,
+        threads=THREADS,
         ident="jobsite",
         asyncore_use_poll=True,
         connection_limit=2000,
-        channel_request_lookahead=1,  # so that it is noticed when somebody who follows a log has gone
         outbuf_high_watermark=MOST_UNSENT,
         max_request_body_size=MOST_BODY,
         max_request_header_size=65536,
         channel_timeout=60,
         clear_untrusted_proxy_headers=not settings.trusted_proxies,
     )
+    server.channel_class = Channel
+    return server
 
 
 class Workers:

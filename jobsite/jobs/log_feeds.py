@@ -10,6 +10,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import NamedTuple
@@ -27,12 +28,9 @@ ASK = 1.0
 """Seconds between two looks at their jobs, when the hub does not ring before."""
 PACE = 0.1
 """Seconds between two rings for lines: a log that grows fast comes in larger pieces, not in more."""
+GLANCE = 5.0
+"""Seconds between two rings without news, at which it is looked whether a viewer is still there and may be."""
 KEPT = 8
-AT_ONCE = 4
-BREATH = 0.0005
-
-Bell = SimpleQueue[None]
-"""What one viewer waits at. A condition shared by all would make each wait for the others as it is woken."""
 
 log = logging.getLogger("jobsite.live")
 
@@ -74,7 +72,7 @@ class Feed:
     def __init__(self, path: Path, ask: Callable[[], Situation]) -> None:
         self._growth = Growth(path)
         self._ask = ask
-        self._bells: list[Bell] = []
+        self._seats: list[Seat] = []
         self._rung = 0.0
         self._ask_due = False
         self._rendering = threading.Lock()
@@ -90,45 +88,28 @@ class Feed:
         situation = self._ask() if self._ask_due else self.news.situation
         self._ask_due = False
         news = News(self._growth.lines(), situation)
-        if news != self.news or hub.stopping():
+        is_new = news != self.news or hub.stopping()
+        if is_new or time.monotonic() - self._rung > GLANCE:
             self.news, self._rung = news, time.monotonic()
-            self._ring()
+            for seat in list(self._seats):
+                seat.ring()
 
-    def _ring(self) -> None:
-        """Ring all bells, some at a time: threads that all wake at once spend their time on passing on the lock of
-        the interpreter."""
-        bells = list(self._bells)
-        for start in range(0, len(bells), AT_ONCE):
-            for bell in bells[start : start + AT_ONCE]:
-                bell.put(None)
-            time.sleep(BREATH)
-
-    def wait(self, bell: Bell, position: int, situation: Situation, seconds: float) -> News:
-        """The news as soon as there is a line at `position`, the situation is another, or the server stops; at the
-        latest after `seconds`."""
-        until = time.monotonic() + seconds
-        while not self._is_new(position, situation) and (left := until - time.monotonic()) > 0:
-            with suppress(Empty):
-                bell.get(timeout=left)
-        return self.news
-
-    def _is_new(self, position: int, situation: Situation) -> bool:
+    def is_new(self, position: int, situation: Situation) -> bool:
+        """Whether there is a line at `position`, the situation is another, or the server stops."""
         return self.news.lines >= position or self.news.situation != situation or hub.stopping()
 
-    def listen(self) -> Bell:
-        """A bell that is rung for news, for one who waits."""
-        bell: Bell = SimpleQueue()
-        self._bells.append(bell)
-        return bell
+    def add(self, seat: "Seat") -> None:
+        """Ring the seat from now on."""
+        self._seats.append(seat)
 
-    def forget(self, bell: Bell) -> None:
-        """Ring this bell no more."""
-        self._bells.remove(bell)
+    def forget(self, seat: "Seat") -> None:
+        """Ring the seat no more."""
+        self._seats.remove(seat)
 
     @property
     def viewers(self) -> int:
         """How many wait for news here."""
-        return len(self._bells)
+        return len(self._seats)
 
     def stretch(self, key: Hashable, make: Callable[[], Stretch]) -> Stretch:
         """What `make` gives, made once for all who ask by the same key. The log only grows, so it stays right."""
@@ -141,17 +122,30 @@ class Feed:
 
 
 class Seat:
-    """A place among those who follow logs. It has to be left once it is not used any more."""
+    """A place among those who follow logs. It has to be left once it is not used any more.
+
+    `ring` is called from the thread of the feeds at news, and now and then without; it must neither block nor raise.
+    At first it wakes the one who is in `wait`.
+    """
 
     def __init__(self, feeds: "Feeds", key: Hashable, feed: Feed) -> None:
         self._feeds, self._key = feeds, key
         self._taken = threading.Lock()
-        self.feed, self.bell = feed, feed.listen()
+        self._bell: SimpleQueue[None] = SimpleQueue()
+        self.feed = feed
+        self.ring: Callable[[], None] = partial(self._bell.put, None)
+        feed.add(self)
+
+    def wait(self, position: int, situation: Situation) -> None:
+        """Return as soon as there is news for who is at `position` and knows `situation`, or after a glance."""
+        if not self.feed.is_new(position, situation):
+            with suppress(Empty):
+                self._bell.get(timeout=GLANCE)
 
     def leave(self) -> None:
         """Make room for somebody else; doing so twice does no harm."""
         if self._taken.acquire(blocking=False):
-            self._feeds.left(self._key, self.bell)
+            self._feeds.left(self._key, self)
 
 
 class Feeds:
@@ -174,11 +168,11 @@ class Feeds:
                 self._thread.start()
             return seat
 
-    def left(self, key: Hashable, bell: Bell) -> None:
+    def left(self, key: Hashable, seat: Seat) -> None:
         """A seat was left. A feed without viewers is given up."""
         with self._lock:
             feed = self._feeds[key]
-            feed.forget(bell)
+            feed.forget(seat)
             if not feed.viewers:
                 del self._feeds[key]
 

@@ -4,6 +4,9 @@ Every event carries the position behind it as its id, so whoever connects again 
 repeating a line.
 """
 
+import logging
+import random
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -13,6 +16,7 @@ from typing import Any
 from flask import Flask, current_app, render_template, request
 
 from jobsite.core import hub
+from jobsite.core.channels import Connection, ConnectionLost
 from jobsite.core.errors import Denied, NotFound
 from jobsite.core.web import LoginNeeded
 from jobsite.jobs.log_addresses import Addresses
@@ -22,11 +26,13 @@ from jobsite.jobs.log_wanted import Wanted, position
 from jobsite.jobs.queries import LOG_PERMISSION, job_in
 from jobsite.projects.queries import workspace_or_stop
 
+log = logging.getLogger("jobsite.live")
+
+RETRY = b"retry: 1000\n\n"
 HEARTBEAT = 15.0
-PERMIT = 20.0
-"""Seconds after which it is looked again whether the person may still read the log."""
-GLANCE = 5.0
-"""Seconds after which it is looked whether there is still somebody at the other end."""
+PERMIT, SPREAD = 15.0, 10.0
+"""Seconds after which it is looked again whether the person may still read the log, and by how many it varies: all
+who came at once are not looked at at once."""
 FAR = 2000
 """Lines behind the end from where on the page jumps to the end: it holds no more than these."""
 
@@ -68,47 +74,93 @@ class Viewer:
                 return False
         return True
 
-    def gone(self) -> bool:
-        """Whether the connection was closed at the other end, as far as the server can tell."""
-        return bool(self._environ.get("waitress.client_disconnected", bool)())
 
-
-def events(seat: Seat, viewer: Viewer) -> Iterator[bytes]:
-    """The events until the log has ended and all of it was sent, the person may not read it, or the server stops.
+class Following:
+    """How far one viewer has come in a feed, and what to send them next.
 
     `rows`: lines that follow. `jump`: the last lines, because too many lie between. `state`: the job's state is
     another. `end`: there will be nothing more. `denied`: the person may not read it any more. `bye`: come again.
     """
-    at, known = viewer.position, Situation(viewer.state, True)
-    permitted = told = time.monotonic()
-    yield b"retry: 1000\n\n"
-    while not viewer.gone():
-        news = seat.feed.wait(seat.bell, at, known, GLANCE)
+
+    def __init__(self, feed: Feed, viewer: Viewer) -> None:
+        self._feed, self._viewer = feed, viewer
+        self.position, self.known = viewer.position, Situation(viewer.state, True)
+        self.ended = False
+        self._told = time.monotonic()
+        self._permit_until = _permit_until()
+
+    def due(self) -> bytes:
+        """What is to be sent now, or nothing. Ask again until it is nothing, or `ended` is set: that was the last."""
+        news = self._feed.news
         if hub.stopping():
-            yield event("bye", at)
-            return
-        if time.monotonic() - permitted > PERMIT:
-            if not viewer.may():
-                yield event("denied", at)
-                return
-            permitted = time.monotonic()
-        if news.lines >= at:
-            data, at = _stretch(seat.feed, viewer, at, news.lines)
+            return self._end("bye")
+        if not self._may():
+            return self._end("denied")
+        if news.lines >= self.position:
+            return self._tell(self._lines(news.lines))
+        if news.situation != self.known:
+            self.known = news.situation
+            return self._tell(event("state", self.position)) if self.known.live else self._end("end")
+        return self._tell(b": still here\n\n") if time.monotonic() - self._told > HEARTBEAT else b""
+
+    def _tell(self, data: bytes) -> bytes:
+        self._told = time.monotonic()
+        return data
+
+    def _end(self, name: str) -> bytes:
+        self.ended = True
+        return event(name, self.position)
+
+    def _may(self) -> bool:
+        if time.monotonic() < self._permit_until:
+            return True
+        self._permit_until = _permit_until()
+        return self._viewer.may()
+
+    def _lines(self, lines: int) -> bytes:
+        far = lines - self.position >= FAR
+        name, first = ("jump", lines - WINDOW + 1) if far else ("rows", self.position)
+        key = (name, first, self._viewer.look)
+        data, self.position = self._feed.stretch(key, lambda: self._viewer.stretch(name, first))
+        return data
+
+
+def _permit_until() -> float:
+    return time.monotonic() + PERMIT + random.uniform(0, SPREAD)  # noqa: S311 (it keeps no secret)
+
+
+def events(seat: Seat, viewer: Viewer) -> Iterator[bytes]:
+    """The events for a server that takes a thread for every answer, until `ended`."""
+    following = Following(seat.feed, viewer)
+    yield RETRY
+    while not following.ended:
+        seat.wait(following.position, following.known)
+        while data := following.due():
             yield data
-            told = time.monotonic()
-        elif news.situation != known:
-            known = news.situation
-            yield event("state" if known.live else "end", at)
-            if not known.live:
+            if following.ended:
                 return
-        elif time.monotonic() - told > HEARTBEAT:
-            yield b": still here\n\n"
-            told = time.monotonic()
 
 
-def _stretch(feed: Feed, viewer: Viewer, at: int, lines: int) -> Stretch:
-    name, first = ("jump", lines - WINDOW + 1) if lines - at >= FAR else ("rows", at)
-    return feed.stretch((name, first, viewer.look), lambda: viewer.stretch(name, first))
+def deliver(seat: Seat, viewer: Viewer, connection: Connection) -> None:
+    """Send the events over the connection as the feed rings, without a thread that waits. Returns at once."""
+    following, alone = Following(seat.feed, viewer), threading.Lock()
+
+    def send() -> None:
+        with alone:
+            try:
+                while not following.ended and (data := following.due()):
+                    connection.send(data)
+            except ConnectionLost:
+                following.ended = True
+            except Exception:
+                log.exception("a log could not be sent on; its page asks by itself")
+                following.ended = True
+        if following.ended:
+            seat.leave()
+            connection.end()
+
+    seat.ring = send
+    send()
 
 
 def event(name: str, position: int, data: str = "") -> bytes:

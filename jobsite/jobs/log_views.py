@@ -12,6 +12,7 @@ from typing import Any
 from flask import Response, request
 from htmx_flask import request as htmx_request
 
+from jobsite.core.channels import connection_of
 from jobsite.core.clock import now
 from jobsite.core.errors import NotFound
 from jobsite.core.web import CONTENT_POLICY, Routes, page
@@ -19,9 +20,9 @@ from jobsite.jobs.execution import attempt_dir
 from jobsite.jobs.executors.records import LOG
 from jobsite.jobs.job_rows import JobRow
 from jobsite.jobs.log_addresses import addresses
-from jobsite.jobs.log_feeds import Feed, feeds, situation_of
+from jobsite.jobs.log_feeds import Feed, Seat, feeds, situation_of
 from jobsite.jobs.log_pages import WINDOW, log_page
-from jobsite.jobs.log_stream import Viewer, events
+from jobsite.jobs.log_stream import RETRY, Viewer, deliver, events
 from jobsite.jobs.log_wanted import wanted_of
 from jobsite.jobs.logs.reader import LogReader
 from jobsite.jobs.models import Attempt, Job
@@ -71,9 +72,17 @@ def stream_log(name: str, number: int, identifier: str) -> Response:
     seat = feeds.take_seat(attempt.identifier, lambda: Feed(path, ask), current().sse_viewers)
     if seat is None:  # the page asks by itself, as it does without events
         return Response(status=204)
-    response = Response(events(seat, viewer), content_type="text/event-stream")
+    return _stream(seat, viewer)
+
+
+def _stream(seat: Seat, viewer: Viewer) -> Response:
+    """The events: handed over where the server can, so that nobody who follows takes a thread."""
+    connection = connection_of(request.environ) if request.method == "GET" else None
+    response = Response(
+        iter([RETRY]) if connection else events(seat, viewer), content_type="text/event-stream"
+    )
     response.headers["X-Accel-Buffering"] = "no"
-    response.call_on_close(seat.leave)
+    response.call_on_close(partial(deliver, seat, viewer, connection) if connection else seat.leave)
     return response
 
 

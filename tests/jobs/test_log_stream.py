@@ -13,7 +13,7 @@ from flask.testing import FlaskClient
 
 from jobsite.application import create_app
 from jobsite.core import hub
-from jobsite.jobs import log_stream
+from jobsite.jobs import log_feeds, log_stream
 from jobsite.jobs.actions import move
 from jobsite.jobs.log_feeds import feeds
 from jobsite.jobs.models import Job
@@ -203,6 +203,7 @@ def test_who_may_not_read_the_log_any_more_hears_nothing_more(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(log_stream, "PERMIT", 0.0)
+    monkeypatch.setattr(log_stream, "SPREAD", 0.0)
     log.lines(1, 3)
     stream = follow()
     assert stream.next().name == "rows"
@@ -214,7 +215,7 @@ def test_who_may_not_read_the_log_any_more_hears_nothing_more(
 
 
 def test_permission_is_looked_at_again_within_half_a_minute() -> None:
-    assert log_stream.PERMIT + log_stream.GLANCE < 30
+    assert log_stream.PERMIT + log_stream.SPREAD + log_feeds.GLANCE <= 30
 
 
 def test_a_stopping_server_says_so_at_once_and_takes_nobody_more(
@@ -236,8 +237,8 @@ def test_silence_is_filled_so_that_nobody_in_between_hangs_up(
     log: Log,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(log_stream, "HEARTBEAT", 0.0)
-    monkeypatch.setattr(log_stream, "GLANCE", 0.01)
+    monkeypatch.setattr(log_stream, "HEARTBEAT", 0.05)
+    monkeypatch.setattr(log_feeds, "GLANCE", 0.01)
     parts = iter(follow().answer.response)
     assert next(parts) == b"retry: 1000\n\n"
     assert [next(parts) for _ in range(2)] == [b": still here\n\n"] * 2

@@ -1,0 +1,90 @@
+"""Answers that outlive the thread that began them: the connections of the web server (waitress), handed over.
+
+Whoever follows something for hours would else hold a thread for as long. An answer that is handed over is sent on from
+any thread; the server closes it when it ends, when the other side has gone, or when the other side does not read.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from waitress.channel import ClientDisconnected, HTTPChannel
+from waitress.task import WSGITask
+
+HAND_OVER = "jobsite.hand_over"
+MOST_UNSENT = 2**20
+"""Bytes that may wait for somebody who reads slowly; beyond them the connection is lost."""
+
+
+class ConnectionLost(Exception):
+    """There is nobody at the other end any more, or they read too slowly."""
+
+
+class Connection:
+    """The connection of an answer that goes on; it was begun, with its headers, in the usual way."""
+
+    def __init__(self, task: "Task") -> None:
+        self._task = task
+
+    def send(self, data: bytes) -> None:
+        """Send some more of the answer. Does not wait. Raises `ConnectionLost`."""
+        if self._task.channel.total_outbufs_len > MOST_UNSENT:
+            raise ConnectionLost
+        try:
+            self._task.write(data)
+        except (ClientDisconnected, OSError):
+            raise ConnectionLost from None
+
+    def end(self) -> None:
+        """The answer is complete; the connection is closed."""
+        self._task.end()
+
+
+class Task(WSGITask):
+    """A request whose answer may be handed over, by calling what the environment has under `HAND_OVER`."""
+
+    is_handed_over = False
+
+    def get_environment(self) -> dict[str, Any]:
+        """The environment of the request, as WSGI has it."""
+        return {**super().get_environment(), HAND_OVER: self._hand_over}
+
+    def _hand_over(self) -> Connection:
+        self.is_handed_over = True
+        return Connection(self)
+
+    def service(self) -> None:
+        """Answer the request, or begin to."""
+        super().service()
+        if self.is_handed_over:
+            self.close_on_finish = False
+
+    def finish(self) -> None:
+        """End the answer, unless it was handed over."""
+        if not self.is_handed_over:
+            super().finish()
+
+    def end(self) -> None:
+        """End an answer that was handed over. The connection is closed once all of it has been sent."""
+        try:
+            super().finish()
+        except (ClientDisconnected, OSError):
+            pass
+        self.channel.close_when_flushed = True
+        self.channel.server.pull_trigger()
+
+
+class Channel(HTTPChannel):
+    """A connection of the web server, whose answers may be handed over."""
+
+    task_class = Task
+
+    def _flush_some(self, do_close: bool = True) -> bool:
+        # waitress takes the lock only while one of its own threads is at work on the answer.
+        with self.outbuf_lock:
+            return super()._flush_some(do_close=do_close)
+
+
+def connection_of(environ: Mapping[str, Any]) -> Connection | None:
+    """The connection of this request, which is handed over by this call; None where the server cannot."""
+    hand_over = environ.get(HAND_OVER)
+    return hand_over() if hand_over else None

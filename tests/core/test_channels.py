@@ -1,0 +1,112 @@
+"""Answers that are handed over: sent on from any thread, holding none, and given up when nobody reads them."""
+
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+import waitress.server
+
+from jobsite.core.channels import Channel, Connection, ConnectionLost, connection_of
+
+ASK = b"GET %s HTTP/1.1\r\nHost: here\r\n\r\n"
+
+
+@pytest.fixture
+def handed_over() -> list[Connection]:
+    return []
+
+
+@pytest.fixture
+def ask(handed_over: list[Connection]) -> Iterator[Callable[[bytes], socket.socket]]:
+    """`ask(b"/")` to a server with a single thread: "/" is handed over, anything else is answered at once."""
+
+    def app(environ, start_response):
+        start_response("200 OK", [("Content-Type", "text/plain")])
+        if environ["PATH_INFO"] != "/":
+            return [b"a page"]
+        connection = connection_of(environ)
+        assert connection
+        handed_over.append(connection)
+        return iter([b"begun "])
+
+    server = waitress.server.create_server(app, host="127.0.0.1", port=0, threads=1)
+    server.channel_class = Channel
+    stop = threading.Event()
+
+    def run() -> None:
+        while not stop.is_set():
+            server.asyncore.loop(timeout=0.05, map=server._map, count=1)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    opened: list[socket.socket] = []
+
+    def asked(path: bytes) -> socket.socket:
+        client = socket.create_connection(("127.0.0.1", server.effective_port), timeout=10)
+        opened.append(client)
+        client.sendall(ASK % path)
+        return client
+
+    yield asked
+    for one in opened:
+        one.close()
+    stop.set()
+    thread.join()
+    server.task_dispatcher.shutdown()
+    server.asyncore.close_all(server._map)
+
+
+def read_until(client: socket.socket, end: bytes) -> bytes:
+    read = b""
+    while end not in read and (part := client.recv(65536)):
+        read += part
+    return read
+
+
+def test_it_is_sent_on_from_another_thread_and_closed_at_its_end(ask, handed_over) -> None:
+    client = ask(b"/")
+    assert b"200 OK" in read_until(client, b"begun ")
+    handed_over[0].send(b"and more")
+    assert b"and more" in read_until(client, b"and more")
+    handed_over[0].end()
+    assert read_until(client, b"never") == b"0\r\n\r\n", "the end of the body, then of the connection"
+
+
+def test_no_thread_is_held_by_those_who_wait(ask, handed_over) -> None:
+    waiting = [ask(b"/") for _ in range(5)]
+    assert all(b"begun " in read_until(one, b"begun ") for one in waiting)
+    assert b"a page" in read_until(ask(b"/other"), b"a page")
+
+
+def lost(connection: Connection, data: bytes) -> bool:
+    """Whether sending fails, now or soon."""
+    until = time.monotonic() + 10
+    while time.monotonic() < until:
+        try:
+            connection.send(data)
+        except ConnectionLost:
+            return True
+        time.sleep(0.001)
+    return False
+
+
+def test_who_has_gone_is_noticed(ask, handed_over) -> None:
+    client = ask(b"/")
+    read_until(client, b"begun ")
+    client.close()
+    assert lost(handed_over[0], b"x")
+    handed_over[0].end()
+
+
+def test_who_does_not_read_holds_up_nobody_and_is_given_up(ask, handed_over) -> None:
+    client = ask(b"/")
+    read_until(client, b"begun ")
+    assert lost(handed_over[0], b"x" * 2**18)
+    handed_over[0].end()
+    assert b"a page" in read_until(ask(b"/other"), b"a page")
+
+
+def test_other_servers_have_nothing_to_hand_over() -> None:
+    assert connection_of({}) is None
