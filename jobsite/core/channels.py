@@ -5,6 +5,7 @@ any thread; the server closes it when it ends, when the other side has gone, or 
 """
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from waitress.channel import ClientDisconnected, HTTPChannel
@@ -65,12 +66,11 @@ class Task(WSGITask):
 
     def end(self) -> None:
         """End an answer that was handed over. The connection is closed once all of it has been sent."""
-        try:
+        with suppress(ClientDisconnected, OSError):
             super().finish()
-        except (ClientDisconnected, OSError):
-            pass
         self.channel.close_when_flushed = True
-        self.channel.server.pull_trigger()
+        with suppress(OSError):  # the server has been closed already
+            self.channel.server.pull_trigger()
 
 
 class Channel(HTTPChannel):
