@@ -167,10 +167,11 @@ def test_the_environment_is_the_one_of_the_contract(executor: Sandbox, study: St
 
 
 def test_secrets_never_stand_on_a_command_line(executor: Sandbox, study: Study) -> None:
-    spec = study.script(WAIT_FOR_EVER, environment={"DATABASE_URL": "postgresql://user:hunter2@db"})
+    word = f"secret-of-{os.getpid()}-{executor.name}"
+    spec = study.script(WAIT_FOR_EVER, word, environment={"DATABASE_URL": "postgresql://user:hunter2@db"})
     executor.launch(spec)
     until(lambda: log_shows(spec, b"up"))
-    lines = b"".join(Path(f"/proc/{pid}/cmdline").read_bytes() for pid in processes_with("analysis/job.py"))
+    lines = b"".join(Path(f"/proc/{pid}/cmdline").read_bytes() for pid in processes_with(word))
     assert b"analysis/job.py" in lines
     assert b"hunter2" not in lines
     executor.kill_now(spec.attempt_dir)
@@ -341,7 +342,8 @@ def test_observing_nothing_gives_nothing(executor: Sandbox, tmp_path: Path) -> N
 
 
 def test_a_lost_supervisor_is_seen_and_its_program_is_not_run_again(executor: Sandbox, study: Study) -> None:
-    spec = study.script(WAIT_FOR_EVER)
+    word = f"lost-of-{os.getpid()}-{executor.name}"
+    spec = study.script(WAIT_FOR_EVER, word)
     executor.launch(spec)
     until(lambda: log_shows(spec, b"up"))
     os.kill(records.read(spec.attempt_dir, records.SUPERVISOR)["pid"], signal.SIGKILL)
@@ -351,7 +353,7 @@ def test_a_lost_supervisor_is_seen_and_its_program_is_not_run_again(executor: Sa
     end = run(executor, spec)
     assert end.reason == "platform"
     assert output(spec) == b"up\n"
-    for pid in processes_with("analysis/job.py") if executor.name == "unsafe" else ():
+    for pid in processes_with(word) if executor.name == "unsafe" else ():
         os.kill(pid, signal.SIGKILL)
 
 
