@@ -4,6 +4,7 @@ import os
 import signal
 import threading
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -21,10 +22,11 @@ from .conftest import SECONDS, Study, project_yaml
 
 HIGH = "highly_sensitive"
 QUICK = "open('only.csv', 'w').write('x')"
-FAMILY = """
+MARK = f"family-{uuid.uuid4().hex}"
+FAMILY = f"""
 import os, subprocess, sys, time
 open("only.csv", "w").write("x")
-subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], start_new_session=True)
+subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)", "{MARK}"], start_new_session=True)
 print("started", flush=True)
 time.sleep(600)
 """
@@ -128,13 +130,14 @@ def held_while_saving() -> Iterator[Engine]:
 
 
 def processes_of_the_instance() -> list[str]:
-    """The command lines of all processes that have to do with this instance, but this one."""
-    mark, own = os.fsencode(str(current().instance)), os.getpid()
+    """The command lines of all processes that have to do with this instance or with `FAMILY`, but this one."""
+    marks, own = (os.fsencode(str(current().instance)), MARK.encode()), os.getpid()
     found = []
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit() and int(entry.name) != own:
             with suppress(OSError):
                 said = (entry / "cmdline").read_bytes()
-                if mark in said or mark in os.fsencode(os.readlink(entry / "cwd")):
+                said_and_place = said + os.fsencode(os.readlink(entry / "cwd"))
+                if any(mark in said_and_place for mark in marks):
                     found.append(said.replace(b"\0", b" ").decode(errors="replace"))
     return found
