@@ -42,7 +42,7 @@ def check_database(patience: float = PATIENCE) -> None:
     if not command or not backends:
         return
     try:
-        answer = ask(command, patience)
+        answer = run_program(command, patience)
     except NoAnswer as problem:
         kind = str(problem)
         log.error("the check of the database: %s", DATABASE_PROBLEMS[kind])
@@ -62,7 +62,7 @@ def _report(backend_id: int, answer: str) -> None:
         report_database(by=SYSTEM, backend=Backend.get_by_id(backend_id), answer=answer)
 
 
-def ask(command: tuple[str, ...], patience: float = PATIENCE) -> str:
+def run_program(command: tuple[str, ...], patience: float = PATIENCE) -> str:
     """What the program answers: one of `DATABASE_ANSWERS`. Raises `NoAnswer`.
 
     It runs without a shell, with DATABASE_ENV and no other variable of the server, for at most `patience` seconds.

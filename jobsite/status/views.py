@@ -1,18 +1,22 @@
 """The status of the backends: a page for people, plain text for monitors."""
 
 from flask import Response
+from flask_login import current_user
 
 from jobsite.core.web import ANYONE, Routes, page
+from jobsite.jobs.backend_alerts import open_alerts
 from jobsite.status.queries import backend_card, database_availability, last_contact, status_page
 
 routes = Routes("status")
 
+STAFF = "staff_area_access"
 PLAIN = "text/plain; charset=utf-8"
 
 
 @routes("/status/", needs=ANYONE)
 def show_status() -> Response:
-    return page("status/status.html", fragments=("live",), view=status_page())
+    alerts = open_alerts() if STAFF in current_user.permissions else ()
+    return page("status/status.html", fragments=("live",), view=status_page(), alerts=alerts)
 
 
 @routes("/status/<slug>/", needs=ANYONE)
