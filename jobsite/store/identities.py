@@ -52,12 +52,15 @@ def known(high: Path) -> dict[str, tuple[Identity, str]]:
 
 
 def remember(high: Path, hashes: Mapping[str, str]) -> None:
-    """Notes the hashes of files as they lie there now. Only for the holder of the workspace's lock."""
+    """Notes the hashes of files as they lie there now. Only for the holder of the workspace's lock.
+
+    Not flushed: when a power cut damages it, the files are read again.
+    """
     noted = known(high)
     for path, sha256 in hashes.items():
         with open_beneath(high, path) as file:
             noted[path] = (identity_of(file), sha256)
-    atomic_write(high / IDENTITIES, json.dumps(noted))
+    atomic_write(high / IDENTITIES, json.dumps(noted), flushed=False)
 
 
 class Hashes:

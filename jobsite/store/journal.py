@@ -3,6 +3,10 @@
 A publication first lies whole, and verified, in `metadata/.publishing/<attempt>/` of both stores. The plan written there
 last is the decision: without it the directories are thrown away, with it the steps are carried through. A reader goes
 by the manifest and by content hash: old content keeps a name in `metadata/.content/` until the new manifest is there.
+
+A kill loses nothing that was written, a power cut what was not flushed. So what is staged is flushed before the plan,
+the plan at once, kept content before it loses its other name, a manifest before it replaces the only one, and all that
+the steps have changed before the plan goes (`_settle`). In between nothing is flushed: the plan would do it again.
 """
 
 import json
@@ -17,6 +21,7 @@ from jobsite.core.files import (
     UnsafePath,
     atomic_write,
     components,
+    flush_beneath,
     link_beneath,
     move_beneath,
     open_beneath,
@@ -28,7 +33,7 @@ from jobsite.store import metadata
 from jobsite.store.facts import JobFacts, Published
 from jobsite.store.identities import remember
 from jobsite.store.manifest import DamagedManifest
-from jobsite.store.roots import CONTENT, PUBLISHING, Roots, locked, log_path
+from jobsite.store.roots import CONTENT, METADATA, PUBLISHING, Roots, locked, log_path
 
 PLAN = "plan.json"
 STAGED_LOG = "log"
@@ -58,11 +63,11 @@ def fail_point(name: str) -> None:
 
 @dataclass
 class Plan:
-    """A publication that is staged: what goes where, and how far that has come.
+    """A publication that is staged: what goes where.
 
     `files` are in the high store's staging directory, `level4` the paths (outputs and notes) in that of level 4;
     `gone` leave level 4; `displaced` are old outputs whose place is needed; `kept` and `kept_level4` are {path: hash} of old
-    content that is replaced; `done` are the steps behind it.
+    content that is replaced; `done` are the steps that it does not need.
     """
 
     facts: JobFacts
@@ -108,14 +113,12 @@ def _read_plan(directory: Path) -> Plan | None:
 
 
 def carry_through(roots: Roots, plan: Plan) -> None:
-    """Does the steps of a plan that are not behind it, and removes the staging directories. Raises OSError."""
+    """Does the steps that a plan needs, and removes the staging directories. Raises OSError."""
     fail_point("store.after_plan")
     for step in (_keep, _move, _list, _store_log, _record):
-        name = step.__name__.strip("_")
-        if name not in plan.done:
+        if step.__name__.strip("_") not in plan.done:
             step(roots, plan)
-            plan.done.append(name)
-            write_plan(roots, plan)
+    _settle(roots, plan)
     _clean(roots, plan.facts.workspace, plan.facts.attempt)
     fail_point("store.after_clean")
 
@@ -129,7 +132,9 @@ def _keep(roots: Roots, plan: Plan) -> None:
     for root, kept in zip(_both(roots, plan), (plan.kept, plan.kept_level4), strict=True):
         for path, sha256 in kept.items():
             with suppress(FileNotFoundError, UnsafePath):
-                link_beneath(root, path, root, f"{CONTENT}/{sha256}")
+                link_beneath(root, path, root, f"{CONTENT}/{sha256}", flushed=False)
+        if kept:
+            flush_beneath(root, [CONTENT, METADATA])
     fail_point("store.after_keep")
 
 
@@ -155,7 +160,7 @@ def _move_all(root: Path, paths: Iterable[str], attempt: str) -> None:
         _clear_way(root, path)
         # Missing: moved before the kill. That all of them were staged is what the plan says.
         with suppress(FileNotFoundError):
-            move_beneath(root, f"{PUBLISHING}/{attempt}/files/{path}", root, path)
+            move_beneath(root, f"{PUBLISHING}/{attempt}/files/{path}", root, path, flushed=False)
         fail_point("store.after_first_move")
 
 
@@ -180,13 +185,28 @@ def _store_log(roots: Roots, plan: Plan) -> None:
     staged = roots.staging_of(plan.facts.workspace, plan.facts.attempt)
     for source, root in zip(staged, _both(roots, plan), strict=True):
         with suppress(FileNotFoundError):
-            move_beneath(source, STAGED_LOG, root, log_path(plan.facts.action))
+            move_beneath(source, STAGED_LOG, root, log_path(plan.facts.action), flushed=False)
     fail_point("store.after_log")
 
 
 def _record(roots: Roots, plan: Plan) -> None:
-    metadata.write(roots, plan.facts, plan.record)
+    metadata.write(roots, plan.facts, plan.record, flushed=False)
     fail_point("store.after_record")
+
+
+def _settle(roots: Roots, plan: Plan) -> None:
+    """Flushes what the steps have changed: names in directories, and the record. Contents were flushed before."""
+    high, level4 = _both(roots, plan)
+    flush_beneath(high, ["", METADATA, *directories_of([*plan.files, *plan.displaced])])
+    changed = [*plan.level4, *plan.gone, *plan.displaced]
+    flush_beneath(level4, ["", METADATA, *directories_of(changed)])
+    flush_beneath(roots.jobs, metadata.path_and_directories(plan.facts))
+
+
+def directories_of(paths: Iterable[str]) -> set[str]:
+    """The directories above relative paths, at every depth; not the root."""
+    names = [path.split("/") for path in paths]
+    return {"/".join(one[:length]) for one in names for length in range(1, len(one))}
 
 
 def _clean(roots: Roots, workspace: str, attempt: str) -> None:

@@ -62,9 +62,9 @@ def _remarks(collected: Collected) -> list[str]:
     return ["", "Remarks:", *(f"  {remark}" for remark in remarks)] if remarks else []
 
 
-def write_log(path: Path, lines: Iterable[bytes], summary: str) -> None:
+def write_log(path: Path, lines: Iterable[bytes], summary: str, *, flushed: bool = True) -> None:
     """Writes `logs.txt` at `path` in one step: the lines, each with its own line end, and the summary. Its directory
-    must exist. Raises OSError; then an older log is unchanged."""
+    must exist. Without `flushed` the caller flushes it. Raises OSError; then an older log is unchanged."""
     temporary = path.with_name(f".{path.name}.tmp")
     with suppress(FileNotFoundError):
         os.unlink(temporary)
@@ -75,7 +75,8 @@ def write_log(path: Path, lines: Iterable[bytes], summary: str) -> None:
             file.write(line)
             ended = line.endswith(b"\n")
         file.write((b"" if ended else b"\n") + summary.encode("utf-8", "backslashreplace"))
-        flush_to_disk(file)
+        if flushed:
+            flush_to_disk(file)
     temporary.replace(path)
 
 

@@ -97,11 +97,17 @@ def _masked_variable(variable: Any) -> str:
     return f"{name}={value if name in HARMLESS_VARIABLES else 'xxxx-REDACTED'}"
 
 
-def write(roots: Roots, facts: JobFacts, record: Mapping[str, Any]) -> None:
-    """Replaces the attempt's metadata.json in one step."""
+def path_and_directories(facts: JobFacts) -> list[str]:
+    """The attempt's metadata.json and the directories above it, relative to where attempts are kept."""
+    folder = f"{facts.job}/{facts.attempt}"
+    return [f"{folder}/{METADATA_FILE}", folder, facts.job, ""]
+
+
+def write(roots: Roots, facts: JobFacts, record: Mapping[str, Any], *, flushed: bool = True) -> None:
+    """Replaces the attempt's metadata.json in one step; without `flushed` the caller flushes it."""
     directory = roots.attempt_of(facts.job, facts.attempt)
     make_directories(roots.jobs, f"{facts.job}/{facts.attempt}")
-    atomic_write(directory / METADATA_FILE, json.dumps(record, indent=1))
+    atomic_write(directory / METADATA_FILE, json.dumps(record, indent=1), flushed=flushed)
 
 
 def read(roots: Roots, job: str, attempt: str) -> dict[str, Any] | None:

@@ -1,11 +1,21 @@
 """A job's outputs and log, from its working directory into the two stores, as one change."""
 
+import errno
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from jobsite.core.files import Copied, atomic_write, copy_beneath, make_directories, open_beneath
+from jobsite.core.files import (
+    Copied,
+    atomic_write,
+    copy_beneath,
+    flush_beneath,
+    flushed_tree,
+    link_beneath,
+    make_directories,
+    open_beneath,
+)
 from jobsite.store import manifest as manifests
 from jobsite.store import metadata
 from jobsite.store.collecting import Collected, CollectedFile
@@ -15,6 +25,7 @@ from jobsite.store.journal import (
     STEPS_OF_OUTPUTS,
     Plan,
     carry_through,
+    directories_of,
     fail_point,
     resume_workspace,
     roll_back,
@@ -24,9 +35,12 @@ from jobsite.store.level4 import Level4Limits, Verdict, judge, note
 from jobsite.store.logs import level4_log, log_summary, write_log
 from jobsite.store.matching import MODERATELY
 from jobsite.store.metadata import record_of
-from jobsite.store.roots import PUBLISHING, Roots, locked, log_path
+from jobsite.store.roots import METADATA, PUBLISHING, Roots, locked, log_path
 
 LOG_FILE = "logs.txt"
+
+# Attempts and the store on two file systems, or on one that has no second names.
+_NO_SECOND_NAME = (errno.EXDEV, errno.EPERM, errno.EOPNOTSUPP, errno.EMLINK)
 
 
 class ChangedWhileCopied(Exception):
@@ -56,10 +70,11 @@ def publish(
         resume_workspace(roots, facts.workspace)
         fail_point("store.before_stage")
         with _rolled_back_on_error(roots, facts):
-            plan = _staged(roots, facts, work_dir, collected, limits)
-            _stage_log(roots, facts, log, log_summary(facts, collected, plan.files))
-            plan.record = record_of(facts, collected, plan.files)
-            fail_point("store.after_stage")
+            with _flushed_staging(roots, facts):
+                plan = _staged(roots, facts, work_dir, collected, limits)
+                _stage_log(roots, facts, log, log_summary(facts, collected, plan.files))
+                plan.record = record_of(facts, collected, plan.files)
+                fail_point("store.after_stage")
             write_plan(roots, plan)
         carry_through(roots, plan)
     return dict(plan.files)
@@ -84,7 +99,8 @@ def record_log(
         resume_workspace(roots, facts.workspace)
         with _rolled_back_on_error(roots, facts):
             plan = Plan(facts, {}, record, done=list(STEPS_OF_OUTPUTS))
-            _stage_log(roots, facts, log, summary)
+            with _flushed_staging(roots, facts):
+                _stage_log(roots, facts, log, summary)
             write_plan(roots, plan)
         carry_through(roots, plan)
 
@@ -110,21 +126,35 @@ def _attempt_log(roots: Roots, facts: JobFacts) -> Path:
 
 
 def _stage_log(roots: Roots, facts: JobFacts, log: Iterable[bytes], summary: str) -> None:
-    """Writes logs.txt of the attempt, and the copies for both stores, which pass the same way as outputs (B27)."""
+    """Writes logs.txt of the attempt, and what goes to both stores the same way as outputs (B27). That of the high
+    store is the same file under a second name: neither is ever written again, only replaced."""
     path = _attempt_log(roots, facts)
-    write_log(path, log, summary)
-    with open_beneath(path.parent, path.name) as file:
-        high, low = _staging(roots, facts)
-        copy_beneath(file, high, STAGED_LOG)
-        atomic_write(low / STAGED_LOG, level4_log(file))
-
-
-def _staging(roots: Roots, facts: JobFacts) -> tuple[Path, Path]:
-    """The staging directories in both stores, made if they are missing."""
     high, low = roots.staging_of(facts.workspace, facts.attempt)
-    make_directories(roots.high_of(facts.workspace), f"{PUBLISHING}/{high.name}")
-    make_directories(roots.level4_of(facts.workspace), f"{PUBLISHING}/{low.name}")
-    return high, low
+    write_log(path, log, summary, flushed=False)
+    with open_beneath(path.parent, path.name) as file:
+        try:
+            link_beneath(path.parent, path.name, high, STAGED_LOG, flushed=False)
+        except OSError as problem:
+            if problem.errno not in _NO_SECOND_NAME:
+                raise
+            copy_beneath(file, high, STAGED_LOG, flushed=False)
+        atomic_write(low / STAGED_LOG, level4_log(file), flushed=False)
+
+
+@contextmanager
+def _flushed_staging(roots: Roots, facts: JobFacts) -> Iterator[None]:
+    """Makes the staging directories in both stores; what is written there in the block is on disk after it, and so are
+    logs.txt and the names of these directories."""
+    high, low = roots.staging_of(facts.workspace, facts.attempt)
+    stores = (roots.high_of(facts.workspace), roots.level4_of(facts.workspace))
+    for store, staging in zip(stores, (high, low), strict=True):
+        make_directories(store, f"{PUBLISHING}/{staging.name}")
+    with flushed_tree(high), flushed_tree(low):
+        yield
+    for store in stores:
+        flush_beneath(store, ["", METADATA, PUBLISHING])
+    log = f"{facts.job}/{facts.attempt}/{LOG_FILE}"
+    flush_beneath(roots.jobs, [log, *directories_of([log]), ""])
 
 
 def _staged(
@@ -132,7 +162,7 @@ def _staged(
 ) -> Plan:
     """Copies the outputs into the staging directories, judges them for level 4, and plans what becomes of the rest."""
     manifest = manifests.read(roots.level4_of(facts.workspace), facts.workspace)
-    high, low = _staging(roots, facts)
+    high, low = roots.staging_of(facts.workspace, facts.attempt)
     files: dict[str, Published] = {}
     verdicts: dict[str, Verdict] = {}
     for path, output in collected.outputs.items():
@@ -152,7 +182,7 @@ def _staged(
 def _copy(source_root: Path, path: str, staged: Path, output: CollectedFile) -> None:
     """Copies to `files/` in a staging directory, and proves that the copy is what was collected."""
     with open_beneath(source_root, path) as source:
-        copied = copy_beneath(source, staged, f"files/{path}")
+        copied = copy_beneath(source, staged, f"files/{path}", flushed=False)
     if copied != Copied(output.size, output.sha256):
         raise ChangedWhileCopied(f"{path} was changed while it was copied.")
 
@@ -171,9 +201,9 @@ def _published(output: CollectedFile, verdict: Verdict | None) -> Published:
 def _plan_old_files(plan: Plan, old: Mapping[str, Any]) -> None:
     """Plans the end of what the new files replace: kept by hash; its level-4 copy goes when the new one has none."""
     new = plan.files
-    directories = {parent for path in new for parent in _parents(path)}
+    directories = directories_of(new)
     plan.displaced = [
-        path for path in old if path in directories or not new.keys().isdisjoint(_parents(path))
+        path for path in old if path in directories or not new.keys().isdisjoint(directories_of([path]))
     ]
     plan.level4 = [path for path, file in new.items() if file.at_level4]
     plan.gone = [path for path, file in new.items() if not file.at_level4]
@@ -185,16 +215,11 @@ def _plan_old_files(plan: Plan, old: Mapping[str, Any]) -> None:
                 plan.kept_level4[path] = entry["content_hash"]
 
 
-def _parents(path: str) -> list[str]:
-    names = path.split("/")
-    return ["/".join(names[:length]) for length in range(1, len(names))]
-
-
 def _stage_notes(plan: Plan, old: Mapping[str, Any], verdicts: Mapping[str, Verdict], low: Path) -> None:
     """Writes a note for each file kept out of level 4, and plans the end of older ones. No output loses its place to
     a note (B18), neither an old one nor one of this job."""
     taken = {*old, *plan.files} - set(plan.displaced)
-    taken.update(parent for path in tuple(taken) for parent in _parents(path))
+    taken |= directories_of(taken)
     for path in plan.files:
         note_path = f"{path}.txt"
         if note_path in taken or len(PurePosixPath(note_path).name.encode()) > 255:
@@ -202,7 +227,7 @@ def _stage_notes(plan: Plan, old: Mapping[str, Any], verdicts: Mapping[str, Verd
         verdict = verdicts.get(path)
         if verdict is not None and verdict.reason is not None:
             folder = make_directories(low, f"files/{note_path}".rpartition("/")[0])
-            atomic_write(folder / PurePosixPath(note_path).name, note(path, verdict))
+            atomic_write(folder / PurePosixPath(note_path).name, note(path, verdict), flushed=False)
             plan.level4.append(note_path)
         else:
             plan.gone.append(note_path)

@@ -376,3 +376,55 @@ def test_a_full_disk_leaves_the_old_set_and_no_rubbish(study):
     assert (study.level4 / "output/a.csv").read_text() == GOOD
     assert os.listdir(study.high / "metadata/.publishing") == []
     assert manifest_of(study)["output/a.csv"]["job_id"] == "0000000000000001"
+
+
+@pytest.fixture
+def flushes(monkeypatch):
+    """What the system is told to bring to disk, and each new name of a file, in order."""
+    told = []
+    fsync, rename = os.fsync, os.rename
+
+    def noted_fsync(descriptor):
+        fsync(descriptor)
+        told.append(("flush", os.readlink(f"/proc/self/fd/{descriptor}")))
+
+    def noted_rename(source, target, *, src_dir_fd=None, dst_dir_fd=None):
+        rename(source, target, src_dir_fd=src_dir_fd, dst_dir_fd=dst_dir_fd)
+        if dst_dir_fd is not None:
+            told.append(("name", f"{os.readlink(f'/proc/self/fd/{dst_dir_fd}')}/{target}"))
+
+    monkeypatch.setattr(os, "fsync", noted_fsync)
+    monkeypatch.setattr(os, "rename", noted_rename)
+    return told
+
+
+def test_before_the_plan_is_written_all_that_it_promises_is_on_disk(study, flushes):
+    study.run({"output/t.csv": GOOD, "output/bad.csv": BAD})
+    high, low = study.roots.staging_of("ws", f"{study.jobs:016}-001")
+    plan = flushes.index(("name", f"{high}/plan.json"))
+    before = {path for what, path in flushes[:plan] if what == "flush"}
+    attempt = study.roots.jobs / f"{study.jobs:016}" / f"{study.jobs:016}-001"
+    wanted = [high / "files/output/t.csv", high / "files/output/bad.csv", low / "files/output/t.csv"]
+    wanted += [low / "files/output/bad.csv.txt", high / "log", low / "log", attempt / "logs.txt", attempt]
+    wanted += [high / "files/output", high, high.parent, low / "files/output", low, low.parent]
+    assert [path for path in wanted if str(path) not in before] == []
+
+
+def test_before_the_plan_goes_all_that_it_has_done_is_on_disk(study, flushes):
+    study.run({"output/t.csv": GOOD})
+    first = len(flushes)
+    study.run({"output/t.csv": "n\n2\n", "new/t.csv": GOOD})
+    moved = flushes.index(("name", f"{study.level4}/output/t.csv"), first)
+    after = {path for what, path in flushes[moved:] if what == "flush"}
+    attempt = study.roots.jobs / f"{study.jobs:016}" / f"{study.jobs:016}-001"
+    wanted = [study.high / "output", study.high / "new", study.level4 / "output", study.level4 / "new"]
+    wanted += [study.high, study.level4, study.high / "metadata", study.level4 / "metadata"]
+    wanted += [attempt / "metadata.json", attempt]
+    assert [path for path in wanted if str(path) not in after] == []
+    kept = ("flush", str(study.high / "metadata/.content"))
+    assert kept in flushes[first:moved], "replaced content has its second name before it loses the first"
+
+
+def test_many_outputs_are_flushed_together(study, flushes):
+    study.run({f"output/{number}.csv": GOOD for number in range(100)})
+    assert len([what for what, _ in flushes if what == "flush"]) < 40
