@@ -4,7 +4,6 @@ The server is a process of its own, on an instance with one running job whose lo
 does. Delays are on the clock; cost is the server's processor time.
 """
 
-import os
 import re
 import selectors
 import socket
@@ -14,19 +13,15 @@ import sys
 import tempfile
 import threading
 import time
-import urllib.error
 import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlsplit
 
 from bench.figure import Figure
+from bench.serving import memory, processor, server, sign_in
 from jobsite.accounts.actions import add_user
 from jobsite.accounts.backends import add_backend
-from jobsite.accounts.models import User
-from jobsite.accounts.signing_in import make_token
 from jobsite.core.clock import now
 from jobsite.instance import open_instance
 from jobsite.jobs.actions import Wish, move, submit
@@ -42,22 +37,6 @@ WATCHERS = 200
 LINES_A_SECOND = 4
 SECONDS = 20
 PROJECT = "version: 5\nactions:\n  a:\n    run: python:v2 a.py\n    outputs: {highly_sensitive: {x: a.csv}}\n"
-SERVER = """
-import sys
-from pathlib import Path
-from jobsite.application import create_app
-from jobsite.serve import stop_on_signals, web_server
-from jobsite.settings import Settings
-settings = Settings(instance=Path(sys.argv[1]))
-app = create_app(settings)
-stop_on_signals()
-server = web_server(app, settings, host="127.0.0.1", port=0)
-print(server.effective_port, flush=True)
-try:
-    server.run()
-finally:
-    server.close()
-"""
 STAMP = re.compile(rb"at (\d+\.\d+)")
 
 
@@ -74,16 +53,16 @@ def figures() -> list[Figure]:
     """Delays of lines by events and by asking, the cost of 200 watchers, and of other pages meanwhile."""
     with tempfile.TemporaryDirectory() as folder:
         job, log = _running_job(Path(folder))
-        with _server(Path(folder) / "instance") as (process, address):
+        with server(Path(folder) / "instance") as (process, address):
             return _measured(process.pid, address, job, log)
 
 
 def _measured(pid: int, address: str, job: Job, log: LogWriter) -> list[Figure]:
-    cookie = _sign_in(address)
+    cookie = sign_in(address, "ada")
     path = f"/w/{job.job_request_id}/{job.identifier}/log/"
     for _ in range(20):
         _get(address, path, cookie)
-    before = _memory(pid)
+    before = memory(pid)
     delays, stop = Delays(), threading.Event()
     threads = [
         threading.Thread(target=_ask, args=(address, path, cookie, delays, stop)),
@@ -97,13 +76,13 @@ def _measured(pid: int, address: str, job: Job, log: LogWriter) -> list[Figure]:
     threads[-1].start()
     time.sleep(2)
     idle = _share(pid, SECONDS / 2) - base
-    used, start = _processor(pid), time.perf_counter()
+    used, start = processor(pid), time.perf_counter()
     for number in range(SECONDS * LINES_A_SECOND):
         log.feed("stdout", b"line %d at %.6f\n" % (number, time.monotonic()))
         log.flush()
         time.sleep(max(0.0, start + (number + 1) / LINES_A_SECOND - time.perf_counter()))
-    share = (_processor(pid) - used) / (time.perf_counter() - start) * 100 - base
-    grown = _memory(pid) - before
+    share = (processor(pid) - used) / (time.perf_counter() - start) * 100 - base
+    grown = memory(pid) - before
     time.sleep(1)
     stop.set()
     for thread in threads:
@@ -174,27 +153,6 @@ def _get(address: str, path: str, cookie: str, headers: dict[str, str] | None = 
         return answer.read()
 
 
-def _sign_in(address: str) -> str:
-    """The cookie of a session of ada's, by the form that people use."""
-
-    class Stay(urllib.request.HTTPRedirectHandler):
-        def redirect_request(self, *_: object) -> None:
-            return None
-
-    opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(), Stay())
-    page = opener.open(f"{address}/login/").read().decode()
-    csrf = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', page)
-    assert csrf
-    ada = User.get(User.username == "ada")
-    form = {"user": "ada", "token": make_token(by="system", user=ada), "csrf_token": csrf[1]}
-    try:
-        opener.open(f"{address}/login-with-token/", urlencode(form).encode())
-    except urllib.error.HTTPError as answer:
-        assert answer.code == 303
-    cookies = next(one for one in opener.handlers if isinstance(one, urllib.request.HTTPCookieProcessor))
-    return "; ".join(f"{one.name}={one.value}" for one in cookies.cookiejar)
-
-
 def _running_job(folder: Path) -> tuple[Job, LogWriter]:
     study = folder / "study"
     study.mkdir()
@@ -221,31 +179,8 @@ def _running_job(folder: Path) -> tuple[Job, LogWriter]:
     return job, LogWriter(where / "log")
 
 
-@contextmanager
-def _server(instance: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    words = [sys.executable, "-c", SERVER, str(instance)]
-    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout
-        try:
-            yield process, f"http://127.0.0.1:{process.stdout.readline().strip()}"
-        finally:
-            process.terminate()
-
-
 def _share(pid: int, seconds: float) -> float:
     """How much of one core a process uses, in percent."""
-    used, start = _processor(pid), time.perf_counter()
+    used, start = processor(pid), time.perf_counter()
     time.sleep(seconds)
-    return (_processor(pid) - used) / (time.perf_counter() - start) * 100
-
-
-def _processor(pid: int) -> float:
-    """Seconds of processor time that a process has used."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def _memory(pid: int) -> float:
-    """Megabytes of memory that a process holds."""
-    found = re.search(r"VmRSS:\s+(\d+)", Path(f"/proc/{pid}/status").read_text())
-    return int(found[1]) / 1024 if found else 0.0
+    return (processor(pid) - used) / (time.perf_counter() - start) * 100

@@ -1,0 +1,161 @@
+"""Every page of a large site, asked over one connection by a visitor, a researcher and a member of staff.
+
+A page's figure is the 95th percentile of what the browser waits for. The pages are those of all routes, and the lists
+with their filters; each is asked a few dozen times, by turns.
+"""
+
+import http.client
+import json
+import re
+import statistics
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from bench.figure import Figure
+from bench.seed import large_site
+from bench.serving import memory, server, sign_in
+from jobsite.application import create_app
+from jobsite.core.web import Route
+from jobsite.jobs.models import Job
+from jobsite.settings import Settings
+
+ROUNDS = 30
+SKIPPED = ("/log/stream", "/log/raw", "/export", "/static/", "/complete/", "logout")
+LISTS = (
+    "/event-log/?status=running",
+    "/event-log/?status=failed&status=succeeded&backend=north",
+    "/event-log/?q=plot_figure",
+    "/event-log/?q=asthma-10",
+    "/event-log/?q=nothing-has-this-name",
+    "/event-log/?username=person42&page=2",
+    "/event-log/?workspace=asthma-10&status=failed",
+    "/event-log/?page=400",
+    "/projects/?q=statins",
+    "/users/?q=number+29",
+    "/users/?page=9",
+    "/search/?q=asthma",
+    "/search/?q=plot",
+    "/search/?q=person1",
+    "/staff/?q=asthma",
+    "/staff/audit-log/?type=job:failed",
+    "/first/logs/?q=plot_figure",
+)
+
+
+@dataclass
+class Page:
+    """One address as one person sees it: its answer's status and size, and seconds per request."""
+
+    who: str
+    path: str
+    status: int
+    size: int
+    seconds: list[float]
+
+    @property
+    def slowest(self) -> float:
+        """The 95th percentile, in milliseconds."""
+        return sorted(self.seconds)[int(len(self.seconds) * 0.95)] * 1000
+
+
+def figures() -> list[Figure]:
+    """The slowest pages, requests per second over all, and the server's memory before and after."""
+    with tempfile.TemporaryDirectory() as folder:
+        large_site(Path(folder))
+        instance = Path(folder) / "instance"
+        paths = _paths(instance)
+        with server(instance) as (process, address):
+            time.sleep(1)
+            rest = memory(process.pid)
+            pages = _asked(address, paths)
+            return _figures(pages, rest, memory(process.pid))
+
+
+def _paths(instance: Path) -> list[str]:
+    """An address for every page of the site: of its routes, and of its lists with filters."""
+    app = create_app(Settings(instance=instance))
+    job = Job.get(Job.job_request == 5 * 1000 + 1)
+    values = {
+        "name": job.workspace.name,
+        "number": str(job.job_request_id),
+        "identifier": job.identifier,
+        "backend": "local",
+        "username": "ada",
+        "status": "404",
+        "org": "university-1",
+    }
+    routes = [route for route in app.extensions["jobsite.routes"] if "GET" in route.methods]
+    found = {_address(route, values) for route in routes if "path:" not in route.rule}
+    return sorted(path for path in {*found, *LISTS} if not any(one in path for one in SKIPPED))
+
+
+def _address(route: Route, values: dict[str, str]) -> str:
+    slug = (
+        "university-1"
+        if "/org" in route.rule
+        else "local"
+        if "backend" in route.rule
+        else "a-study-of-asthma-0"
+    )
+
+    def value(found: re.Match[str]) -> str:
+        name = found[1].rpartition(":")[2]
+        return values.get(name, "1" if found[1].startswith("int") else slug)
+
+    return re.sub(r"<([^>]+)>", value, route.rule)
+
+
+def _asked(address: str, paths: list[str]) -> list[Page]:
+    where = urlsplit(address)
+    connection = http.client.HTTPConnection(where.hostname or "", where.port, timeout=60)
+    cookies = {"": "", "ada": sign_in(address, "ada"), "sam": sign_in(address, "sam")}
+    pages = []
+    for who, cookie in cookies.items():
+        for path in paths:
+            page = Page(who, path, 0, 0, [])
+            _ask(connection, page, cookie)
+            if page.status == 200:
+                pages.append(page)
+    for page in pages:
+        page.seconds.clear()
+    for _ in range(ROUNDS):
+        for page in pages:
+            _ask(connection, page, cookies[page.who])
+    return pages
+
+
+def _ask(connection: http.client.HTTPConnection, page: Page, cookie: str) -> None:
+    start = time.perf_counter()
+    connection.request("GET", page.path, headers={"Cookie": cookie} if cookie else {})
+    answer = connection.getresponse()
+    page.status, page.size = answer.status, len(answer.read())
+    page.seconds.append(time.perf_counter() - start)
+
+
+def _figures(pages: list[Page], rest: float, after: float) -> list[Figure]:
+    total = sum(sum(page.seconds) for page in pages)
+    asked = sum(len(page.seconds) for page in pages)
+    slow = sorted(pages, key=lambda page: -page.slowest)
+    Path("bench/results/pages.json").write_text(
+        json.dumps([[page.who, page.path, round(page.slowest, 1), page.size] for page in slow], indent=0)
+        + "\n"
+    )
+    worst = [
+        Figure(
+            f"large site: {page.path} as {page.who or 'a visitor'}, 95th percentile", page.slowest, "ms", 30
+        )
+        for page in slow[:10]
+    ]
+    return [
+        *worst,
+        Figure("large site: median of all pages", statistics.median(page.slowest for page in pages), "ms"),
+        Figure(
+            "large site: pages over the goal", sum(page.slowest > 30 for page in pages), f"of {len(pages)}", 0
+        ),
+        Figure("large site: all pages by turns over one connection", asked / total, "requests/s"),
+        Figure("large site: memory at rest", rest, "MB", 90),
+        Figure("large site: memory after the run", after, "MB", 150),
+    ]

@@ -1,0 +1,232 @@
+"""A site as large as the goals name: 20 organisations, 200 projects, 1,000 workspaces, 300 people, 20,000 job requests
+of 5 jobs each, and an event for each job. The rows are those the verbs write, many at once.
+"""
+
+import subprocess
+import sys
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from peewee import chunked
+
+from jobsite.accounts.actions import add_user
+from jobsite.accounts.backends import add_backend
+from jobsite.accounts.models import User
+from jobsite.core.clock import now
+from jobsite.core.db import Model, writing
+from jobsite.core.events import record
+from jobsite.instance import open_instance
+from jobsite.jobs.models import Attempt, Job, JobRequest, ProjectFile
+from jobsite.projects.actions import add_member, add_organisation, add_project
+from jobsite.projects.models import ProjectMembership, Repo, Workspace
+from jobsite.projects.workspaces import create_workspace
+from jobsite.settings import Settings
+
+ORGS, PROJECTS, WORKSPACES, PEOPLE, REQUESTS, JOBS = 20, 200, 1_000, 300, 20_000, 5
+ACTIONS = ("extract_cohort", "clean_cohort", "describe_cohort", "fit_model", "plot_figure")
+TOPICS = (
+    "asthma",
+    "statins",
+    "frailty",
+    "vaccines",
+    "anxiety",
+    "cancer",
+    "stroke",
+    "kidney",
+    "antibiotics",
+    "falls",
+)
+PIPELINE = "version: 5\nactions:\n" + "".join(
+    f"  {name}:\n    run: python:v2 {name}.py\n    outputs: {{highly_sensitive: {{x: {name}.csv}}}}\n"
+    for name in ACTIONS
+)
+
+
+def large_site(folder: Path) -> None:
+    """Make the instance `folder/instance`, and the study its repositories stand for. It stays open here."""
+    study = _study(folder / "study")
+    open_instance(
+        Settings(
+            instance=folder / "instance", allowed_repos=(str(study),), runtimes={"python": (sys.executable,)}
+        )
+    )
+    people = _people()
+    workspaces = _workspaces(study, people)
+    _requests(workspaces, people)
+
+
+def _study(study: Path) -> Path:
+    study.mkdir()
+    (study / "project.yaml").write_text(PIPELINE)
+    identity = ("-c", "user.name=a", "-c", "user.email=a@b.c")
+    for words in (("init", "-q", "-b", "main"), ("add", "-A"), (*identity, "commit", "-qm", "x")):
+        subprocess.run(["git", *words], cwd=study, check=True)
+    return study
+
+
+def _people() -> list[User]:
+    add_user(by="system", username="ada", fullname="Ada Researcher")
+    add_user(
+        by="system",
+        username="sam",
+        fullname="Sam Staff",
+        roles=["StaffAreaAdministrator", "ServiceAdministrator"],
+    )
+    then = now() - timedelta(days=700)
+    _insert(
+        User,
+        (
+            {
+                "username": f"person{n}",
+                "fullname": f"Person Number {n}",
+                "date_joined": then,
+                "created_by": "system",
+            }
+            for n in range(PEOPLE - 2)
+        ),
+    )
+    return list(User.select())
+
+
+def _workspaces(study: Path, people: list[User]) -> list[Workspace]:
+    orgs = [add_organisation(by="system", name=f"University {n}") for n in range(ORGS)]
+    projects = [
+        add_project(
+            by="system", name=f"A study of {TOPICS[n % 10]} {n}", orgs=[orgs[n % ORGS]], number=str(n + 1)
+        )
+        for n in range(PROJECTS)
+    ]
+    ada = people[0]
+    for project in projects[:5]:
+        add_member(by="system", project=project, user=ada, roles=["ProjectDeveloper"])
+    then = now() - timedelta(days=600)
+    _insert(
+        ProjectMembership,
+        (
+            {
+                "project": project,
+                "user": people[2 + (n * 7 + k) % (PEOPLE - 2)],
+                "roles": ["ProjectDeveloper"] if k else ["ProjectCollaborator"],
+                "created_at": then,
+                "created_by": "system",
+            }
+            for n, project in enumerate(projects)
+            for k in range(5)
+        ),
+    )
+    create_workspace(by=ada, project=projects[0], name="first", repo=str(study), branch="main")
+    repo = Repo.get()
+    _insert(
+        Workspace,
+        (
+            {
+                "name": f"{TOPICS[n % 10]}-{n}",
+                "project": projects[n % PROJECTS],
+                "repo": repo,
+                "branch": "main",
+                "purpose": f"To look at {TOPICS[n % 10]}.",
+                "created_by": people[n % PEOPLE].username,
+                "updated_by": "system",
+            }
+            for n in range(1, WORKSPACES)
+        ),
+    )
+    return list(Workspace.select())
+
+
+def _requests(workspaces: list[Workspace], people: list[User]) -> None:
+    """Request after request, evenly over two years; the last few run or wait."""
+    backends = [
+        add_backend(by="system", slug=slug, name=slug.title()) for slug in ("local", "north", "south")
+    ]
+    file = ProjectFile.create(sha256=sha256(PIPELINE.encode()).hexdigest(), text=PIPELINE)
+    start, step = now() - timedelta(days=730), timedelta(days=730) / REQUESTS
+    requests, jobs = [], []
+    for n in range(REQUESTS):
+        at, last = start + n * step, n >= REQUESTS - 30
+        about = {"workspace": workspaces[n % WORKSPACES], "backend": backends[n % 3], "created_at": at}
+        failed = n % 9 == 0
+        status = ("running" if n % 2 else "pending") if last else "failed" if failed else "succeeded"
+        requests.append(
+            {
+                **about,
+                "id": n + 1,
+                "identifier": f"request{n:09}",
+                "requested_actions": ["run_all"],
+                "commit": f"{n:040x}",
+                "project_file": file,
+                "status": status,
+                "jobs_total": JOBS,
+                "jobs_succeeded": 0 if last else JOBS - failed,
+                "created_by": people[n % PEOPLE],
+                "started_at": at if status != "pending" else None,
+                "completed_at": None if last else at + timedelta(minutes=20),
+            }
+        )
+        jobs += [_job(n, k, about, status, at) for k in range(JOBS)]
+    _insert(JobRequest, requests)
+    _insert(Job, jobs)
+    _attempts_and_events(people)
+
+
+def _job(n: int, k: int, about: dict[str, Any], status: str, at: datetime) -> dict[str, Any]:
+    ended = status in ("succeeded", "failed")
+    state = status if status != "failed" or k == JOBS - 1 else "succeeded"
+    if status == "running":
+        state = "running" if k == 0 else "pending"
+    code = {"succeeded": "succeeded", "failed": "nonzero_exit", "running": "executing", "pending": "created"}[
+        state
+    ]
+    return {
+        **about,
+        "identifier": f"job{n * JOBS + k:013}",
+        "job_request": n + 1,
+        "action": ACTIONS[k],
+        "position": k,
+        "run_command": f"python:v2 {ACTIONS[k]}.py",
+        "state": state,
+        "status_code": code,
+        "status_message": "Job exited with an error" if state == "failed" else "",
+        "updated_at": at,
+        "status_code_updated_at": at,
+        "started_at": at if state != "pending" else None,
+        "completed_at": at + timedelta(minutes=4 * (k + 1)) if ended else None,
+    }
+
+
+def _attempts_and_events(people: list[User]) -> None:
+    rows = Job.select(Job.id, Job.identifier, Job.started_at, Job.state, Job.completed_at).where(
+        Job.started_at.is_null(False)
+    )
+    _insert(
+        Attempt,
+        (
+            {
+                "job": job.id,
+                "number": 1,
+                "identifier": f"{job.identifier}-001",
+                "created_at": job.started_at,
+                "started_at": job.started_at,
+                "ended_at": job.completed_at,
+                "end_reason": "exited" if job.completed_at else "",
+                "exit_code": 0 if job.state == "succeeded" else None,
+                "peak_memory": 2**28,
+                "cpu_seconds": 12.5,
+            }
+            for job in rows
+        ),
+    )
+    for batch in chunked(rows, 5000):
+        with writing():
+            for job in batch:
+                record(f"job:{job.state}", by="system", subject=f"job:{job.identifier}")
+
+
+def _insert(table: type[Model], rows: Iterable[dict[str, Any]]) -> None:
+    """All rows, in statements of a few hundred."""
+    for batch in chunked(rows, 500):
+        with writing():
+            table.insert_many(batch).execute()
