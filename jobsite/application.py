@@ -17,7 +17,8 @@ from werkzeug.datastructures import MultiDict
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from jobsite.accounts.models import AnonymousPerson, User
-from jobsite.accounts.signing_in import person_of
+from jobsite.accounts.sessions import person_of
+from jobsite.accounts.settings_views import routes as own_settings
 from jobsite.accounts.views import routes as accounts
 from jobsite.core.clock import now
 from jobsite.core.compression import init_compression
@@ -30,12 +31,15 @@ from jobsite.jobs.parts import PARTS as job_parts
 from jobsite.jobs.run_views import routes as run
 from jobsite.jobs.views import routes as jobs
 from jobsite.outputs.views import routes as outputs
+from jobsite.projects.member_views import routes as members
 from jobsite.projects.parts import Adds, frame
+from jobsite.projects.people_views import routes as people
+from jobsite.projects.sign_off_views import routes as sign_off
 from jobsite.projects.views import routes as projects
 from jobsite.settings import Settings
 from jobsite.status.views import routes as status
 
-ROOMS = (accounts, projects, jobs, run, logs, outputs, status)
+ROOMS = (accounts, own_settings, projects, members, people, sign_off, jobs, run, logs, outputs, status)
 PARTS: tuple[Mapping[str, tuple[Adds, ...]], ...] = (job_parts,)
 TEMPLATES = {"undefined": StrictUndefined, "trim_blocks": True, "lstrip_blocks": True, "autoescape": True}
 YEAR = 365 * 24 * 3600

@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 
-from jobsite.accounts.models import Session, User, permissions_everywhere, username_of
-from jobsite.accounts.queries import user_named
+from jobsite.accounts import email_change
+from jobsite.accounts.models import ApiToken, Session, User, permissions_everywhere, username_of
+from jobsite.accounts.queries import user_named, why_email_not_free
 from jobsite.accounts.rules import (
     GLOBAL,
     why_not_email,
@@ -19,9 +20,15 @@ from jobsite.core.events import record
 
 
 def add_user(
-    *, by: User | str, username: str, fullname: str, email: str = "", roles: Sequence[str] = ()
+    *,
+    by: User | str,
+    username: str,
+    fullname: str,
+    email: str = "",
+    roles: Sequence[str] = (),
+    bot: bool = False,
 ) -> User:
-    """Add a person, with global roles. Gives the User.
+    """Add a person, or a bot, which cannot log in and acts with API tokens only, with global roles. Gives the User.
 
     An address given here counts as confirmed, since staff or the owner of the machine gave it. Raises
     `Invalid` with the field's sentence when something cannot be used or is taken, `Denied` when `by` may
@@ -32,10 +39,9 @@ def add_user(
     problems = {"username": why_not_username(username), "fullname": why_not_fullname(fullname)}
     problems |= {"email": why_not_email(email), "roles": why_not_roles(roles, GLOBAL)}
     with writing():
-        problems["username"] = problems["username"] or _taken(
-            user_named(username), f"There is already a user {username}."
-        )
-        problems["email"] = problems["email"] or _why_not_free(email)
+        if problems["username"] is None and user_named(username) is not None:
+            problems["username"] = f"There is already a user {username}."
+        problems["email"] = problems["email"] or why_email_not_free(email)
         refuse(**problems)
         user = User.create(
             username=username,
@@ -43,17 +49,19 @@ def add_user(
             email=email or None,
             email_confirmed_at=now() if email else None,
             roles=list(dict.fromkeys(roles)),
+            is_bot=bot,
             date_joined=now(),
             created_by=username_of(by),
         )
-        record("user:added", by=username_of(by), subject=f"user:{username}", roles=user.roles)
+        facts = {"roles": user.roles} | ({"bot": True} if bot else {})
+        record("user:added", by=username_of(by), subject=f"user:{username}", **facts)
     return user
 
 
 def edit_user(*, by: User | str, user: User, fullname: str, email: str) -> User:
-    """Change a person's name and e-mail address; people change their own, staff anybody's.
+    """Change a person's name and e-mail address; people change their own, staff anybody's. Gives the User as it is now.
 
-    A new address that a person gives is not confirmed: it is no sign-in name. Gives the User as it is now.
+    A new address that staff give counts at once; one's own only after its link was followed (`email_change`).
     Raises `Invalid` with the field's sentence.
     """
     own = username_of(by) == user.username
@@ -62,19 +70,19 @@ def edit_user(*, by: User | str, user: User, fullname: str, email: str) -> User:
     fullname, email = fullname.strip(), email.strip().lower()
     problems = {"fullname": why_not_fullname(fullname), "email": why_not_email(email)}
     with writing():
-        problems["email"] = problems["email"] or _why_not_free(email, but=user)
+        problems["email"] = problems["email"] or why_email_not_free(email, but=user)
         refuse(**problems)
-        confirmed = (
-            user.email_confirmed_at if email == (user.email or "") else None if own or not email else now()
-        )
-        change = {User.fullname: fullname, User.email: email or None, User.email_confirmed_at: confirmed}
-        changed_one(User.update(change).where(User.id == user.id), "There is no such user any more.")
-        changed = [
-            name
-            for name, new in (("fullname", fullname), ("email", email))
-            if new != (getattr(user, name) or "")
-        ]
-        record("user:edited", by=username_of(by), subject=f"user:{user.username}", changed=changed)
+        change: dict[str, object] = {} if fullname == user.fullname else {"fullname": fullname}
+        if own and email != (user.email or ""):
+            email_change.ask(by=user, email=email)
+        elif email != (user.email or ""):
+            change |= {"email": email or None, "email_confirmed_at": now() if email else None}
+            change |= {"old_email": user.email, "new_email": None}
+        if change:
+            query = User.update(change).where(User.id == user.id)
+            changed_one(query, "There is no such user any more.")
+            changed = [name for name in ("fullname", "email") if name in change]
+            record("user:edited", by=username_of(by), subject=f"user:{user.username}", changed=changed)
     return User.get_by_id(user.id)
 
 
@@ -99,7 +107,7 @@ def clear_roles(*, by: User | str, user: User) -> User:
 
 
 def deactivate(*, by: User | str, user: User) -> None:
-    """Shut a person out at once: all sessions end, the token is gone, no new one is made. History stays.
+    """Shut a person out at once: all sessions and tokens end, no new ones are made. History stays.
 
     Raises `Conflict` when it has been done already, `Denied` when `by` may not manage people.
     """
@@ -111,6 +119,9 @@ def deactivate(*, by: User | str, user: User) -> None:
         active = (User.id == user.id) & User.is_active
         changed_one(User.update(gone).where(active), f"{user.username} has been deactivated already.")
         Session.update(ended_at=now()).where(Session.user == user, Session.ended_at.is_null()).execute()
+        ApiToken.update(revoked_at=now()).where(
+            ApiToken.user == user, ApiToken.revoked_at.is_null()
+        ).execute()
         record("user:deactivated", by=username_of(by), subject=f"user:{user.username}")
 
 
@@ -121,12 +132,3 @@ def reactivate(*, by: User | str, user: User) -> None:
         inactive = (User.id == user.id) & ~User.is_active
         changed_one(User.update(is_active=True).where(inactive), f"{user.username} is active already.")
         record("user:activated", by=username_of(by), subject=f"user:{user.username}")
-
-
-def _why_not_free(email: str, but: User | None = None) -> str | None:
-    holder = User.get_or_none(User.email == email) if email else None
-    return _taken(holder if holder != but else None, "This e-mail address belongs to another user.")
-
-
-def _taken(holder: User | None, sentence: str) -> str | None:
-    return sentence if holder is not None else None

@@ -5,7 +5,8 @@ import click
 from jobsite.accounts import actions, backends, queries
 from jobsite.accounts.models import Backend, User
 from jobsite.accounts.rules import GLOBAL, SYSTEM, roles_in
-from jobsite.accounts.signing_in import make_token, sign_out_everywhere
+from jobsite.accounts.sessions import sign_out_everywhere
+from jobsite.accounts.signing_in import make_token
 from jobsite.core.clock import wire
 from jobsite.core.commands import as_json, instance_command, print_json
 from jobsite.settings import Settings

@@ -1,7 +1,7 @@
 """The forms of signing in and of one's own settings. What may be typed is judged by the verbs."""
 
 from flask_wtf import FlaskForm
-from wtforms import StringField
+from wtforms import IntegerField, StringField
 
 
 class SignInForm(FlaskForm):
@@ -16,3 +16,16 @@ class PersonForm(FlaskForm):
 
     fullname = StringField("Full name")
     email = StringField("E-mail address")
+
+
+class NameForm(FlaskForm):
+    """One's own name, where no provider gave one."""
+
+    fullname = StringField("Full name")
+
+
+class ApiTokenForm(FlaskForm):
+    """The name of an API token and how many days it works."""
+
+    name = StringField("Name")
+    days = IntegerField("Days until it ends")

@@ -3,7 +3,8 @@
 from peewee import ModelSelect, fn
 
 from jobsite import settings
-from jobsite.accounts.models import Backend, BackendMembership, User
+from jobsite.accounts.models import Backend, BackendMembership, Identity, User
+from jobsite.accounts.rules import why_not_log_in, why_not_token
 from jobsite.core.errors import NotFound
 
 
@@ -30,6 +31,14 @@ def user_signing_in(name: str) -> User | None:
 def users() -> list[User]:
     """Everybody, by name and then username, ignoring case."""
     return list(User.select().order_by(fn.LOWER(User.fullname), fn.LOWER(User.username)))
+
+
+def why_email_not_free(email: str, but: User | None = None) -> str | None:
+    """Why nobody but that person can have this address, or None."""
+    holder = User.get_or_none(User.email == email) if email else None
+    if holder is not None and holder != but:
+        return "This e-mail address belongs to another user."
+    return None
 
 
 def find_users(
@@ -88,6 +97,22 @@ def backend_or_stop(slug: str) -> Backend:
 def backends() -> list[Backend]:
     """All backends by name."""
     return list(Backend.select().order_by(fn.LOWER(Backend.name), Backend.slug))
+
+
+def why_no_token(user: User) -> str | None:
+    """Why this person gets no single-use token, and cannot use one, or None (reference/jobs-site.md, 5.3).
+
+    Where neither GitHub nor OpenID Connect is set up, no identity and no membership is asked for (contract, section 7).
+    """
+    why_not = why_not_log_in(user.is_active, user.is_bot)
+    if why_not is None and membership_asked_for():
+        return why_not_token(bool(identities_of(user)), backends_of(user))
+    return why_not
+
+
+def identities_of(user: User) -> list[Identity]:
+    """Who a person is at GitHub and OpenID Connect providers, oldest first."""
+    return list(Identity.select().where(Identity.user == user).order_by(Identity.id))
 
 
 def membership_asked_for() -> bool:

@@ -227,6 +227,24 @@ def why_not_slug(slug: str) -> str | None:
     return None
 
 
+def why_not_token_name(name: str, taken: Collection[str], most: int) -> str | None:
+    """Why an API token cannot have this name, or not be made beside those that work, or None."""
+    if not name:
+        return "Enter a name, such as the program that will use it."
+    if len(name) > 60 or not name.isprintable():
+        return "A name is one line of at most 60 characters."
+    if name in taken:
+        return "There is already a token of this name."
+    if len(taken) >= most:
+        return f"There are {most} tokens already. Revoke one first."
+    return None
+
+
+def why_not_days(days: int) -> str | None:
+    """Why an API token cannot live for so many days, or None."""
+    return None if 1 <= days <= 90 else "Enter a number of days from 1 to 90."
+
+
 def why_not_backend_name(name: str) -> str | None:
     """Why this cannot be what people call a backend, or None."""
     if not name:
@@ -264,14 +282,24 @@ def why_not_manage_backends(permissions: Collection[str]) -> str | None:
     return None
 
 
-def why_not_token(is_active: bool, backends: Sequence[object]) -> str | None:
-    """Why a person gets no single-use token, or None. `backends` are those the person is a member of.
-
-    Where neither GitHub nor OpenID Connect is set up the token is the only way in, and the caller leaves
-    membership out by giving `(None,)`.
-    """
+def why_not_log_in(is_active: bool, is_bot: bool) -> str | None:
+    """Why this account cannot log in at all, or None."""
     if not is_active:
         return "This account has been deactivated. Ask staff."
+    if is_bot:
+        return "This account is a bot: it has no login and acts with API tokens only."
+    return None
+
+
+def why_not_token(has_identity: bool, backends: Sequence[object]) -> str | None:
+    """Why a person who can log in gets no single-use token, or None. `backends` are those they are a member of.
+
+    Where neither GitHub nor OpenID Connect is set up the token is the only way in, and the caller asks for neither.
+    """
+    if not has_identity:
+        return (
+            "Log in once without a token first: single-use tokens are for people whose login is known here."
+        )
     if not backends:
         return "You do not have access to log in to any backends. Ask staff for access to one."
     return None
@@ -288,6 +316,24 @@ def why_not_token_login(address: str, networks: Sequence[str]) -> str | None:
     if any(visitor in ipaddress.ip_network(network) for network in networks):
         return None
     return "Token login only allowed from Level 4"
+
+
+_BROWSERS = (
+    ("Edg", "Edge"), ("OPR", "Opera"), ("SamsungBrowser", "Samsung Internet"), ("Firefox", "Firefox"),
+    ("FxiOS", "Firefox"), ("CriOS", "Chrome"), ("Chromium", "Chromium"), ("Chrome", "Chrome"), ("Safari", "Safari"),
+)  # fmt: skip
+_SYSTEMS = (
+    ("Android", "Android"), ("iPhone", "iPhone"), ("iPad", "iPad"), ("Windows", "Windows"), ("CrOS", "ChromeOS"),
+    ("Mac OS X", "macOS"), ("Linux", "Linux"),
+)  # fmt: skip
+"""Marks of the User-Agent header in the order in which they are looked for: most browsers name others after their own."""
+
+
+def browser_in_words(user_agent: str) -> str:
+    """The family of a browser and its system, such as "Firefox on Linux", from its User-Agent header."""
+    browser = next((words for mark, words in _BROWSERS if mark in user_agent), "Another program")
+    system = next((words for mark, words in _SYSTEMS if mark in user_agent), "")
+    return f"{browser} on {system}" if system else browser
 
 
 def neighbourhood(address: str) -> str:

@@ -11,7 +11,10 @@ from jobsite.core.errors import Refused
 NAMED = {
     "sign-in per account": parse("10 per 15 minutes"),
     "sign-in per address": parse("30 per 15 minutes"),
+    "sign-in per backend": parse("100 per 15 minutes"),
+    "sign-in starts per address": parse("60 per 15 minutes"),
     "tokens per person": parse("20 per hour"),
+    "e-mail changes per person": parse("5 per hour"),
     "requests per person": parse("120 per hour"),
 }
 

@@ -99,12 +99,28 @@ def test_a_role_that_no_longer_exists_grants_nothing(cast: SimpleNamespace) -> N
     assert "release_file_upload" in user_or_stop("dan").permissions
 
 
-def test_an_address_one_gives_oneself_is_not_confirmed_and_is_no_sign_in_name(cast: SimpleNamespace) -> None:
+def test_an_address_one_gives_oneself_waits_for_its_link(cast: SimpleNamespace) -> None:
     ada = actions.edit_user(by=cast.ada, user=cast.ada, fullname="Ada B", email="New@example.org")
-    assert (ada.fullname, ada.email, ada.email_confirmed_at) == ("Ada B", "new@example.org", None)
+    assert (ada.fullname, ada.email, ada.new_email) == ("Ada B", "ada@example.org", "new@example.org")
     assert user_signing_in("new@example.org") is None
-    assert user_signing_in("ADA") == ada
-    assert _events()[-1] == ("user:edited", "ada", "user:ada", {"changed": ["fullname", "email"]})
+    assert [event[:3] for event in _events()[-2:]] == [
+        ("user:email-asked", "ada", "user:ada"),
+        ("user:edited", "ada", "user:ada"),
+    ]
+    assert _events()[-1][3] == {"changed": ["fullname"]}
+
+
+def test_what_stays_as_it_is_leaves_no_event(cast: SimpleNamespace) -> None:
+    before = len(_events())
+    actions.edit_user(by=cast.ada, user=cast.ada, fullname=" Ada Adewale ", email="ADA@example.org")
+    assert len(_events()) == before
+
+
+def test_a_bot_has_no_login(cast: SimpleNamespace) -> None:
+    bot = actions.add_user(by="system", username="ci", fullname="Continuous integration", bot=True)
+    assert _events()[-1] == ("user:added", "system", "user:ci", {"roles": [], "bot": True})
+    with pytest.raises(Denied, match="is a bot"):
+        signing_in.make_token(by="system", user=bot)
 
 
 def test_an_address_that_stays_stays_confirmed_and_one_from_staff_is(cast: SimpleNamespace) -> None:

@@ -177,3 +177,50 @@ def test_tokens_are_used_only_from_the_networks_that_are_set(
 )
 def test_one_ipv6_subscriber_is_one_address(address: str, counted_as: str) -> None:
     assert rules.neighbourhood(address) == counted_as
+
+
+@pytest.mark.parametrize(
+    ("header", "words"),
+    [
+        ("Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0", "Firefox on Linux"),
+        (
+            (
+                "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 "
+                "Safari/537.36 Edg/140.0.0.0"
+            ),
+            "Edge on Windows",
+        ),
+        (
+            "Mozilla/5.0 (Linux; Android 15) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Mobile Safari/537.36",
+            "Chrome on Android",
+        ),
+        (
+            (
+                "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) "
+                "Version/18.0 Mobile/15E148 Safari/604.1"
+            ),
+            "Safari on iPhone",
+        ),
+        (
+            (
+                "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko) "
+                "Version/18.0 Safari/605.1.15"
+            ),
+            "Safari on macOS",
+        ),
+        ("curl/8.5.0", "Another program"),
+        ("", "Another program"),
+        ("<script>alert(1)</script>" * 500, "Another program"),
+    ],
+)
+def test_of_a_browser_only_its_family_is_told(header: str, words: str) -> None:
+    assert rules.browser_in_words(header) == words
+
+
+def test_who_gets_a_single_use_token() -> None:
+    assert rules.why_not_log_in(True, False) is None
+    assert "deactivated" in (rules.why_not_log_in(False, False) or "")
+    assert "bot" in (rules.why_not_log_in(True, True) or "")
+    assert rules.why_not_token(True, ["local"]) is None
+    assert "Log in once" in (rules.why_not_token(False, ["local"]) or "")
+    assert "any backends" in (rules.why_not_token(True, []) or "")

@@ -12,14 +12,15 @@ import pytest
 from argon2 import PasswordHasher, extract_parameters
 from argon2.low_level import Type
 
-from jobsite.accounts import actions, signing_in
+from jobsite.accounts import actions, sessions, signing_in
 from jobsite.accounts.backends import add_backend, add_backend_member, remove_backend_member
-from jobsite.accounts.models import Session, User
+from jobsite.accounts.models import Backend, Identity, Session, User
 from jobsite.accounts.queries import backends_of, user_or_stop
-from jobsite.accounts.signing_in import FAILED, LoginFailed, make_token, person_of, sign_in
+from jobsite.accounts.sessions import person_of
+from jobsite.accounts.signing_in import FAILED, LoginFailed, authenticate, make_token, sign_in
 from jobsite.core import clock
-from jobsite.core.db import close_database, database
-from jobsite.core.errors import Denied
+from jobsite.core.db import close_database, database, writing
+from jobsite.core.errors import Conflict, Denied
 from jobsite.core.events import Event
 from jobsite.core.limits import Limits, TooMany
 from jobsite.settings import Settings, use
@@ -227,8 +228,10 @@ def test_of_two_racing_uses_one_wins(cast: SimpleNamespace) -> None:
     def race(_: int) -> str:
         start.wait()
         try:
-            return signing_in._use_token(found)[0].username
-        except LoginFailed as refusal:
+            with writing():
+                signing_in._use_token(found)
+            return found.username
+        except Conflict as refusal:
             return str(refusal)
         finally:
             close_database()
@@ -236,7 +239,6 @@ def test_of_two_racing_uses_one_wins(cast: SimpleNamespace) -> None:
     with ThreadPoolExecutor(8) as threads:
         answers = sorted(threads.map(race, range(8)))
     assert answers == sorted([FAILED] * 7 + ["ada"])
-    assert _sessions(cast.ada) == 1
     assert Event.select().where(Event.type == "token:used").count() == 1
 
 
@@ -309,6 +311,41 @@ def test_the_count_is_exact_when_guesses_come_at_once(cast: SimpleNamespace) -> 
     assert (answers.count("LoginFailed"), answers.count("TooMany")) == (10, 6)
 
 
+def test_a_hundred_wrong_tries_shut_a_backend_and_not_the_others(
+    cast: SimpleNamespace, local: Backend
+) -> None:
+    north, limits = add_backend(by="system", slug="north", name="North"), Limits()
+    token = make_token(by=cast.ada, user=cast.ada)
+    for number in range(100):
+        with pytest.raises(LoginFailed):
+            authenticate(by=local, user=f"nobody{number}", token="a b c", limits=limits)
+    with pytest.raises(TooMany):
+        authenticate(by=local, user="ada", token=token, limits=limits)
+    assert authenticate(by=north, user="ada", token=token, limits=limits) == cast.ada
+
+
+def test_a_backend_is_told_what_was_wrong_and_uses_the_token_up(
+    cast: SimpleNamespace, local: Backend
+) -> None:
+    def refused(user: str, token: str) -> str:
+        with pytest.raises(LoginFailed) as refusal:
+            authenticate(by=local, user=user, token=token, limits=Limits())
+        return str(refusal.value)
+
+    assert refused("nobody", "a b c") == "User matching query does not exist."
+    assert refused("ada", "a b c") == "No login token set for ada"
+    with clock.at(MONDAY):
+        old = make_token(by=cast.ada, user=cast.ada)
+    assert refused("ada", old) == "Token for ada has expired"
+    token = make_token(by=cast.ada, user=cast.ada)
+    assert refused("ada", "a b c") == "Token for ada was invalid"
+    assert authenticate(by=local, user="ADA@example.org", token=token, limits=Limits()) == cast.ada
+    assert refused("ada", token) == "No login token set for ada"
+    assert _sessions(cast.ada) == 0
+    User.update(is_active=False).where(User.id == cast.ben.id).execute()
+    assert refused("ben", "a b c") == "User ben does not have access to any backends"
+
+
 def test_right_tokens_do_not_count(cast: SimpleNamespace) -> None:
     limits = Limits()
     for _ in range(12):
@@ -355,6 +392,9 @@ def test_elsewhere_only_members_of_a_backend_get_and_use_tokens(
 ) -> None:
     use(Settings(instance=settings.instance, **provider))
     local = add_backend(by="system", slug="local", name="Local")
+    with pytest.raises(Denied, match="Log in once without a token first"):
+        make_token(by=cast.ada, user=cast.ada)
+    Identity.create(provider="github", uid="1", user=cast.ada, name_there="ada", created_at=clock.now())
     with pytest.raises(Denied, match="You do not have access to log in to any backends"):
         make_token(by=cast.ada, user=cast.ada)
     add_backend_member(by=cast.sam, backend=local, user=cast.ada)
@@ -425,7 +465,7 @@ def test_signing_in_removes_the_persons_dead_sessions_only(cast: SimpleNamespace
         _use("ben", make_token(by=cast.ben, user=cast.ben))
     with clock.at(MONDAY + timedelta(days=14)):
         left = _signed_in(cast)
-        signing_in.sign_out(by=_as(cast.ada, left))
+        sessions.sign_out(by=_as(cast.ada, left))
         alive = _signed_in(cast)
         again = _signed_in(cast)
     assert [session.user.username for session in Session.select().order_by(Session.id)] == [
@@ -440,7 +480,7 @@ def test_signing_in_removes_the_persons_dead_sessions_only(cast: SimpleNamespace
 def test_signing_out_ends_that_session_only(cast: SimpleNamespace) -> None:
     here, there = _signed_in(cast), _signed_in(cast)
     for _ in range(2):
-        signing_in.sign_out(by=_as(cast.ada, here))
+        sessions.sign_out(by=_as(cast.ada, here))
     assert (person_of(here), person_of(there)) == (None, cast.ada)
     assert Event.select().where(Event.type == "session:ended").count() == 1
 
@@ -451,14 +491,46 @@ def _as(person: User, session: str) -> User:
 
 
 def test_signing_out_everywhere_ends_all(cast: SimpleNamespace) -> None:
-    sessions = [_signed_in(cast) for _ in range(3)]
+    logins = [_signed_in(cast) for _ in range(3)]
     other = _use("ben", make_token(by=cast.ben, user=cast.ben))[1]
-    assert signing_in.sign_out_everywhere(by=cast.ada, user=cast.ada) == 3
-    assert [person_of(session) for session in sessions] == [None] * 3
+    assert sessions.sign_out_everywhere(by=cast.ada, user=cast.ada) == 3
+    assert [person_of(session) for session in logins] == [None] * 3
     assert person_of(other) == cast.ben
     with pytest.raises(Denied):
-        signing_in.sign_out_everywhere(by=cast.ada, user=cast.ben)
-    assert signing_in.sign_out_everywhere(by=cast.sam, user=cast.ben) == 1
+        sessions.sign_out_everywhere(by=cast.ada, user=cast.ben)
+    assert sessions.sign_out_everywhere(by=cast.sam, user=cast.ben) == 1
+
+
+def test_raising_the_epoch_ends_every_session_begun_before(cast: SimpleNamespace) -> None:
+    before = _signed_in(cast)
+    User.update(session_epoch=User.session_epoch + 1).where(User.id == cast.ada.id).execute()
+    assert person_of(before) is None
+    assert person_of(_signed_in(cast)) == cast.ada
+
+
+def test_logins_are_listed_by_their_last_use_and_ended_one_by_one(cast: SimpleNamespace) -> None:
+    with clock.at(MONDAY - timedelta(days=15)):
+        _signed_in(cast)
+    with clock.at(MONDAY):
+        first = _use("ada", make_token(by=cast.ada, user=cast.ada))[1]
+        other = _use("ben", make_token(by=cast.ben, user=cast.ben))[1]
+    with clock.at(MONDAY + timedelta(hours=1)):
+        second = _signed_in(cast)
+    with clock.at(MONDAY + timedelta(hours=2)):
+        here = person_of(first)
+        listed = sessions.sessions_of(here)
+        assert [(one.is_this, one.way) for one in listed] == [
+            (True, "a single-use token"),
+            (False, "a single-use token"),
+        ]
+        sessions.end_session(by=here, number=listed[1].id)
+        assert (person_of(second), person_of(first)) == (None, cast.ada)
+        with pytest.raises(Conflict):
+            sessions.end_session(by=here, number=listed[1].id)
+        bens = Session.get(Session.user == cast.ben)
+        with pytest.raises(Conflict):
+            sessions.end_session(by=here, number=bens.id)
+        assert person_of(other) == cast.ben
 
 
 def test_deactivation_ends_sessions_at_once(cast: SimpleNamespace) -> None:
