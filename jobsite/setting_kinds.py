@@ -20,6 +20,48 @@ def text(value: Any) -> str:
     return value.strip()
 
 
+def line(value: Any) -> str:
+    """One line of text that is not empty."""
+    line = text(value)
+    if not line or not line.isprintable():
+        raise ValueError("must be one line of text")
+    return line
+
+
+def sender(value: Any) -> str:
+    """An e-mail address, with or without a name before it in the form `Name <address>`, or nothing."""
+    sender = text(value)
+    if sender and not re.fullmatch(r"(?:[^<>\x00-\x1f\x7f]* <)?[^\s<>@,]+@[^\s<>@,]+>?", sender):
+        raise ValueError("must be an e-mail address, such as jobsite@example.org or Jobs <jobsite@example.org>")
+    if sender and ("<" in sender) != sender.endswith(">"):
+        raise ValueError("must be an e-mail address, such as jobsite@example.org or Jobs <jobsite@example.org>")
+    return sender
+
+
+def webhook(value: Any) -> str:
+    """An address of the web exactly as it is, or nothing."""
+    address = text(value)
+    if address:
+        url(address)
+    return address
+
+
+def repo_name(value: Any) -> str:
+    """`owner/name` of a repository, or nothing."""
+    name = text(value)
+    if name and not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9-]*/(?!\.{1,2}$)[A-Za-z0-9_.-]+", name):
+        raise ValueError("must be a repository in the form owner/name")
+    return name
+
+
+def wait(value: Any) -> timedelta:
+    """A time of at most two minutes."""
+    found = duration(value)
+    if found > timedelta(minutes=2):
+        raise ValueError("must be at most 2 min")
+    return found
+
+
 def choice(*words: str) -> Callable[[Any], str]:
     """One of these words."""
 
@@ -87,6 +129,14 @@ def url(value: Any) -> str:
     if address and (parts.scheme not in ("http", "https") or not parts.netloc):
         raise ValueError("must be an address that begins with http:// or https://")
     return address
+
+
+def project_page(value: Any) -> str:
+    """An address of the web with `{number}` in it, or nothing."""
+    address = url(value)
+    if address and "{number}" not in address:
+        raise ValueError("must have {number} where the number of the project goes")
+    return address + "/" if address and text(value).endswith("/") else address
 
 
 def scheme(*schemes: str) -> Callable[[Any], str]:

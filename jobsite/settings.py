@@ -109,6 +109,9 @@ class Settings:
         "Address of GitHub, or of a GitHub Enterprise server: there addresses with and without .git are one",
         kinds.url,
     )
+    github_token: str = setting(
+        "", "Token with which GITHUB_URL is asked, and gets issues; empty asks nobody", kinds.text, secret=True
+    )
     oidc_issuer: str = setting("", f"{LISTED}; there is no sign-in with OpenID Connect yet", kinds.url)
     oidc_client_id: str = setting("", f"{NO_EFFECT} client id for OpenID Connect", kinds.text)
     oidc_client_secret: str = setting(
@@ -116,11 +119,38 @@ class Settings:
     )
     smtp_url: str = setting(
         "",
-        f"{NO_EFFECT} mail server, such as smtp://user:password@host:587",
+        "Mail server, such as smtp://user:password@host:587 or smtps://host; empty sends no mail",
         kinds.scheme("smtp", "smtps"),
         secret=True,
     )
-    mail_from: str = setting("", f"{NO_EFFECT} sender of mails", kinds.text)
+    mail_from: str = setting(
+        "", "Sender of mails; empty is jobsite at the host of BASE_URL", kinds.sender
+    )
+    publications_email: str = setting(
+        "", "Address that is told when a repository with outputs is signed off", kinds.sender
+    )
+    platform_name: str = setting("OpenSAFELY", "How mails name the platform", kinds.line)
+    webhook_url: str = setting(
+        "", "Address that gets a POST of JSON for news of the site; empty sends none", kinds.webhook, secret=True
+    )
+    webhook_secret: str = setting("", "Signs what is sent to WEBHOOK_URL", kinds.text, secret=True)
+    webhook_kinds: tuple[str, ...] = setting(
+        ("user-added", "backend-alert", "sign-off"),
+        "Kinds of news that are sent to WEBHOOK_URL (docs/notifications.md)",
+        kinds.words,
+    )
+    sign_off_repo: str = setting(
+        "", "Repository at GITHUB_URL, as owner/name, that gets an issue for each sign-off", kinds.repo_name
+    )
+    delivery_timeout: timedelta = setting(
+        timedelta(seconds=30), "How long the delivery of one mail, webhook or issue may take", kinds.wait
+    )
+    project_page_url: str = setting(
+        "",
+        "Address of the page that tells the public what an approved project is for, with {number} for its number",
+        kinds.project_page,
+    )
+    apply_url: str = setting("", "Where /apply/ leads: the form of those who want a project", kinds.url)
     support: str = setting(
         "", "Whom to write to for help: an e-mail address shown on error pages", kinds.text
     )

@@ -1,13 +1,15 @@
 """The rows of the pages of projects. Each function asks a fixed number of queries, said in its docstring."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from peewee import JOIN, Case, ModelSelect, fn
 
+from jobsite import settings
 from jobsite.accounts.models import AnonymousPerson, User
 from jobsite.accounts.rules import PERMISSIONS, ROLES, Role, permissions_of
+from jobsite.core.errors import refuse
 from jobsite.projects.models import (
     Organisation,
     OrgMembership,
@@ -188,3 +190,56 @@ def _any(expressions: Iterable[Any]) -> Any:
 
 def _roles(names: list[str]) -> list[Role]:
     return [ROLES[name] for name in names if name in ROLES]
+
+
+def people(search: str = "") -> ModelSelect:
+    """Everybody who is active, by name, each with `projects`, to how many they belong; `search` narrows it."""
+    count = ProjectMembership.select(fn.COUNT(ProjectMembership.id)).where(ProjectMembership.user == User.id)
+    rows = User.select(User, count.alias("projects")).where(User.is_active)
+    for word in search.split()[:10]:
+        rows = rows.where(User.fullname.contains(word) | User.username.contains(word))
+    return rows.order_by(fn.LOWER(User.fullname), fn.LOWER(User.username))
+
+
+def people_named(names: Sequence[str]) -> list[User]:
+    """The people of these usernames, ignoring case, each once. Raises `Invalid` naming those who are not there."""
+    wanted = {name.lower(): name for name in names}
+    found = {
+        user.username.lower(): user for user in User.select().where(fn.LOWER(User.username).in_(list(wanted)))
+    }
+    missing = [name for key, name in wanted.items() if key not in found]
+    refuse(users=f"There is no user {', '.join(missing)}." if missing else None)
+    return [found[key] for key in wanted]
+
+
+def projects_of_person(person: User) -> ModelSelect:
+    """The projects a person belongs to, in the order of `projects`, each with `org_name` and `org_slug`."""
+    mine = ProjectMembership.select(ProjectMembership.project).where(ProjectMembership.user == person.id)
+    return projects().where(Project.id.in_(mine))
+
+
+def next_number() -> str:
+    """The number after the largest that is digits alone: the next free one. One query."""
+    rows = Project.select(Project.number).where(~Project.number.startswith("POS-"))
+    return str(max((int(row.number) for row in rows), default=0) + 1)
+
+
+def projects_using(url: str) -> list[Project]:
+    """The projects with a workspace of the repository at an address, in the order of `projects`; none for a folder.
+
+    One query, none for a folder of this machine: whether it is there is nobody's business.
+    """
+    if not url.startswith("https://"):
+        return []
+    using = Workspace.select(Workspace.project).join(Repo).where(Repo.url == url)
+    return list(Project.select().where(Project.id.in_(using)).order_by(*_order()))
+
+
+def is_known_owner(url: str) -> bool:
+    """Whether a repository at GitHub belongs, by its whole owner name, to an organisation of this site. One query."""
+    github = settings.current().github_url
+    if not url.startswith(f"{github}/"):
+        return False
+    owner = url.removeprefix(f"{github}/").partition("/")[0].lower()
+    listed = Organisation.select(Organisation.github_orgs)
+    return any(owner == known.lower() for org in listed for known in org.github_orgs)

@@ -170,6 +170,11 @@ class Repo(Model):
         return "/".join(parts[-1:] if self.is_local else parts[-2:]).removesuffix(".git")
 
     @property
+    def is_public(self) -> bool:
+        """Whether anybody can read it; what nobody could tell counts as private, as does a folder of this machine."""
+        return self.is_private is False
+
+    @property
     def is_local(self) -> bool:
         """Whether it is a folder on this machine."""
         return self.url.startswith("/")

@@ -150,6 +150,20 @@ def remote_branches(url: str, *, seconds: float = ASK_SECONDS) -> list[str]:
     return _in_order(_names(line.partition(b"\t")[2] for line in listed.splitlines()))
 
 
+def is_open(url: str, *, seconds: float = ASK_SECONDS) -> bool:
+    """Whether its host gives the repository to a stranger. Raises `RepositoryUnreachable` when nobody can tell."""
+    _check(url)
+    try:
+        git("ls-remote", "--heads", "--", url, seconds=seconds, protocols="https")
+    except GitFailed as error:
+        if _because(url, error.text) == _because(url, "not found"):
+            return False
+        raise RepositoryUnreachable(_because(url, error.text)) from None
+    except GitTooSlow:
+        raise RepositoryUnreachable(_late(url, seconds)) from None
+    return True
+
+
 def resolve(url: str, ref: str) -> str:
     """The full id of the commit at the head of branch `ref`, else at the tag, else the commit so abbreviated.
 

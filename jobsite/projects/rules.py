@@ -5,8 +5,9 @@ Every rule returns None, or the sentence that is shown where a thing is refused.
 
 import re
 import unicodedata
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from typing import Any, Protocol
 
 LONGEST_NAME = 200
 LONGEST_SLUG = 255
@@ -80,13 +81,13 @@ DATA_PERMISSIONS: dict[str, tuple[str, ...]] = {
 
 # Where something else answers already: a workspace of such a name could not be reached by its address.
 _FIRST_SEGMENTS = """
-    api apply complete enter-your-name event-list event-log favicon.ico health-check job-requests jobs login
-    login-with-token logout media metrics organisations orgs projects publish-repo repo requests robots.txt
-    settings staff static status ui-components users workspaces 400 403 404 413 429 500
+    api apply complete enter-your-name event-list event-log favicon.ico health-check inbox job-requests jobs login
+    login-with-token logout manual media metrics organisations orgs projects publish-repo repo requests robots.txt
+    search seen settings staff static status ui ui-components users workspaces 400 403 404 413 429 500
 """
 _SECOND_SEGMENTS = """
-    archive-toggle cancel edit files level-4 level-4-content log logs new-workspace notifications-toggle outputs
-    published refresh releases run-jobs
+    archive-toggle cancel edit files level-4 level-4-content log logs members new-workspace notifications-toggle
+    outputs published refresh releases run-jobs
 """
 RESERVED = frozenset((_FIRST_SEGMENTS + _SECOND_SEGMENTS).split())
 
@@ -241,3 +242,61 @@ def why_not_run_jobs(permissions: Collection[str], *, is_archived: bool, has_bac
     if lacking := why_not_permitted("job_run", permissions):
         return lacking
     return None if has_backend else "You do not have permission to run jobs on any backend"
+
+
+class _Signed(Protocol):
+    """What the rules of sign-off look at of a workspace."""
+
+    name: Any
+    purpose: Any
+    signed_off_at: Any
+
+
+class _SignedRepo(Protocol):
+    """What the rules of sign-off look at of a repository."""
+
+    has_github_outputs: Any
+    researcher_signed_off_at: Any
+    internal_signed_off_at: Any
+
+
+def why_not_sign_off_workspace(space: _Signed, *, is_member: bool, again: bool = False) -> str | None:
+    """Why a workspace cannot be signed off. `again` leaves it to the database to say that it has been already."""
+    if space.signed_off_at and not again:
+        return "It has been signed off."
+    if not is_member:
+        return "Only members of its project can sign it off."
+    if not space.purpose:
+        return "It has no purpose yet. Write what its jobs were for, then sign it off."
+    return None
+
+
+def why_not_request_public(
+    repo: _SignedRepo, spaces: Sequence[_Signed], *, is_member: bool, again: bool = False
+) -> str | None:
+    """Why nobody can yet ask that a repository be made public; `again` as above."""
+    if repo.researcher_signed_off_at and not again:
+        return "It has been asked for."
+    if not is_member:
+        return "Only members of a project that uses it can ask for this."
+    left = [space.name for space in spaces if not space.signed_off_at]
+    return f"First sign off {_listed(left)}." if left else None
+
+
+def why_not_sign_off_internally(
+    repo: _SignedRepo, permissions: Collection[str], *, again: bool = False
+) -> str | None:
+    """Why staff cannot sign off a repository; `again` as above."""
+    if "staff_area_access" not in permissions:
+        return "Only staff sign off internally."
+    if repo.internal_signed_off_at and not again:
+        return "It has been signed off internally."
+    if repo.researcher_signed_off_at is None:
+        return "The researchers have not signed it off yet."
+    if repo.has_github_outputs:
+        return why_not_permitted("repo_sign_off_with_outputs", permissions)
+    return None
+
+
+def _listed(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

@@ -1,9 +1,9 @@
-"""Background work of projects: bringing the mirrors of repositories up to date. Each may run twice or late."""
+"""Background work of projects: mirrors of repositories, and who can read them. Each may run twice or late."""
 
 from jobsite.core.clock import now
 from jobsite.core.db import writing
 from jobsite.core.queue import every, nudge, task
-from jobsite.projects import repositories
+from jobsite.projects import repositories, visibility
 from jobsite.projects.models import Repo, Workspace
 
 
@@ -29,3 +29,19 @@ def refresh_repositories() -> None:
     in_use = Workspace.select(Workspace.repo).where(~Workspace.is_archived).distinct()
     for row in in_use.tuples():
         nudge(refresh_repository, row[0])
+
+
+@task
+def check_visibility(repo_id: int) -> None:
+    """Ask whether anybody can read one repository, and note the answer."""
+    repo = Repo.get_or_none(Repo.id == repo_id)
+    if repo is not None and not repo.is_local:
+        visibility.note(repo, visibility.look(repo.url))
+
+
+@every(60)
+def check_visibilities() -> None:
+    """Ask about every repository that a workspace has, archived ones too: they are signed off at the end."""
+    for repo in Repo.select().where(Repo.id.in_(Workspace.select(Workspace.repo))):
+        if not repo.is_local:
+            nudge(check_visibility, repo.id)

@@ -23,7 +23,7 @@ from jobsite.projects.rules import (
     why_not_text,
     why_not_workspace_name,
 )
-from jobsite.projects.tasks import refresh_repository
+from jobsite.projects.tasks import check_visibility, refresh_repository
 
 _GONE = "This workspace is no longer there."
 
@@ -62,6 +62,7 @@ def create_workspace(
         facts = {"project": project.slug, "repo": known.url, "branch": branch}
         record("workspace:created", by=who, subject=f"workspace:{name}", **facts)
         nudge(refresh_repository, known.id)
+        nudge(check_visibility, known.id)
     return workspace
 
 

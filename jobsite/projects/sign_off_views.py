@@ -1,0 +1,73 @@
+"""The pages of a repository: signing it off, and where a badge in its README leads."""
+
+from typing import Any
+
+from flask import Response, flash, request
+from flask.typing import ResponseReturnValue
+from flask_login import current_user
+from werkzeug.utils import redirect
+
+from jobsite.core.errors import NotFound
+from jobsite.core.web import ANYONE, LOGIN, Routes, page, see
+from jobsite.projects import lists, sign_off
+from jobsite.projects.project_views import me
+
+routes = Routes("projects")
+
+UNTICKED = "Tick the box to confirm that the repository may be made public."
+
+
+@routes("/publish-repo/<repo>/", needs=LOGIN)
+def sign_off_repo(repo: str) -> Response:
+    """The steps of signing off a repository, for members of a project that uses it and for staff."""
+    return _form(sign_off.sign_off_or_stop(me(), repo))
+
+
+@routes("/publish-repo/<repo>/", needs=LOGIN, methods=("POST",))
+def save_sign_off(repo: str) -> Response:
+    """Sign off the workspace `name`; without a name, ask that the repository be made public (`confirmed`)."""
+    shown = sign_off.sign_off_or_stop(me(), repo)
+    name = request.form.get("name", "")
+    if name:
+        space = next((space for space in shown.spaces if space.name == name), None)
+        if space is None:
+            raise NotFound(f"There is no workspace {name} of this repository.")
+        sign_off.sign_off_workspace(by=me(), workspace=space)
+        flash(f"The workspace {name} has been signed off.", "good")
+    elif "confirmed" in request.form:
+        sign_off.request_public(by=me(), repo=shown.repo)
+        flash("The repository has been signed off. Those who can make it public are told.", "good")
+    else:
+        return _form(shown, wrong={} if shown.why_not_public else {"confirmed": UNTICKED}, status=422)
+    return see("projects.sign_off_repo", repo=sign_off.address_part(shown.repo.url))
+
+
+@routes("/publish-repo/<repo>/internal/", needs=LOGIN, methods=("POST",))
+def save_internal_sign_off(repo: str) -> Response:
+    """Staff's sign-off."""
+    shown = sign_off.sign_off_or_stop(me(), repo)
+    sign_off.sign_off_internally(by=me(), repo=shown.repo)
+    flash("The repository has been signed off internally.", "good")
+    return see("projects.sign_off_repo", repo=sign_off.address_part(shown.repo.url))
+
+
+@routes("/repo/<repo>/", needs=ANYONE)
+def repo_badge(repo: str) -> ResponseReturnValue:
+    """Where the badge in a README leads: to the project that uses the repository, or to the list of them."""
+    url = sign_off.url_in(repo)
+    found = lists.projects_using(url)
+    if not found and not lists.is_known_owner(url):
+        raise NotFound("No project of this site uses this repository.")
+    if len(found) == 1:
+        return redirect(f"/projects/{found[0].slug}/")
+    return page("projects/repo.html", url=url, found=found)
+
+
+def _form(shown: sign_off.SignOff, wrong: dict[str, str] | None = None, status: int = 200) -> Response:
+    data: dict[str, Any] = {
+        "shown": shown,
+        "wrong": wrong or {},
+        "part": sign_off.address_part(shown.repo.url),
+    }
+    is_staff = "staff_area_access" in current_user.permissions
+    return page("projects/sign_off.html", status=status, is_staff=is_staff, **data)
