@@ -117,22 +117,6 @@ def resume(settings: Settings, slug: str) -> None:
     click.echo(f"{slug} starts jobs again.")
 
 
-@instance_command(
-    _slug,
-    click.argument("to", type=click.Choice(["on", "off"]), default="on"),
-    click.option("--disable-checks", is_flag=True, help="Checks of the database change nothing from now on."),
-    name="maintenance",
-)
-def maintenance(settings: Settings, slug: str, to: str, disable_checks: bool) -> None:
-    """Turn database maintenance on or off: database jobs are stopped and wait meanwhile, the others go on."""
-    turn = backends.start_maintenance if to == "on" else backends.end_maintenance
-    there = queries.backend_or_stop(slug)
-    turn(by=SYSTEM, backend=there)
-    if disable_checks:
-        backends.set_checks(by=SYSTEM, backend=there, disabled=True)
-    click.echo(f"Database maintenance of {slug} is {to}.")
-
-
 @instance_command(_slug, _username, name="add-member")
 def add_member(settings: Settings, slug: str, username: str) -> None:
     """Let a person use the backend (asked for only where GITHUB_CLIENT_ID or OIDC_ISSUER is set)."""
@@ -198,7 +182,7 @@ for group, commands in (
     (user, (add_user, user_token, list_users, user_roles, user_log_out, user_deactivate, user_activate)),
     (
         backend,
-        (add_backend, backend_token, list_backends, pause, resume, maintenance, add_member, remove_member),
+        (add_backend, backend_token, list_backends, pause, resume, add_member, remove_member),
     ),
 ):
     for command in commands:

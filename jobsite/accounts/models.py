@@ -15,6 +15,7 @@ from peewee import (
 )
 
 from jobsite.accounts.rules import PERMISSIONS, permissions_of
+from jobsite.core.clock import now
 from jobsite.core.db import Model
 
 
@@ -167,6 +168,12 @@ class Backend(Model):
     rebooting_since = DateTimeField(null=True)
     created_at = DateTimeField()
     created_by = TextField()
+
+
+    @property
+    def is_maintenance_planned(self) -> bool:
+        """Whether a maintenance of its database was told of that is not over."""
+        return self.maintenance_until is not None and self.maintenance_until > now()
 
 
 class BackendMembership(Model):
