@@ -24,6 +24,7 @@ from jobsite.jobs.queries import (
 )
 from jobsite.jobs.rules import CODES, nonzero_sentence
 from jobsite.jobs.samples import Usage, usage
+from jobsite.jobs.waiting_reasons import Why, why
 from jobsite.pipelines.report import LEVELS
 from jobsite.projects.models import Workspace
 
@@ -123,6 +124,11 @@ class JobPage:
         if self.latest is None or not (self.uses and settings.current().secure):
             return None
         return usage(attempt_dir(self.row.job, self.latest))
+
+    @cached_property
+    def why(self) -> Why | None:
+        """Why it waits, what is before it and when it starts; None for a job that does not wait. Three queries."""
+        return why(self.row.job)
 
     @property
     def memory_limit(self) -> int:

@@ -1,5 +1,7 @@
 """Commands of those who run a backend: stop a job, prepare a restart, read and set flags, check the weights."""
 
+from typing import Any
+
 import click
 
 from jobsite.accounts import backends
@@ -10,6 +12,7 @@ from jobsite.accounts.rules import SYSTEM
 from jobsite.core.clock import wire
 from jobsite.core.commands import as_json, instance_command, print_json
 from jobsite.core.errors import Invalid
+from jobsite.jobs.maintenance_windows import plan_maintenance
 from jobsite.jobs.queries import whole_job
 from jobsite.jobs.stopping import kill as kill_job
 from jobsite.jobs.stopping import left_to_stop
@@ -17,6 +20,9 @@ from jobsite.jobs.weights import read_weights, weights_path
 from jobsite.settings import Settings
 
 _slug = click.argument("slug")
+_TIME = click.DateTime(
+    ["%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%MZ", "%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M"]
+)
 FLAGS = {
     "paused": ("is_paused", "paused_since"),
     "mode": ("is_in_maintenance_mode", "maintenance_since"),
@@ -51,6 +57,36 @@ def kill(settings: Settings, json_wanted: bool, jobs: tuple[str, ...], reason: s
     for job in found:
         ends = "is being stopped" if job.state == "running" else "is stopped"
         click.echo(f"{job.identifier} ({job.action}) {ends}.")
+
+
+@instance_command(
+    _slug,
+    click.argument("to", type=click.Choice(["on", "off"]), required=False),
+    click.option("--disable-checks", is_flag=True, help="Checks of the database change nothing from now on."),
+    click.option(
+        "--from", "start", type=_TIME, metavar="TIME", help="Plan the next one: when it begins (UTC)."
+    ),
+    click.option("--until", type=_TIME, metavar="TIME", help="When that one ends (UTC)."),
+    click.option("--no-plan", is_flag=True, help="Take the plan back."),
+    name="maintenance",
+)
+def maintenance(settings: Settings, slug: str, to: str | None, **options: Any) -> None:
+    """Turn database maintenance on or off: database jobs are stopped and wait meanwhile, the others go on.
+
+    With --from and --until nothing is stopped yet: people are told of it, and which jobs would not end before it.
+    """
+    there, start, until = backend_or_stop(slug), options["start"], options["until"]
+    if start or until or options["no_plan"]:
+        plan_maintenance(by=SYSTEM, backend=there, start=start, until=until)
+        told = f"planned from {wire(start)} until {wire(until)}" if start else "not planned any more"
+        click.echo(f"Database maintenance of {slug} is {told}.")
+        if to is None:
+            return
+    turn = backends.end_maintenance if to == "off" else backends.start_maintenance
+    turn(by=SYSTEM, backend=there)
+    if options["disable_checks"]:
+        backends.set_checks(by=SYSTEM, backend=there, disabled=True)
+    click.echo(f"Database maintenance of {slug} is {to or 'on'}.")
 
 
 @instance_command(
@@ -121,5 +157,5 @@ def _set_flag(backend: Backend, name: str, value: str) -> None:
         _TURNS[name, wanted](by=SYSTEM, backend=backend)
 
 
-for command in (prepare_for_reboot, flags, weights):
+for command in (maintenance, prepare_for_reboot, flags, weights):
     backend_group.add_command(command)

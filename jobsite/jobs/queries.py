@@ -1,6 +1,8 @@
 """What is read of requests and jobs for a person: one thing or a stop, and lists in a fixed number of queries."""
 
 from collections.abc import Sequence
+from datetime import datetime
+from typing import NamedTuple
 
 from peewee import JOIN, ModelSelect, fn
 
@@ -13,7 +15,6 @@ from jobsite.projects.models import Project, Workspace
 
 LOG_PERMISSION = "unreleased_outputs_view"
 UNLUCKY = ("failed", "cancelled")
-MOST_QUEUED = 500
 MOST_EVENTS = 200
 LONGEST_NUMBER = 16
 """Digits; the database holds no number of twenty, and Python reads none of thousands."""
@@ -46,7 +47,7 @@ def jobs_and_last_good(request: JobRequest) -> tuple[list[Job], dict[str, Job]]:
     found = list(Job.select().where(wanted).order_by(Job.position, Job.id))
     jobs = [job for job in found if job.job_request_id == request.id]
     for job in jobs:
-        job.job_request = request
+        job.job_request, job.backend = request, request.backend
     return jobs, {job.action: job for job in found if job.job_request_id != request.id}
 
 
@@ -108,6 +109,7 @@ def job_in(workspace: Workspace, number: int, identifier: str) -> tuple[Job, lis
         raise NotFound(f"There is no job {identifier} in job request {number}.")
     job = found[0]
     job.workspace = job.job_request.workspace = workspace
+    job.backend = job.job_request.backend
     return job, [row.attempt for row in found if row.attempt is not None and row.attempt.id]
 
 
@@ -170,12 +172,46 @@ def output_counts(jobs: Sequence[Job]) -> dict[int, dict[str, int]]:
     return found
 
 
-def active_jobs() -> list[Job]:
-    """Jobs that run and jobs that wait, oldest first, with request, workspace and backend; at most MOST_QUEUED."""
+class Queued(NamedTuple):
+    """What the queue needs to know of a job that runs or waits."""
+
+    id: int
+    identifier: str
+    job_request_id: int
+    workspace: int
+    backend: int
+    action: str
+    run_command: str
+    is_database_action: bool
+    state: str
+    status_code: str
+    created_at: datetime
+    started_at: datetime | None
+    ready_at: datetime | None
+    project: int
+    workspace_name: str
+    backend_slug: str
+
+    @property
+    def key(self) -> tuple[int, int, str]:
+        """Whose run times are like its own."""
+        return self.workspace, self.backend, self.action
+
+    def seconds(self, at: datetime) -> float:
+        """How long it has been running at the moment `at`; 0 before it runs."""
+        return max(0.0, (at - self.started_at).total_seconds()) if self.started_at else 0.0
+
+
+def queued_jobs() -> list[Queued]:
+    """All jobs that run and jobs that wait, the running ones first, then the oldest. One query of few columns."""
+    columns = [getattr(Job, name.removesuffix("_id")) for name in Queued._fields[:13]]
+    rows = Job.select(*columns, Workspace.project, Workspace.name, Backend.slug)
+    rows = rows.join(Workspace).switch(Job).join(Backend).where(Job.state.in_(("running", "pending")))
+    return [Queued(*row) for row in rows.order_by(Job.state.desc(), Job.id).tuples()]
+
+
+def jobs_with_surroundings(ids: Sequence[int]) -> dict[int, Job]:
+    """These jobs by id, with request, workspace, project and backend. One query."""
     rows = Job.select(Job, JobRequest, Workspace, Project, Backend).join(JobRequest)
     rows = rows.switch(Job).join(Workspace).join(Project).switch(Job).join(Backend)
-    return list(
-        rows.where(Job.state.in_(("running", "pending")))
-        .order_by(Job.state.desc(), Job.id)
-        .limit(MOST_QUEUED)
-    )
+    return {job.id: job for job in rows.where(Job.id.in_(list(ids)))}

@@ -10,17 +10,18 @@ from jobsite.core.clock import now
 from jobsite.jobs.code_compare import Comparison, comparisons
 from jobsite.jobs.graphs import Graph, graph_of
 from jobsite.jobs.job_rows import JobRow, job_row, silent_for
+from jobsite.jobs.maintenance_windows import late_actions
 from jobsite.jobs.models import Job, JobRequest
 from jobsite.jobs.queries import (
     UNLUCKY,
-    active_jobs,
     found_jobs,
     jobs_and_last_good,
     may_cancel,
     may_read_log,
+    queued_jobs,
 )
 from jobsite.jobs.rules import why_not_cancel
-from jobsite.jobs.waiting_reasons import ROOM_CODES, Queue, RunTime, queues_of, run_time
+from jobsite.jobs.waiting_reasons import ROOM_CODES, Queue, Why, queues_of, why
 from jobsite.pipelines.parsing import parse
 from jobsite.pipelines.planning import RUN_ALL
 from jobsite.pipelines.report import Report
@@ -130,9 +131,16 @@ class RequestPage:
         return next((row for row in self.rows if row.place), None)
 
     @cached_property
-    def run_time(self) -> RunTime | None:
-        """How long runs of the explained job took so far; asked where it is shown."""
-        return run_time(self.waiting.job) if self.waiting else None
+    def why(self) -> Why | None:
+        """Why that job waits, what is before it and when it starts; worked out where it is shown. One query."""
+        return why(self.waiting.job, self.queue) if self.waiting and self.queue else None
+
+    @cached_property
+    def late(self) -> Sequence[str]:
+        """The actions whose jobs wait and would not end before the planned maintenance. At most one query."""
+        waiting = [row.job for row in self.rows if row.job.state == "pending" and row.job.is_database_action]
+        names = [job.action for job in waiting]
+        return late_actions(self.request.workspace, self.request.backend, names, self.at) if names else ()
 
     @property
     def cancelling(self) -> tuple[str, ...]:
@@ -214,4 +222,4 @@ def _report(text: str) -> Report:
 def _queue(jobs: Sequence[Job], request: JobRequest, at: datetime) -> Queue | None:
     if not any(job.state == "pending" and job.status_code in ROOM_CODES for job in jobs):
         return None
-    return queues_of(active_jobs(), at).get(request.backend_id)
+    return queues_of(queued_jobs(), at).get(request.backend_id)

@@ -7,7 +7,7 @@ field's programs already exchange; `cancelled` is a state of our own that goes o
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from jobsite.core.states import Table
 
@@ -229,4 +229,17 @@ def why_not_cancel(*, active: bool, already_asked: bool, may_cancel: bool) -> st
         return "It is being cancelled."
     if not may_cancel:
         return "Only the person who asked for it, or a developer of the project, can cancel it."
+    return None
+
+
+def why_not_window(start: datetime | None, until: datetime | None, at: datetime) -> str | None:
+    """Why two times are not those of a maintenance to come, or None; None for both takes a plan back."""
+    if start is None and until is None:
+        return None
+    if start is None or until is None:
+        return "Give both times: from when, and until when."
+    if until <= start:
+        return "The end has to be later than the beginning."
+    if until <= at:
+        return "That time is over."
     return None

@@ -1,6 +1,7 @@
 """How the backends are: seen when, paused or in maintenance, how many jobs run and wait there, and the queue."""
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -12,8 +13,8 @@ from jobsite.core.clock import now, wire
 from jobsite.core.errors import NotFound
 from jobsite.jobs.job_rows import JobRow
 from jobsite.jobs.models import Job
-from jobsite.jobs.queries import active_jobs
-from jobsite.jobs.waiting_reasons import queues_of
+from jobsite.jobs.queries import Queued, jobs_with_surroundings, queued_jobs
+from jobsite.jobs.waiting_reasons import Queue, queues_of, with_history
 
 MOST_ROWS = 100
 
@@ -54,41 +55,78 @@ class BackendCard:
 
 
 @dataclass(frozen=True)
+class Listed:
+    """A page of jobs: its rows, its number from 1, and how many jobs there are in all."""
+
+    rows: tuple[JobRow, ...]
+    number: int
+    total: int
+
+    @property
+    def pages(self) -> int:
+        """How many pages there are."""
+        return max(1, -(-self.total // MOST_ROWS))
+
+
+@dataclass(frozen=True)
 class StatusPage:
     """The cards of the active backends, and the queue: what runs, then what waits, with reasons and places."""
 
     cards: tuple[BackendCard, ...]
-    running: tuple[JobRow, ...]
-    pending: tuple[JobRow, ...]
-    running_total: int
-    pending_total: int
+    running: Listed
+    pending: Listed
 
     @property
     def is_live(self) -> bool:
         """Whether anything may change soon by itself."""
-        return bool(self.running_total or self.pending_total)
+        return bool(self.running.total or self.pending.total)
 
 
-def status_page() -> StatusPage:
-    """Everything the status page shows, in three queries."""
+def status_page(running: int = 1, waiting: int = 1) -> StatusPage:
+    """Everything the status page shows, in four queries: these pages of the jobs that run and of those that wait.
+
+    Those that wait for room come first, in the order in which they start; then the others, the oldest first.
+    """
     at = now()
-    backends = list(Backend.select().where(Backend.is_active).order_by(fn.LOWER(Backend.name), Backend.slug))
-    counts = _counts()
-    cards = [
-        BackendCard(one, at, counts.get((one.id, "running"), 0), counts.get((one.id, "pending"), 0))
-        for one in backends
-    ]
-    jobs = active_jobs()
+    jobs = queued_jobs()
     queues = queues_of(jobs, at)
-    rows = [JobRow(job, at, place=queues[job.backend_id].place(job)) for job in jobs]
-    running = tuple(row for row in rows if row.job.state == "running")
-    pending = tuple(row for row in rows if row.job.state == "pending")
+    runs = [job for job in jobs if job.state == "running"]
+    waits = _in_order(jobs, queues)
+    first, second = _window(len(runs), running), _window(len(waits), waiting)
+    shown = jobs_with_surroundings([job.id for job in (*runs[first], *waits[second])])
+    queues = with_history(queues) if waits[second] else queues
     return StatusPage(
-        cards=tuple(cards),
-        running=running[:MOST_ROWS],
-        pending=pending[:MOST_ROWS],
-        running_total=sum(count for (_, state), count in counts.items() if state == "running"),
-        pending_total=sum(count for (_, state), count in counts.items() if state == "pending"),
+        cards=_cards(jobs, at),
+        running=_listed(runs, first, shown, queues, at),
+        pending=_listed(waits, second, shown, queues, at),
+    )
+
+
+def _in_order(jobs: Sequence[Queued], queues: Mapping[int, Queue]) -> list[Queued]:
+    for_room = [job for queue in queues.values() for job in queue.waiting]
+    known = {job.id for job in for_room}
+    return for_room + [job for job in jobs if job.state == "pending" and job.id not in known]
+
+
+def _window(total: int, number: int) -> slice:
+    """The rows of a page; the last page where there are not so many (any more)."""
+    number = max(1, min(number, -(-total // MOST_ROWS)))
+    return slice((number - 1) * MOST_ROWS, number * MOST_ROWS)
+
+
+def _listed(
+    jobs: Sequence[Queued], window: slice, shown: Mapping[int, Job], queues: Mapping[int, Queue], at: datetime
+) -> Listed:
+    found = [shown[one.id] for one in jobs[window] if one.id in shown]
+    rows = tuple(JobRow(job, at, place=queues[job.backend_id].place(job)) for job in found)
+    return Listed(rows, window.start // MOST_ROWS + 1, len(jobs))
+
+
+def _cards(jobs: Sequence[Queued], at: datetime) -> tuple[BackendCard, ...]:
+    counts = Counter((job.backend, job.state) for job in jobs)
+    backends = list(Backend.select().where(Backend.is_active).order_by(fn.LOWER(Backend.name), Backend.slug))
+    return tuple(
+        BackendCard(one, at, counts[one.id, "running"], counts[one.id, "pending"]) for one in backends
     )
 
 
@@ -115,10 +153,3 @@ def database_availability(backend: Backend) -> str:
         return f"DB maintenance mode not implemented in {backend.name}"
     since = f"(since {wire(backend.maintenance_since)}) " if backend.maintenance_since else ""
     return f"DB maintenance mode {'on' if backend.is_in_maintenance_mode else 'off'} {since}"
-
-
-def _counts() -> Mapping[tuple[int, str], int]:
-    rows = Job.select(Job.backend, Job.state, fn.COUNT(Job.id)).where(Job.state.in_(("running", "pending")))
-    return {
-        (backend, state): count for backend, state, count in rows.group_by(Job.backend, Job.state).tuples()
-    }

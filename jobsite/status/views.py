@@ -1,6 +1,6 @@
 """The status of the backends: a page for people, plain text for monitors."""
 
-from flask import Response
+from flask import Response, request
 from flask_login import current_user
 
 from jobsite.core.web import ANYONE, Routes, page
@@ -15,8 +15,15 @@ PLAIN = "text/plain; charset=utf-8"
 
 @routes("/status/", needs=ANYONE)
 def show_status() -> Response:
+    view = status_page(_number("running"), _number("waiting"))
     alerts = open_alerts() if STAFF in current_user.permissions else ()
-    return page("status/status.html", fragments=("live",), view=status_page(), alerts=alerts)
+    return page("status/status.html", fragments=("live",), view=view, alerts=alerts)
+
+
+def _number(name: str) -> int:
+    """The number of a page in the address; the first for what is none."""
+    asked = request.args.get(name, "1")
+    return int(asked) if asked.isascii() and asked.isdigit() and len(asked) < 7 else 1
 
 
 @routes("/status/<slug>/", needs=ANYONE)

@@ -12,8 +12,9 @@ from jobsite.jobs.actions import Wish, submit
 from jobsite.jobs.definitions import newest_definition
 from jobsite.jobs.engine import Engine
 from jobsite.jobs.execution import attempt_dir, executor
+from jobsite.jobs.history import spread
 from jobsite.jobs.models import Attempt, Job, JobRequest
-from jobsite.jobs.waiting_reasons import spread, why
+from jobsite.jobs.waiting_reasons import why
 from jobsite.jobs.weights import weights_path
 from jobsite.projects.actions import add_member, add_organisation, add_project
 from jobsite.projects.workspaces import create_workspace

@@ -208,5 +208,5 @@ def test_the_page_asks_the_database_six_times_however_many_jobs(
     sign_in(client, "ada")
     with queries() as asked:
         page = client.get("/status/").text
-    assert "The first 100 of 150." in page
+    assert "1 to 100 of 150" in page
     assert len(asked) <= 6, asked
