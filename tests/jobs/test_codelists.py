@@ -27,10 +27,11 @@ from jobsite.accounts.models import Backend
 from jobsite.core import clock
 from jobsite.core.db import close_database
 from jobsite.core.errors import Invalid
+from jobsite.core.outgoing import MOST_BYTES
 from jobsite.core.queue import open_queue
 from jobsite.jobs.actions import Wish, submit
 from jobsite.jobs.codelist_checks import try_check
-from jobsite.jobs.codelist_service import MOST_BYTES, ServiceFailed, ask
+from jobsite.jobs.codelist_service import ServiceFailed, ask
 from jobsite.jobs.codelists import Codelists, codelists_at
 from jobsite.jobs.definitions import newest_definition
 from jobsite.jobs.models import CodelistsCheck, JobRequest
