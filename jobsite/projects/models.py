@@ -170,6 +170,11 @@ class Repo(Model):
         return "/".join(parts[-1:] if self.is_local else parts[-2:]).removesuffix(".git")
 
     @property
+    def address_part(self) -> str:
+        """The repository in an address of this site, as `url_for` needs it: it comes out percent-encoded twice."""
+        return quote(self.url, safe="")
+
+    @property
     def is_public(self) -> bool:
         """Whether anybody can read it; what nobody could tell counts as private, as does a folder of this machine."""
         return self.is_private is False

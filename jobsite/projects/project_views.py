@@ -1,6 +1,5 @@
 """Projects and their members, new workspaces in them, organisations, and addresses of old."""
 
-from typing import Any
 
 from flask import Response, flash, request
 from flask_login import current_user
@@ -8,15 +7,14 @@ from flask_login import current_user
 from jobsite.accounts.models import User
 from jobsite.core.errors import Invalid, NotFound, refuse
 from jobsite.core.web import ANYONE, LOGIN, Routes, page, see, show_refusal
-from jobsite.projects import lists, workspaces
+from jobsite.projects import lists, project_page, workspaces
 from jobsite.projects.actions import edit_project as change_project
 from jobsite.projects.forms import NewWorkspaceForm, ProjectForm
 from jobsite.projects.models import Project, Repo
 from jobsite.projects.moved import MovedForGood, moved_to
-from jobsite.projects.parts import parts
 from jobsite.projects.prose import rendered
 from jobsite.projects.queries import has_org, org_or_stop, project_or_stop
-from jobsite.projects.rules import STATUSES, why_not_create_workspace, why_not_markdown, why_not_permitted
+from jobsite.projects.rules import STATUSES, why_not_create_workspace, why_not_markdown
 
 routes = Routes("projects")
 
@@ -42,22 +40,9 @@ def projects() -> Response:
 
 @routes("/projects/<slug>/", needs=ANYONE)
 def project(slug: str) -> Response:
-    """A project: workspaces and people for everybody; roles and status for members and staff."""
+    """A project: workspaces, repositories and people for everybody; roles, status and data for members and staff."""
     shown = project_or_stop(slug)
-    members = lists.members_of(shown)
-    inside = shown.is_member or "staff_area_access" in shown.permissions
-    data: dict[str, Any] = {
-        "spaces": lists.workspaces_of(shown),
-        "members": members if inside else [],
-        "names": [member.user for member in members],
-        "orgs": lists.orgs_of(shown),
-        "standing": shown.state if inside else None,
-        "description": rendered(shown.status_description) if inside else "",
-        "why_not_edit": why_not_permitted("project_manage", shown.permissions),
-        "why_not_create": why_not_permitted("workspace_create", shown.permissions),
-        "parts": parts("project", person=me(), project=shown),
-    }
-    return page("projects/project.html", project=shown, may=lists.may, **data)
+    return page("projects/project.html", project=shown, may=lists.may, **project_page.facts(shown, me()))
 
 
 @routes("/projects/<slug>/edit/", needs="project_manage")

@@ -5,7 +5,7 @@ from typing import NoReturn
 
 from flask import request
 from flask_login import current_user
-from peewee import ModelSelect
+from peewee import JOIN, ModelSelect
 
 from jobsite.accounts.models import AnonymousPerson, User, permissions_everywhere
 from jobsite.accounts.queries import backends_of, membership_asked_for
@@ -84,13 +84,14 @@ def org_or_stop(slug: str) -> Organisation:
 
 
 def project_or_stop(slug: str, permission: str = ANYONE) -> Project:
-    """The project of that slug for the person who is asking, with their `permissions` in it.
+    """The project of that slug, with its co-pilot, for the person who is asking, with their `permissions` in it.
 
     A project that was renamed is led on to. Raises `LoginNeeded` for a visitor where a permission is asked for, `NotFound` for an unknown project and,
     as the specification has it, for a person who may not create workspaces, `Denied` with the rule's sentence.
     """
     _visitor_stops(permission)
-    project = Project.get_or_none(Project.slug == slug) or _renamed(f"There is no project {slug}.")
+    rows = Project.select(Project, User).join(User, JOIN.LEFT_OUTER, on=(Project.copilot == User.id))
+    project = rows.where(Project.slug == slug).first() or _renamed(f"There is no project {slug}.")
     _know(project, project)
     _stop(permission, project.permissions, hidden=("workspace_create",))
     return project

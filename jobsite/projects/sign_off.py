@@ -4,7 +4,7 @@ The site never changes who can read a repository (reference/jobs-site.md, sectio
 """
 
 from dataclasses import dataclass
-from urllib.parse import quote, unquote
+from urllib.parse import unquote
 
 from peewee import ModelSelect, fn
 
@@ -43,11 +43,6 @@ class SignOff:
     def projects(self) -> list[Project]:
         """The projects that use it, each once, in the order of the workspaces."""
         return list({space.project_id: space.project for space in self.spaces}.values())
-
-
-def address_part(url: str) -> str:
-    """A repository's address as `url_for` needs it to come out percent-encoded twice, as badges have it."""
-    return quote(url, safe="")
 
 
 def repo_named(part: str) -> Repo | None:

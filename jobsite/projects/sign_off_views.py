@@ -39,7 +39,7 @@ def save_sign_off(repo: str) -> Response:
         flash("The repository has been signed off. Those who can make it public are told.", "good")
     else:
         return _form(shown, wrong={} if shown.why_not_public else {"confirmed": UNTICKED}, status=422)
-    return see("projects.sign_off_repo", repo=sign_off.address_part(shown.repo.url))
+    return see("projects.sign_off_repo", repo=shown.repo.address_part)
 
 
 @routes("/publish-repo/<repo>/internal/", needs=LOGIN, methods=("POST",))
@@ -48,7 +48,7 @@ def save_internal_sign_off(repo: str) -> Response:
     shown = sign_off.sign_off_or_stop(me(), repo)
     sign_off.sign_off_internally(by=me(), repo=shown.repo)
     flash("The repository has been signed off internally.", "good")
-    return see("projects.sign_off_repo", repo=sign_off.address_part(shown.repo.url))
+    return see("projects.sign_off_repo", repo=shown.repo.address_part)
 
 
 @routes("/repo/<repo>/", needs=ANYONE)
@@ -67,7 +67,7 @@ def _form(shown: sign_off.SignOff, wrong: dict[str, str] | None = None, status: 
     data: dict[str, Any] = {
         "shown": shown,
         "wrong": wrong or {},
-        "part": sign_off.address_part(shown.repo.url),
+        "part": shown.repo.address_part,
     }
     is_staff = "staff_area_access" in current_user.permissions
     return page("projects/sign_off.html", status=status, is_staff=is_staff, **data)
