@@ -30,6 +30,10 @@ from jobsite.jobs.log_views import routes as logs
 from jobsite.jobs.parts import PARTS as job_parts
 from jobsite.jobs.run_views import routes as run
 from jobsite.jobs.views import routes as jobs
+from jobsite.manual.finding import explained
+from jobsite.manual.views import routes as manual
+from jobsite.notifications.parts import PARTS as notification_parts
+from jobsite.notifications.views import routes as notifications
 from jobsite.outputs.views import routes as outputs
 from jobsite.projects.member_views import routes as members
 from jobsite.projects.parts import Adds, frame
@@ -39,8 +43,25 @@ from jobsite.projects.views import routes as projects
 from jobsite.settings import Settings
 from jobsite.status.views import routes as status
 
-ROOMS = (accounts, own_settings, projects, members, people, sign_off, jobs, run, logs, outputs, status)
-PARTS: tuple[Mapping[str, tuple[Adds, ...]], ...] = (job_parts,)
+ROOMS = (
+    accounts,
+    own_settings,
+    projects,
+    members,
+    people,
+    sign_off,
+    jobs,
+    run,
+    logs,
+    outputs,
+    notifications,
+    status,
+    manual,
+)
+PARTS: tuple[Mapping[str, tuple[Adds, ...]], ...] = (job_parts, notification_parts)
+UNSUBSCRIBE = "jobsite.notifications.views.unsubscribe_at_once"
+"""Posted by mail programs, without a cookie (RFC 8058): its signed address is what protects it from forgery."""
+
 TEMPLATES = {"undefined": StrictUndefined, "trim_blocks": True, "lstrip_blocks": True, "autoescape": True}
 YEAR = 365 * 24 * 3600
 FORM_TOO_OLD = (
@@ -69,7 +90,7 @@ def create_app(settings: Settings) -> Flask:
     app.extensions["jobsite.limits"] = Limits()
     app.extensions["jobsite.parts"] = _gathered(PARTS)
     init_compression(app)
-    CSRFProtect(app)
+    CSRFProtect(app).exempt(UNSUBSCRIBE)
     Htmx(app)
     _init_login(app)
     _init_templates(app, settings)
@@ -149,7 +170,9 @@ def _init_templates(app: Flask, settings: Settings) -> None:
         "job_creation": settings.job_creation,
         "version": version("jobsite"),
     }
-    app.jinja_env.globals.update(asset=_asset, frame=frame, here=_here, now=now, served=_served, site=site)
+    app.jinja_env.globals.update(
+        asset=_asset, explained=explained, frame=frame, here=_here, now=now, served=_served, site=site
+    )
     for template in app.jinja_env.list_templates(filter_func=lambda name: name.startswith("parts/")):
         app.jinja_env.globals[Path(template).stem] = app.jinja_env.get_template(template).module
 

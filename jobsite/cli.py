@@ -11,6 +11,7 @@ from jobsite.core.commands import as_json, instance_command, print_json
 from jobsite.demo.commands import COMMANDS as DEMO
 from jobsite.jobs.commands import COMMANDS as JOBS
 from jobsite.jobs.request_command import request
+from jobsite.notifications.commands import COMMANDS as NOTIFICATIONS
 from jobsite.pipelines.commands import COMMANDS as PIPELINES
 from jobsite.projects.commands import COMMANDS as PROJECTS
 from jobsite.serve import serve as serve_until_stopped
@@ -63,5 +64,16 @@ def _say(line: str) -> None:
     click.echo(line)
 
 
-for command in (serve, init, settings_command, request, *ACCOUNTS, *PROJECTS, *PIPELINES, *JOBS, *DEMO):
+for command in (
+    serve,
+    init,
+    settings_command,
+    request,
+    *ACCOUNTS,
+    *PROJECTS,
+    *PIPELINES,
+    *JOBS,
+    *NOTIFICATIONS,
+    *DEMO,
+):
     main.add_command(command)

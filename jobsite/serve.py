@@ -22,6 +22,7 @@ from jobsite.jobs.engine import Engine
 from jobsite.jobs.execution import executor, why_no_jobs
 from jobsite.jobs.lock import InstanceLock
 from jobsite.jobs.tasks import finish_job
+from jobsite.notifications.reading import follow_events
 from jobsite.settings import Settings
 
 THREADS = 16
@@ -70,33 +71,34 @@ def web_server(app: Flask, settings: Settings, *, host: str, port: int) -> Any:
 
 
 class Workers:
-    """The background of a server: the consumer of the queue, and where jobs run the scheduler's thread."""
+    """The background of a server: the consumer of the queue, who reads news, and where jobs run the scheduler."""
 
     def __init__(self, settings: Settings, say: Callable[[str], None]) -> None:
         self._stop = threading.Event()
         self._consumer = open_queue(settings.queue_path).consumer(workers=4)
-        self._thread: threading.Thread | None = None
+        self._threads = [self._thread("notifications", follow_events)]
         if settings.secure:
             if why_not := why_no_jobs():
                 say(f"Jobs do not run here: {why_not}")
             engine = Engine(executor(), finish=lambda job_id: nudge(finish_job, job_id))
-            self._thread = threading.Thread(
-                target=engine.run, args=(self._stop,), name="scheduler", daemon=True
-            )
+            self._threads.append(self._thread("scheduler", engine.run))
 
     def __enter__(self) -> None:
         self._consumer.start()
-        if self._thread:
-            self._thread.start()
+        for thread in self._threads:
+            thread.start()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._stop.set()
         hub.ring()
-        if self._thread:
-            self._thread.join(timeout=20)
+        for thread in self._threads:
+            thread.join(timeout=20)
         self._consumer.stop(graceful=True)
+
+    def _thread(self, name: str, target: Callable[[threading.Event], None]) -> threading.Thread:
+        return threading.Thread(target=target, args=(self._stop,), name=name, daemon=True)
 
 
 def stop_on_signals() -> None:

@@ -32,9 +32,13 @@ def sender(value: Any) -> str:
     """An e-mail address, with or without a name before it in the form `Name <address>`, or nothing."""
     sender = text(value)
     if sender and not re.fullmatch(r"(?:[^<>\x00-\x1f\x7f]* <)?[^\s<>@,]+@[^\s<>@,]+>?", sender):
-        raise ValueError("must be an e-mail address, such as jobsite@example.org or Jobs <jobsite@example.org>")
+        raise ValueError(
+            "must be an e-mail address, such as jobsite@example.org or Jobs <jobsite@example.org>"
+        )
     if sender and ("<" in sender) != sender.endswith(">"):
-        raise ValueError("must be an e-mail address, such as jobsite@example.org or Jobs <jobsite@example.org>")
+        raise ValueError(
+            "must be an e-mail address, such as jobsite@example.org or Jobs <jobsite@example.org>"
+        )
     return sender
 
 

@@ -110,7 +110,10 @@ class Settings:
         kinds.url,
     )
     github_token: str = setting(
-        "", "Token with which GITHUB_URL is asked, and gets issues; empty asks nobody", kinds.text, secret=True
+        "",
+        "Token with which GITHUB_URL is asked, and gets issues; empty asks nobody",
+        kinds.text,
+        secret=True,
     )
     oidc_issuer: str = setting("", f"{LISTED}; there is no sign-in with OpenID Connect yet", kinds.url)
     oidc_client_id: str = setting("", f"{NO_EFFECT} client id for OpenID Connect", kinds.text)
@@ -123,15 +126,16 @@ class Settings:
         kinds.scheme("smtp", "smtps"),
         secret=True,
     )
-    mail_from: str = setting(
-        "", "Sender of mails; empty is jobsite at the host of BASE_URL", kinds.sender
-    )
+    mail_from: str = setting("", "Sender of mails; empty is jobsite at the host of BASE_URL", kinds.sender)
     publications_email: str = setting(
         "", "Address that is told when a repository with outputs is signed off", kinds.sender
     )
     platform_name: str = setting("OpenSAFELY", "How mails name the platform", kinds.line)
     webhook_url: str = setting(
-        "", "Address that gets a POST of JSON for news of the site; empty sends none", kinds.webhook, secret=True
+        "",
+        "Address that gets a POST of JSON for news of the site; empty sends none",
+        kinds.webhook,
+        secret=True,
     )
     webhook_secret: str = setting("", "Signs what is sent to WEBHOOK_URL", kinds.text, secret=True)
     webhook_kinds: tuple[str, ...] = setting(

@@ -12,6 +12,7 @@ from typing import Any
 
 import peewee
 
+from jobsite.core import hub
 from jobsite.core.clock import now, wire
 from jobsite.core.db import Model, database
 
@@ -39,13 +40,17 @@ class Event(Model):
 
 
 def record(type: str, *, by: str, subject: str, **data: Any) -> Event:
-    """Append an event beside the change it tells of. Raises RuntimeError outside a transaction."""
+    """Append an event beside the change it tells of, and ring the hub once both are stored.
+
+    Raises RuntimeError outside a transaction.
+    """
     if not database.in_transaction():
         raise RuntimeError(f"event {type} recorded outside a transaction")
     last = Event.select(Event.hash).order_by(Event.id.desc()).limit(1).scalar()
     event = Event(at=now(), type=type, by=by, subject=subject, data=_text(data), previous=last or START)
     event.hash = _hash(event)
     event.save(force_insert=True)
+    database.after_commit(hub.ring)
     return event
 
 

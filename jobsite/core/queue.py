@@ -7,6 +7,7 @@ Kill -9 loses a running task (Huey deletes the row before it runs it); the next 
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
@@ -23,6 +24,7 @@ log = logging.getLogger("jobsite.queue")
 _tasks: dict[str, Callable[..., None]] = {}
 _every: dict[str, int] = {}
 _bound: dict[str, Any] = {}
+_listeners: list[Callable[[str, float, str], None]] = []
 _wake = threading.Condition()
 _enqueued = 0
 
@@ -53,6 +55,15 @@ def nudge(function: Callable[..., None], *args: Any) -> None:
     database.after_commit(lambda: _enqueue(function.__qualname__, args))
 
 
+def after_ticks(listener: Callable[[str, float, str], None]) -> Callable[[str, float, str], None]:
+    """Decorator: call this after each run of a task by the clock, with its name, its seconds and what it failed with.
+
+    The last is the name of the exception, "" where there was none.
+    """
+    _listeners.append(listener)
+    return listener
+
+
 def open_queue(path: Path) -> "Huey":
     """The Huey object on the SQLite file `path`, with every task bound to it."""
     make_private(path)
@@ -60,7 +71,7 @@ def open_queue(path: Path) -> "Huey":
     for name, function in _tasks.items():
         _bound[name] = huey.task(name=name)(_guarded(function))
         if name in _every:
-            huey.periodic_task(_minutes(_every[name]), name=f"{name}.tick")(_guarded(function))
+            huey.periodic_task(_minutes(_every[name]), name=f"{name}.tick")(_guarded(function, told=True))
     return huey
 
 
@@ -111,13 +122,17 @@ def _enqueue(name: str, args: tuple[Any, ...]) -> None:
         _bound[name](*args)
 
 
-def _guarded(function: Callable[..., None]) -> Callable[..., None]:
+def _guarded(function: Callable[..., None], *, told: bool = False) -> Callable[..., None]:
     def run(*args: Any) -> None:
+        began, failure = time.monotonic(), ""
         try:
             function(*args)
-        except Exception:
+        except Exception as error:
+            failure = type(error).__name__
             log.exception("task %s failed", function.__qualname__)
         finally:
+            for listener in _listeners if told else ():
+                listener(function.__qualname__, time.monotonic() - began, failure)
             close_database()
 
     run.__qualname__ = run.__name__ = function.__qualname__
