@@ -1,0 +1,180 @@
+"""The tables of the manual, made from the rules of the other rooms, so that none of them can grow old.
+
+Each row has an anchor, so that a word anywhere on the site can lead to what it means.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from jobsite.accounts.rules import GLOBAL, PERMISSIONS, PROJECT, ROLES, Role
+from jobsite.jobs.rules import CODES, JOB, REQUEST_STATUSES
+from jobsite.projects.rules import STATUSES
+from jobsite.settings import SETTINGS, default_text
+
+
+@dataclass(frozen=True)
+class Row:
+    """One thing explained: its anchor, the cells of its row, and the state whose pill the first cell shows, if any."""
+
+    anchor: str
+    cells: tuple[str, ...]
+    state: str = ""
+
+    @property
+    def text(self) -> str:
+        """Everything it says, for the search."""
+        return " ".join(self.cells)
+
+
+@dataclass(frozen=True)
+class Listing:
+    """A table: what its columns are called, and its rows. `code` tells that the first column holds names of programs."""
+
+    columns: tuple[str, ...]
+    rows: tuple[Row, ...] = field(repr=False)
+    code: bool = False
+
+
+JOB_STATES = {
+    "pending": "It waits to start. Its page says why, and how many jobs are before it.",
+    "running": "It has been started on the backend and has not ended.",
+    "succeeded": "It ended well, and its outputs are in the workspace.",
+    "failed": "It did not do what was asked. The code beside it says why; earlier good outputs stay as they were.",
+    "cancelled": "A person stopped it, or took it back before it started.",
+}
+REQUEST_STATES = {
+    "pending": "None of its jobs has started.",
+    "running": "Some of its jobs are still to end.",
+    "unknown": "The backend has reported none of its jobs yet.",
+    "unknown_error_creating_jobs": "The backend could not make jobs from it. Ask the people who run this site.",
+    "succeeded": "All of its jobs succeeded.",
+    "failed": "All have ended, and at least one did not succeed.",
+    "nothing_to_do": "Everything that was asked for had run already, so no job was made.",
+}
+OTHER_STATES = (
+    ("active", "Active", "A workspace in use, or a backend that takes job requests."),
+    (
+        "archived",
+        "Archived",
+        "A workspace that is kept to be read. No job runs in it until it is brought back.",
+    ),
+    ("cancelled", "Cancelling", "Somebody asked to stop it; its processes have not all ended."),
+    ("missing", "Missing", "A backend that has not been in touch for longer than it should."),
+    ("paused", "Paused", "A backend on which no new job starts for now. Those that run go on."),
+    (
+        "maintenance",
+        "Database maintenance",
+        "A backend whose database is being worked on. Database jobs wait; others run.",
+    ),
+    ("archived", "Takes no new requests", "A backend that finishes what it has and accepts nothing new."),
+)
+OUTPUT_STATES = (
+    ("review", "Not checked", "No output checker has looked at this file yet."),
+    (
+        "paused",
+        "Out of date",
+        "Its action has been run again since, and the file was not among the new outputs.",
+    ),
+    (
+        "failed",
+        "Held back",
+        "It may not be shown at Level 4: too large, of a kind that is not allowed, or with identifiers of patients.",
+    ),
+)
+_SCOPES = {PROJECT: "in a project", GLOBAL: "for the whole site"}
+
+
+def job_states() -> Listing:
+    """The coarse states of a job."""
+    return Listing(
+        ("State", "Means"),
+        tuple(_state(name, name.capitalize(), JOB_STATES[name]) for name in JOB.transitions),
+    )
+
+
+def request_states() -> Listing:
+    """The statuses of a job request."""
+    rows = ((name, name.replace("_", " ").capitalize(), REQUEST_STATES[name]) for name in REQUEST_STATUSES)
+    return Listing(("Status", "Means"), tuple(_state(*row, of="request") for row in rows))
+
+
+def other_states() -> Listing:
+    """The states of workspaces and backends."""
+    return Listing(("State", "Means"), tuple(_state(*row) for row in OTHER_STATES))
+
+
+def output_states() -> Listing:
+    """How files stand at Level 4."""
+    return Listing(("State", "Means"), tuple(_state(*row, of="output") for row in OUTPUT_STATES))
+
+
+def codes() -> Listing:
+    """Every status code of a job."""
+    rows = (
+        Row(f"code-{name}", (name, one.state.capitalize(), one.sentence, one.advice))
+        for name, one in CODES.items()
+    )
+    return Listing(("Code", "State", "Means", "What to do"), tuple(rows), code=True)
+
+
+def project_statuses() -> Listing:
+    """The statuses of a project, with what its description should say."""
+    rows = (_state(name, one.label, one.asks, of="project") for name, one in STATUSES.items())
+    return Listing(("Status", "What to write"), tuple(rows))
+
+
+def roles() -> Listing:
+    """Every role with what it permits."""
+    return Listing(("Role", "Given", "For", "May"), tuple(_role(role) for role in ROLES.values()))
+
+
+def permissions() -> Listing:
+    """Every permission with the roles that give it."""
+    rows = (
+        Row(
+            f"permission-{name}",
+            (
+                _sentence(one.what),
+                ", ".join(role.label for role in ROLES.values() if name in role.permissions),
+            ),
+        )
+        for name, one in PERMISSIONS.items()
+    )
+    return Listing(("What may be done", "By the roles"), tuple(rows))
+
+
+def settings() -> Listing:
+    """Every setting of an installation."""
+    rows = (
+        Row(f"setting-{one.name}", (one.name.upper(), default_text(one) or "(empty)", one.metadata["help"]))
+        for one in SETTINGS
+    )
+    return Listing(("Setting", "Without it", "What it is"), tuple(rows), code=True)
+
+
+LISTINGS: Mapping[str, Callable[[], Listing]] = {
+    "job-states": job_states,
+    "request-states": request_states,
+    "other-states": other_states,
+    "output-states": output_states,
+    "codes": codes,
+    "project-statuses": project_statuses,
+    "roles": roles,
+    "permissions": permissions,
+    "settings": settings,
+}
+
+
+def _state(name: str, words: str, means: str, *, of: str = "state") -> Row:
+    return Row(f"{of}-{re.sub('[^a-z0-9]+', '-', words.lower())}", (words, means), state=name)
+
+
+def _role(role: Role) -> Row:
+    where = " or ".join(words for scope, words in _SCOPES.items() if scope in role.scopes)
+    may = "; ".join(one.what for name, one in PERMISSIONS.items() if name in role.permissions)
+    return Row(f"role-{role.name}", (role.label, where, role.description, _sentence(may)))
+
+
+def _sentence(words: str) -> str:
+    return words[:1].upper() + words[1:]
