@@ -78,7 +78,8 @@ def stretch(low: float, high: float) -> str:
     first, last = math.floor(low / size), max(1, math.ceil(high / size))
     if first <= 0:
         return f"up to {last} {unit}" if last > 1 or unit == "s" else f"less than a {_ONE[unit]}"
-    return f"about {last} {unit}" if last - first <= 1 and last > 10 else f"{first} to {last} {unit}"
+    near = first == last or (last - first == 1 and last > 10)
+    return f"about {last} {unit}" if near else f"{first} to {last} {unit}"
 
 
 _ONE = {"min": "minute", "h": "hour", "days": "day"}

@@ -7,10 +7,12 @@ from peewee import fn
 
 from jobsite.accounts.models import Backend, User
 from jobsite.accounts.queries import backends_of
+from jobsite.core.clock import now
 from jobsite.core.errors import Invalid, NotFound
 from jobsite.jobs.actions import Wish, why_not_submit
 from jobsite.jobs.codelists import FINE, Codelists, codelists_at
 from jobsite.jobs.graphs import Graph, graph_of
+from jobsite.jobs.maintenance_windows import late_actions
 from jobsite.jobs.models import Job, JobRequest
 from jobsite.jobs.planning import latest_jobs, plan_request
 from jobsite.jobs.run_forms import Answers, new_form_key
@@ -70,7 +72,10 @@ class Group:
 
 @dataclass(frozen=True)
 class RunPage:
-    """What the page shows. Parts that need a pipeline that can run are empty where there is none."""
+    """What the page shows. Parts that need a pipeline that can run are empty where there is none.
+
+    `late` are the actions to run that would not end before the planned maintenance of the database.
+    """
 
     workspace: Workspace
     study: Study
@@ -82,6 +87,7 @@ class RunPage:
     run_all: ActionRow | None = None
     total: int = 0
     plan: PlanView | None = None
+    late: tuple[str, ...] = ()
     graph: Graph | None = None
     codelists: Codelists = FINE
     latest_request: JobRequest | None = None
@@ -306,7 +312,12 @@ def _with_plan(page: RunPage, latest: dict[str, Job]) -> RunPage:
     except Invalid as refusal:
         return replace(page, errors={**page.errors, **refusal.fields})
     stopped = _stopped(plan, definition.pipeline, page.codelists)
-    return replace(page, plan=plan_view(plan, latest, page.workspace.name, stopped))
+    reading = [name for name in plan.new if definition.pipeline.actions[name].is_database_action]
+    return replace(
+        page,
+        plan=plan_view(plan, latest, page.workspace.name, stopped),
+        late=tuple(late_actions(page.workspace, page.backend, reading, now())),
+    )
 
 
 def _stopped(plan: Plan, pipeline: Pipeline, codelists: Codelists) -> dict[str, str]:
