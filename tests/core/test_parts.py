@@ -55,7 +55,7 @@ def _words(drawn: str) -> str:
         ("nothing_to_do", "skipped", "Nothing to do"),
         ("unknown", "warn", "Unknown"),
         ("unknown_error_creating_jobs", "warn", "Unknown error creating jobs"),
-        ("archived", "folder", "Archived"),
+        ("archived", "archive", "Archived"),
     ],
 )
 def test_a_state_is_an_icon_and_its_words(draw: Draw, name: str, icon: str, words: str) -> None:
