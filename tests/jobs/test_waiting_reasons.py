@@ -1,13 +1,17 @@
 """Why a job waits: exact place, what is before it, how full its pool is, how long such jobs run."""
 
+import math
+import re
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from flask.testing import FlaskClient
 
 from jobsite.accounts.models import Backend
+from jobsite.core import clock
 from jobsite.jobs.actions import Wish, submit
 from jobsite.jobs.definitions import newest_definition
 from jobsite.jobs.engine import Engine
@@ -118,3 +122,102 @@ def test_without_runs_there_is_no_range() -> None:
     assert spread([]) is None
     one = spread([7.0])
     assert one is not None and (one.median, one.slow) == (7.0, 7.0)
+
+
+def past_runs(action: str, *minutes: float) -> None:
+    """Runs of an action that succeeded, so long ago that they count for nothing but their length."""
+    template = job("one").__data__
+    for number, length in enumerate(minutes):
+        begun = template["created_at"]
+        past = {**template, "identifier": f"{action}{number:010}", "action": action, "state": "succeeded"}
+        past |= {"started_at": begun, "completed_at": begun + timedelta(minutes=length)}
+        del past["id"]
+        Job.create(**past)
+
+
+def waiting(action: str) -> Job:
+    return Job.get((Job.action == action) & (Job.state == "pending"))
+
+
+def test_the_history_of_what_is_before_it_gives_when_it_starts(queue: object) -> None:
+    found = why(waiting("three"))
+    assert found is not None and found.expected is None, "nothing at all has run so far"
+    past_runs("one", 5, 10)
+    past_runs("two", 20, 30)
+    found = why(waiting("three"))
+    assert found is not None and found.expected is not None
+    assert (math.ceil(found.expected.best / 60), math.ceil(found.expected.worst / 60)) == (5, 10)
+    assert found.expected.words == "It usually starts in 4 to 10 min."
+    found = why(waiting("five"))
+    assert found is not None and found.expected is not None
+    assert math.isinf(found.expected.worst), "nobody knows how long three and four run"
+    past_runs("three", 7)
+    found = why(waiting("four"))
+    assert found is not None and found.expected is not None
+    assert (math.ceil(found.expected.best / 60), math.ceil(found.expected.worst / 60)) == (12, 17)
+
+
+def test_one_that_runs_longer_than_ever_makes_it_unknown(queue: object) -> None:
+    past_runs("one", 0.001)
+    past_runs("two", 0.001)
+    with clock.at(clock.now() + timedelta(minutes=1)):
+        found = why(waiting("three"))
+    assert found is not None and found.expected is not None
+    assert found.expected.words.startswith("When it starts is not known")
+
+
+def test_the_job_page_tells_why_it_waits(queue: object, client: FlaskClient) -> None:
+    past_runs("one", 5, 10)
+    past_runs("two", 20, 30)
+    past_runs("three", 3, 3, 5)
+    there = waiting("three")
+    page = client.get(f"/asthma/{there.job_request_id}/{there.identifier}/").text
+    told = " ".join(page[page.index('id="why"') :].split("</section>")[0].split())
+    assert "Waiting on available workers: every worker of Local is busy." in told
+    assert "It is the next to start. 2 of 2 workers are taken." in told
+    assert "It usually starts in 4 to 10 min." in told
+    assert "It ran 3 to 5 min the last 3 times." in told
+    assert ">one</a> of this request" in told
+    last = waiting("last")
+    page = client.get(f"/asthma/{last.job_request_id}/{last.identifier}/").text
+    assert "It starts when these have succeeded" in page and ">four</a> (pending)" in page
+    runs = job("one")
+    assert 'id="why"' not in client.get(f"/asthma/{runs.job_request_id}/{runs.identifier}/").text
+
+
+def many(count: int) -> None:
+    """So many jobs that wait for room, beside those that are there."""
+    template = waiting("five").__data__
+    rows = [
+        {**template, "identifier": f"m{number:015}", "action": f"many_{number:04}", "position": number + 100}
+        for number in range(count)
+    ]
+    for row in rows:
+        del row["id"]
+    for start in range(0, count, 100):
+        Job.insert_many(rows[start : start + 100]).execute()
+
+
+def test_beyond_five_hundred_jobs_places_are_exact_and_the_queue_is_paged(
+    queue: object, client: FlaskClient, queries: Callable[..., object]
+) -> None:
+    many(1200)
+    last = Job.get(Job.action == "many_1199")
+    found = why(last)
+    assert found is not None and found.place == 1203
+    names: list[str] = []
+    for number in range(1, 14):
+        page = client.get(f"/status/?waiting={number}").text
+        names += [str(int(found)) for found in re.findall(r'id="job-m(\d+)"', page)]
+    assert names == [str(number) for number in range(1200)]
+    assert "1,202 jobs before it" in client.get("/status/?waiting=13").text
+    assert client.get("/status/?waiting=9999").text.count('id="job-m') > 0, "the last page there is"
+    with queries() as seen:
+        client.get("/status/?waiting=7")
+        client.get(f"/asthma/{last.job_request_id}/{last.identifier}/")
+    assert len(seen) <= 15, seen
+
+
+def test_an_address_of_a_page_that_is_none_shows_the_first(queue: object, client: FlaskClient) -> None:
+    for number in ("0", "-1", "x", "²", "9" * 40):
+        assert client.get("/status/", query_string={"waiting": number, "running": number}).status_code == 200
