@@ -4,13 +4,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from peewee import Expression, ModelSelect, fn
+from peewee import SQL, Expression, Field, ModelSelect, fn
 from werkzeug.datastructures import MultiDict
 
 from jobsite.accounts.models import Backend, User
 from jobsite.jobs.models import Job, JobRequest
 from jobsite.jobs.rules import request_words
-from jobsite.projects.models import Project, Workspace
+from jobsite.projects.models import Organisation, Project, ProjectCollaboration, Workspace
 
 PAGE = 25
 CHUNK = 500
@@ -30,22 +30,28 @@ class Filters:
     username: str = ""
     workspace: str = ""
     q: str = ""
+    project: str = ""
+    org: str = ""
 
     def __bool__(self) -> bool:
-        return bool(self.statuses or self.backends or self.username or self.workspace or self.q)
+        texts = (self.username, self.workspace, self.q, self.project, self.org)
+        return bool(self.statuses or self.backends or any(texts))
 
 
 def filters_in(args: "MultiDict[str, str]") -> Filters:
-    """The filters of a query string: `status` and `backend` (repeatable), `username` or `user`, `workspace`, `q`."""
-    text = {
-        name: args.get(name, "").strip()[:LONGEST_TEXT] for name in ("username", "user", "workspace", "q")
-    }
+    """The filters of a query string: `status` and `backend` (repeatable), `username` or `user`, `workspace`, `q`, and
+    `project` and `org` by slug.
+    """
+    names = ("username", "user", "workspace", "q", "project", "org")
+    text = {name: args.get(name, "").strip()[:LONGEST_TEXT] for name in names}
     return Filters(
         statuses=tuple(name for name in args.getlist("status") if name)[:MOST_CHOICES],
         backends=tuple(name for name in args.getlist("backend") if name)[:MOST_CHOICES],
         username=text["username"] or text["user"],
         workspace=text["workspace"],
         q=text["q"],
+        project=text["project"],
+        org=text["org"],
     )
 
 
@@ -101,7 +107,7 @@ def requests_page(
     """A page of all requests, or of those of one workspace or project. Three queries, however many rows."""
     found = _within(filters, workspace, project)
     choices = tuple(Backend.select().order_by(fn.LOWER(Backend.name), Backend.slug))
-    return Listing(_rows(found, PAGE, number), number, found.count(), filters, choices)
+    return Listing(rows_of(found, PAGE, number), number, found.count(), filters, choices)
 
 
 def all_requests(
@@ -109,10 +115,10 @@ def all_requests(
 ) -> Iterator[RequestRow]:
     """Every request of such a list, newest first. A query for each CHUNK rows, so that none holds the list."""
     found = _within(filters, workspace, project)
-    rows = _rows(found, CHUNK)
+    rows = rows_of(found, CHUNK)
     while rows:
         yield from rows
-        rows = _rows(found.where(JobRequest.id < rows[-1].request.id), CHUNK)
+        rows = rows_of(found.where(JobRequest.id < rows[-1].request.id), CHUNK)
 
 
 def newest_requests(
@@ -125,7 +131,7 @@ def newest_requests(
         condition = JobRequest.workspace == workspace
     else:
         condition = JobRequest.backend.in_(Backend.select(Backend.id).where(Backend.is_active))
-    return _rows(JobRequest.select(JobRequest.id).where(condition), limit)
+    return rows_of(JobRequest.select(JobRequest.id).where(condition), limit)
 
 
 def _within(filters: Filters, workspace: Workspace | None, project: Project | None) -> ModelSelect:
@@ -139,7 +145,7 @@ def _within(filters: Filters, workspace: Workspace | None, project: Project | No
     return found
 
 
-def _rows(found: ModelSelect, limit: int, number: int = 1) -> tuple[RequestRow, ...]:
+def rows_of(found: ModelSelect, limit: int, number: int = 1) -> tuple[RequestRow, ...]:
     """One page of the requests whose ids `found` selects; what is shown of them is looked up for that page alone."""
     ids = found.order_by(JobRequest.id.desc()).paginate(number, limit)
     counts = (_jobs_in("cancelled").alias("cancelled"), _jobs_in("failed").alias("failed"))
@@ -168,18 +174,49 @@ def _found(filters: Filters) -> ModelSelect:
     if filters.workspace:
         places = Workspace.select(Workspace.id).where(Workspace.name == filters.workspace.lower())
         rows = rows.where(JobRequest.workspace.in_(places))
+    if filters.project or filters.org:
+        rows = rows.where(JobRequest.workspace.in_(_places_in(filters.project, filters.org)))
     return rows.where(_text(filters.q)) if filters.q else rows
 
 
+def _places_in(project: str, org: str) -> ModelSelect:
+    """The ids of the workspaces of a project, or of the projects in which an organisation takes part, by slug."""
+    places = Workspace.select(Workspace.id)
+    if project:
+        named = Project.select(Project.id).where(Project.slug == project.lower())
+        places = places.where(Workspace.project.in_(named))
+    if org:
+        theirs = ProjectCollaboration.select(ProjectCollaboration.project).join(Organisation)
+        places = places.where(Workspace.project.in_(theirs.where(Organisation.slug == org.lower())))
+    return places
+
+
 def _text(q: str) -> Expression:
-    """Requests in whose action, workspace, project, number or identifier the text stands."""
-    jobs = Job.select(Job.job_request).where(Job.action.contains(q) | Job.identifier.startswith(q.lower()))
+    """Requests in whose action, workspace, project, number or identifier the text stands. Each way has its index."""
     projects = Project.select(Project.id).where(Project.name.contains(q) | Project.number.contains(q))
     places = Workspace.select(Workspace.id)
     places = places.where(Workspace.name.contains(q) | Workspace.project.in_(projects))
-    condition = JobRequest.id.in_(jobs) | JobRequest.workspace.in_(places)
-    condition |= JobRequest.requested_actions.cast("text").contains(q)
-    condition |= JobRequest.identifier.startswith(q.lower())
+    jobs, requests = Job.select(Job.job_request), JobRequest.select(JobRequest.id)
+    ids = jobs.where(Job.action.in_(_actions_with(q))) | jobs.where(_begins(Job.identifier, q))
+    ids |= requests.where(JobRequest.workspace.in_(places)) | requests.where(
+        _begins(JobRequest.identifier, q)
+    )
+    ids |= requests.where(SQL("jobs_total = 0") & JobRequest.requested_actions.cast("text").contains(q))
     if q.isdecimal() and q.isascii() and int(q) < LARGEST_NUMBER:
-        condition |= JobRequest.id == int(q)
-    return condition
+        ids |= requests.where(JobRequest.id == int(q))
+    return JobRequest.id.in_(ids)
+
+
+def _actions_with(q: str) -> SQL:
+    """The names of actions in which the text stands: each name is looked up once, however many jobs have it."""
+    names = (
+        "WITH RECURSIVE names(name) AS (SELECT min(action) FROM job UNION ALL"
+        " SELECT (SELECT min(action) FROM job WHERE action > name) FROM names WHERE name IS NOT NULL)"
+        " SELECT name FROM names WHERE instr(lower(name), ?)"
+    )
+    return SQL(f"({names})", [q.lower()])
+
+
+def _begins(identifier: Field, q: str) -> Expression:
+    """Whether an identifier begins with the text: a range of its index."""
+    return (identifier >= q.lower()) & (identifier < q.lower() + chr(0x10FFFF))

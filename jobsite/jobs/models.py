@@ -130,6 +130,7 @@ class Job(Model):
         indexes = (
             (("workspace", "backend", "action", "id"), False),
             (("job_request", "position"), False),
+            (("action", "job_request"), False),
             (("state",), False),
         )
 
