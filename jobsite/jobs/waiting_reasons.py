@@ -227,7 +227,9 @@ def why(job: Job, queue: Queue | None = None) -> Why | None:
     ]
     keys = {own, *(one.key for one in pool)}
     known = run_times(keys if len(keys) <= MOST_HISTORIES else [own])
-    needed = [one for one in suppliers_of([job]).values() if one.state in ("pending", "running")]
+    suppliers = suppliers_of([job])
+    found_in_order = [suppliers[key] for key in job.needs.values() if key in suppliers]
+    needed = [one for one in found_in_order if one.state in ("pending", "running")]
     return _with(found, known).why(job, needed, known.get(own))
 
 
