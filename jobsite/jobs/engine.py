@@ -36,6 +36,7 @@ from jobsite.jobs.scheduler import choose
 from jobsite.jobs.specs import CannotRun, make_spec, weights_by_job
 from jobsite.jobs.stopping import stop_for_backend
 from jobsite.jobs.sweeping import resume_publications, sweep
+from jobsite.jobs.turns import note_turn
 
 SWEEP_EVERY = timedelta(hours=1)
 GIVE_UP_AFTER = timedelta(minutes=5)
@@ -70,6 +71,7 @@ class Engine:
                 self._sweep_when_due()
                 begun = time.monotonic()
                 busy = self._guarded_turn()
+                note_turn(time.monotonic() - begun)
                 # As long a rest as the turn took: with many jobs the pages and the saving of outputs need their turn.
                 time.sleep(min(time.monotonic() - begun, LONGEST_REST))
                 self._wait(seen, BUSY_SECONDS if busy else IDLE_SECONDS)
