@@ -26,6 +26,13 @@ HOSTS = [
 ]
 
 
+@pytest.mark.xdist_group("kept together")
+def test_tests_that_share_something_of_the_machine_are_kept_in_one_process(request):
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        pytest.skip("there is one process only")
+    assert request.node.nodeid.endswith("@kept together")
+
+
 def committed() -> list[Path]:
     """Give the text files that git tracks; without a git checkout there is nothing to ask."""
     if not (ROOT / ".git").exists():
