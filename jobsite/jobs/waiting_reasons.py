@@ -129,21 +129,28 @@ class Queue:
     @cached_property
     def _places(self) -> Mapping[int, int]:
         """The place of each waiting job in its own pool, from 1."""
-        return {job.id: place for pool in (True, False) for place, job in enumerate(self._pool(pool), 1)}
+        return {job.id: place for pool in (True, False) for place, job in enumerate(self.pool(pool), 1)}
 
     @cached_property
     def _expected(self) -> Mapping[int, Expected]:
         """When each waiting job starts."""
         found: dict[int, Expected] = {}
         for pool in (True, False):
-            waiting = self._pool(pool)
+            waiting = self.pool(pool)
             running = [self._left(job) for job in self.running if job.is_database_action == pool]
             times = starts(running, [self._whole(job) for job in waiting], capacity().of(pool))
             found |= {job.id: Expected(*both) for job, both in zip(waiting, times, strict=True)}
         return found
 
-    def _pool(self, is_database_action: bool) -> list[Queued]:
+    def pool(self, is_database_action: bool) -> list[Queued]:
+        """The jobs that wait for room in one of its two pools, in the order in which they start."""
         return [one for one in self.waiting if one.is_database_action == is_database_action]
+
+    def used(self, is_database_action: bool) -> float:
+        """The weight that runs in a pool."""
+        return sum(
+            self.weights[one.id] for one in self.running if one.is_database_action == is_database_action
+        )
 
     def _whole(self, job: Queued) -> Work:
         known = self.history.get(job.key)
@@ -159,7 +166,7 @@ class Queue:
     def before(self, job: Job | Queued) -> list[Queued]:
         """The jobs that start before this one in the same pool."""
         place = self._places.get(job.id, 0)
-        return self._pool(job.is_database_action)[: place - 1] if place else []
+        return self.pool(job.is_database_action)[: place - 1] if place else []
 
     def place(self, job: Job) -> str:
         """Where in the queue a job stands and when it starts, as sentences; "" for one that waits for something else."""
@@ -180,7 +187,7 @@ class Queue:
             before=tuple(self.before(job)),
             running=running,
             project=project,
-            used=sum(self.weights[one.id] for one in running),
+            used=self.used(job.is_database_action),
             total=capacity().of(job.is_database_action),
             weight=self.weights.get(job.id, 1.0),
             at=self.at,

@@ -2,10 +2,15 @@
 
 from flask import Response, request
 from flask_login import current_user
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
+from jobsite import settings
+from jobsite.core.errors import require
 from jobsite.core.web import ANYONE, Routes, page
 from jobsite.jobs.backend_alerts import open_alerts
+from jobsite.status.metrics import metrics
 from jobsite.status.queries import backend_card, database_availability, last_contact, status_page
+from jobsite.status.rules import why_not_metrics
 
 routes = Routes("status")
 
@@ -24,6 +29,12 @@ def _number(name: str) -> int:
     """The number of a page in the address; the first for what is none."""
     asked = request.args.get(name, "1")
     return int(asked) if asked.isascii() and asked.isdigit() and len(asked) < 7 else 1
+
+
+@routes("/metrics", needs=ANYONE)
+def show_metrics() -> Response:
+    require(why_not_metrics(request.remote_addr or "", settings.current().metrics_networks))
+    return Response(metrics(), content_type=CONTENT_TYPE_LATEST)
 
 
 @routes("/status/<slug>/", needs=ANYONE)
