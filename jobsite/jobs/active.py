@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
+from typing import TypeVar
 
 from jobsite.accounts.models import Backend
 from jobsite.jobs.holding import Facts, Patterns, Supplier, can_write_the_same, patterns_of
@@ -12,9 +13,10 @@ from jobsite.settings import current
 
 ACTIVE = ("pending", "running")
 
-
 _MARK = ("id", "state", "status_code", "updated_at", "cancel_asked_at", "stop_code", "retry_at")
 _AT_ONCE = 500
+
+Row = TypeVar("Row", Backend, Workspace)
 
 
 class ActiveJobs:
@@ -22,9 +24,14 @@ class ActiveJobs:
 
     def __init__(self) -> None:
         self._known: dict[int, Job] = {}
+        self._backends: dict[int, Backend] = {}
+        self._workspaces: dict[int, Workspace] = {}
 
     def read(self) -> list[Job]:
-        """What `active_jobs` gives, as it is now."""
+        """Every job that runs or waits, oldest first, with backend and workspace, as they are now.
+
+        Three queries when no job has changed.
+        """
         columns = [getattr(Job, name) for name in _MARK]
         marks = {row[0]: row for row in Job.select(*columns).where(Job.state.in_(ACTIVE)).tuples()}
         known = {key: job for key, job in self._known.items() if marks.get(key) == _mark(job)}
@@ -32,27 +39,34 @@ class ActiveJobs:
         for start in range(0, len(missing), _AT_ONCE):
             rows = Job.select().where(Job.id.in_(missing[start : start + _AT_ONCE]))
             known |= {job.id: job for job in rows}
-        self._known = known
-        return _with_surroundings([known[key] for key in sorted(known)])
+        self._known = {key: known[key] for key in sorted(known)}
+        self._surround([known[key] for key in missing])
+        return list(self._known.values())
+
+    def _surround(self, new: list[Job]) -> None:
+        """Give the new jobs backend and workspace, and bring those that the others have up to date."""
+        wanted = {job.workspace_id for job in self._known.values()}
+        if wanted:
+            self._backends = _as_now(self._backends, Backend.select())
+            self._workspaces = _as_now(self._workspaces, Workspace.select().where(Workspace.id.in_(wanted)))
+        for job in new:
+            job.backend = self._backends[job.backend_id]
+            job.workspace = self._workspaces[job.workspace_id]
+
+
+def _as_now(known: Mapping[int, Row], rows: Iterable[Row]) -> dict[int, Row]:
+    """The rows by id, each in the object that stood for it before, so that whoever holds that sees the change."""
+    found = {row.id: row for row in rows}
+    for key, row in found.items():
+        if key in known:
+            known[key].__data__.update(row.__data__)
+            known[key].__rel__.clear()
+            found[key] = known[key]
+    return found
 
 
 def _mark(job: Job) -> tuple[object, ...]:
     return tuple(getattr(job, name) for name in _MARK)
-
-
-def active_jobs() -> list[Job]:
-    """Every job that runs or waits, oldest first, with backend and workspace. Three queries."""
-    return _with_surroundings(list(Job.select().where(Job.state.in_(ACTIVE)).order_by(Job.id)))
-
-
-def _with_surroundings(jobs: list[Job]) -> list[Job]:
-    backends = {one.id: one for one in Backend.select()} if jobs else {}
-    wanted = {job.workspace_id for job in jobs}
-    workspaces = {one.id: one for one in Workspace.select().where(Workspace.id.in_(wanted))} if jobs else {}
-    for job in jobs:
-        job.backend = backends[job.backend_id]
-        job.workspace = workspaces[job.workspace_id]
-    return jobs
 
 
 def latest_attempts(jobs: Iterable[Job]) -> dict[int, Attempt]:

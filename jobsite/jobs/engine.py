@@ -2,33 +2,34 @@
 
 A turn looks at rows and at the records that supervisors leave on disk, takes each job one step further and
 starts what may start. It holds no facts of its own, so it can be stopped dead at any moment. A fault while
-one job is handled is put on that job, and the turn goes on with the next.
+one job is handled is put on that job, and the turn goes on with the next; what can take long, such as a launch,
+goes on beside the turns.
 """
 
 import logging
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from subprocess import TimeoutExpired
-from typing import Any
 
 from jobsite.core import hub
 from jobsite.core.clock import now
 from jobsite.core.db import close_database, writing
 from jobsite.core.errors import Conflict
 from jobsite.jobs.active import ActiveJobs, candidates, capacity, latest_attempts, pending_facts
+from jobsite.jobs.beside import Beside
 from jobsite.jobs.execution import attempt_dir, why_no_jobs
 from jobsite.jobs.executors import records
-from jobsite.jobs.executors.contract import AttemptSpec, Executor, Exit, Observation, read_spec
+from jobsite.jobs.executors.contract import AttemptSpec, Executor, Exit, read_spec
 from jobsite.jobs.executors.contract import Refused as ExecutorRefused
 from jobsite.jobs.executors.launching import kept_ready
 from jobsite.jobs.faults import kind_of_error
-from jobsite.jobs.finishing import Outcome, platform_fault, store_result
-from jobsite.jobs.holding import Facts, can_write_the_same, hold, patterns_of, room_code
+from jobsite.jobs.finishing import Outcome, end_given_up, store_failed_launch, store_result
+from jobsite.jobs.holding import Facts, Hold, can_write_the_same, hold, patterns_of, room_code
 from jobsite.jobs.models import Attempt, Job
 from jobsite.jobs.moving import move
 from jobsite.jobs.rules import CODES, STAGES
@@ -45,6 +46,10 @@ IDLE_SECONDS = 1.0
 BUSY_SECONDS = 0.1
 LOOK_SECONDS = 0.01
 LONGEST_REST = 0.05
+LAST_LAUNCHES = 10.0
+STEPS_AT_ONCE = 50
+
+Step = tuple[Job, Callable[[], None]]
 
 log = logging.getLogger("jobsite.engine")
 
@@ -58,7 +63,10 @@ class Engine:
         self._finishing: dict[int, tuple[str, datetime]] = {}
         self._active = ActiveJobs()
         self._stopped: set[int] = set()
+        self._beside = Beside()
+        self._sound: set[int] = set()
         self._faulty_since: dict[int, datetime] = {}
+        self._hopeless: set[int] = set()
         self._watched: list[Path] = []
         self._swept_at: datetime | None = None
 
@@ -75,6 +83,7 @@ class Engine:
                 # As long a rest as the turn took: with many jobs the pages and the saving of outputs need their turn.
                 time.sleep(min(time.monotonic() - begun, LONGEST_REST))
                 self._wait(seen, BUSY_SECONDS if busy else IDLE_SECONDS)
+            self._beside.wait(LAST_LAUNCHES)
         close_database()
 
     def _wait(self, seen: int, seconds: float) -> None:
@@ -94,23 +103,35 @@ class Engine:
             log.exception("publications could not be resumed; the next one in each workspace does it")
 
     def turn(self) -> bool:
-        """One turn over every active job; whether any of them runs."""
+        """One turn over every active job; whether any of them runs. What takes long goes on beside it (`Beside`)."""
         jobs = self._active.read()
         attempts = latest_attempts(job for job in jobs if job.state == "running")
         self._watched = []
-        for job in jobs:
-            if job.state == "running":
-                self._guarded(job, partial(self._attend, job, attempts.get(job.id)))
+        self._sound = set()
+        self._look_after(jobs, attempts)
         self._start(jobs)
+        self._give_up(jobs, attempts)
+        for key in self._sound:
+            self._faulty_since.pop(key, None)
         running = {job.id for job in jobs if job.state == "running"}
         self._stopped &= running
         self._finishing = {key: told for key, told in self._finishing.items() if key in running}
         return bool(running)
 
+    def _together(self, steps: list[Step]) -> None:
+        """Take these steps, many in one transaction: what is flushed to disk is flushed once for all of them.
+
+        Each is a part of its own in there: a fault in one undoes that one alone.
+        """
+        for start in range(0, len(steps), STEPS_AT_ONCE):
+            with writing():
+                for job, step in steps[start : start + STEPS_AT_ONCE]:
+                    self._guarded(job, step)
+
     def _sweep_when_due(self) -> None:
         """At the start and then every hour, take away what belongs to no active attempt.
 
-        Here and not in a task: nothing is launched meanwhile, so no new directory is taken for an old one.
+        Here and not in a task: no attempt begins meanwhile, so no new directory is taken for an old one.
         """
         if self._swept_at is None or now() - self._swept_at >= SWEEP_EVERY:
             self._swept_at = now()
@@ -134,34 +155,64 @@ class Engine:
             log.info("job %s moved on while it was looked at", job.identifier)
         except Exception:  # noqa: BLE001 - whatever it is, it is logged and stays with this job
             self._note_fault(job)
-        else:
-            self._faulty_since.pop(job.id, None)
 
     def _note_fault(self, job: Job) -> None:
-        """Log a fault once; a job that cannot be handled for minutes ends, and says so."""
+        """Log a fault once; a job that cannot be handled for minutes is given up."""
         if job.id not in self._faulty_since:
             log.exception("job %s cannot be handled", job.identifier)
-        since = self._faulty_since.setdefault(job.id, now())
-        if now() - since >= GIVE_UP_AFTER:
-            del self._faulty_since[job.id]
-            self._guarded(job, partial(move, Job.get_by_id(job.id), "internal_error"))
+        self._sound.discard(job.id)
+        if now() - self._faulty_since.setdefault(job.id, now()) >= GIVE_UP_AFTER:
+            self._hopeless.add(job.id)
 
-    def _attend(self, job: Job, attempt: Attempt | None) -> None:
-        """A running job: take over its stage, pass on the wish that it should end, hand an ended run to `finish`."""
+    def _give_up(self, jobs: list[Job], attempts: Mapping[int, Attempt]) -> None:
+        """End the jobs that cannot be handled: a running one only when its processes are gone (B31)."""
+        for job in jobs:
+            attempt = attempts.get(job.id)
+            if job.id not in self._hopeless or (attempt and self._beside.busy(attempt.identifier)):
+                continue
+            self._hopeless.discard(job.id)
+            self._faulty_since[job.id] = now()  # if this fails too, it is tried again as long after
+            if job.state == "running" and attempt:
+                end = partial(end_given_up, self._executor, job.id, attempt)
+                self._beside.start(attempt.identifier, partial(self._guarded, job, end))
+            elif job.state == "pending":
+                self._guarded(job, partial(move, job, "internal_error"))
+
+    def _look_after(self, jobs: list[Job], attempts: Mapping[int, Attempt]) -> None:
+        """Take over what the running jobs have reached, and hand those whose run has ended to `finish`."""
+        steps: list[Step] = []
+        ended: list[tuple[Job, Attempt]] = []
+        for job in jobs:
+            if job.state == "running":
+                self._guarded(job, partial(self._attend, job, attempts.get(job.id), steps, ended))
+        self._together(steps)
+        for job, attempt in ended:
+            self._guarded(job, partial(self._hand_over, job, attempt))
+
+    def _attend(
+        self, job: Job, attempt: Attempt | None, steps: list[Step], ended: list[tuple[Job, Attempt]]
+    ) -> None:
+        """A running job: pass on the wish that it should end, and see how far it is."""
         if attempt is None:
-            store_result(job, None, Exit("platform"), Outcome("internal_error"))
+            steps.append((job, partial(store_result, job, None, Exit("platform"), Outcome("internal_error"))))
             return
         folder = attempt_dir(job, attempt)
+        busy = self._beside.busy(attempt.identifier)
         seen = self._executor.observe(folder)
-        if seen.exit is None and not seen.alive:
-            self._launch(job, attempt)
-            return
         if seen.exit is None:
             self._watched.append(folder / records.EXIT)
             self._pass_on_stop(job, folder)
-        _take_over_stage(job, seen)
-        if seen.exit is not None:
-            self._hand_over(job, attempt)
+        if seen.exit is None and not seen.alive:
+            if not busy:
+                self._launch_beside(job, attempt)
+            return
+        self._sound.add(job.id)
+        # After the exit record there is nothing to do any more but to save what it left.
+        stage = "finalizing" if seen.exit else seen.stage
+        if stage and job.status_code in STAGES and STAGES.index(stage) > STAGES.index(job.status_code):
+            steps.append((job, partial(move, job, stage)))
+        if seen.exit:
+            ended.append((job, attempt))
 
     def _hand_over(self, job: Job, attempt: Attempt) -> None:
         """Hand an ended run to `finish`; after a while again, for a task can be lost or break off on a full disk."""
@@ -176,60 +227,76 @@ class Engine:
             self._executor.cancel(folder)
             self._stopped.add(job.id)
 
+    def _launch_beside(self, job: Job, attempt: Attempt) -> None:
+        self._beside.start(
+            attempt.identifier, partial(self._guarded, job, partial(self._launch, job, attempt))
+        )
+
     def _launch(self, job: Job, attempt: Attempt) -> None:
         """Launch or launch again: the executor sees to it that nothing runs twice."""
         try:
             self._executor.launch(_spec(job, attempt))
-            self._watched.append(attempt_dir(job, attempt) / records.EXIT)
         except CannotRun as reason:
             end = Exit("job_error", sentence=str(reason))
-            store_result(job, attempt, end, Outcome("job_error", f"The job could not be run: {reason}"))
-        except (ExecutorRefused, OSError, TimeoutExpired) as fault:
+            outcome = Outcome("job_error", f"The job could not be run: {reason}")
+            store_result(Job.get_by_id(job.id), attempt, end, outcome)
+        except (ExecutorRefused, OSError) as fault:
             kind = kind_of_error(fault) if isinstance(fault, OSError) else "not_launched"
-            end = Exit("platform", detail=str(fault), fault=kind)
-            store_result(job, attempt, end, platform_fault(job, attempt, kind, str(fault)))
+            store_failed_launch(job.id, attempt, kind, str(fault))
+        except TimeoutExpired as fault:
+            self._executor.kill_now(
+                attempt_dir(job, attempt)
+            )  # it may still come, and find that it has to end
+            store_failed_launch(job.id, attempt, "not_launched", str(fault))
 
     def _start(self, jobs: list[Job]) -> None:
+        """Put on each waiting job why it waits, and start what may start."""
         by_backend: dict[int, list[Job]] = defaultdict(list)
         for job in jobs:
             by_backend[job.backend_id].append(job)
         facts = pending_facts(jobs, why_no_jobs())
+        steps: list[Step] = []
+        begun: list[tuple[Job, Attempt]] = []
         for here in by_backend.values():
-            ready = [job for job in here if job.state == "pending" and self._is_ready(job, facts)]
-            weights = weights_by_job(here)
-            chosen = choose(candidates(here, ready, weights), capacity(), now())
-            by_id = {job.id: job for job in ready}
-            for key in chosen:
-                self._guarded(by_id[key], partial(self._begin, by_id[key], jobs))
-            for job in ready:
-                if job.state == "pending":
-                    self._guarded(job, partial(_wait_for_room, job, weights[job.id]))
+            self._start_on_backend(here, facts, steps, begun)
+        self._together(steps)
+        for job, attempt in begun:
+            self._launch_beside(job, attempt)
 
-    def _is_ready(self, job: Job, facts: Callable[[Job], Facts]) -> bool:
-        """Whether only room keeps the job from starting; if not, put its reason on it."""
-        ready = False
+    def _start_on_backend(
+        self,
+        here: list[Job],
+        facts: Callable[[Job], Facts],
+        steps: list[Step],
+        begun: list[tuple[Job, Attempt]],
+    ) -> None:
+        ready = [job for job in here if job.state == "pending" and self._is_ready(job, facts, steps)]
+        weights = weights_by_job(here)
+        by_id = {job.id: job for job in ready}
+        writers = [job for job in here if job.state == "running"]
+        for key in choose(candidates(here, ready, weights), capacity(), now()):
+            job = by_id[key]
+            if not any(_collide(job, other) for other in writers):
+                writers.append(by_id.pop(key))
+                steps.append((job, partial(_begin, job, begun)))
+        for job in by_id.values():
+            code, sentence = room_code(job.is_database_action, weights[job.id])
+            if _is_news(job, code, sentence):
+                steps.append((job, partial(move, job, code, sentence, ready_at=job.ready_at or now())))
+
+    def _is_ready(self, job: Job, facts: Callable[[Job], Facts], steps: list[Step]) -> bool:
+        """Whether only room keeps the job from starting; if not, its reason is among the steps."""
+        held: Hold | None = None
 
         def look() -> None:
-            nonlocal ready
+            nonlocal held
             held = hold(facts(job), now())
-            ready = held is None
-            if held is not None and not held.keeps:
-                _tell(job, held.code, held.message)
+            self._sound.add(job.id)
 
         self._guarded(job, look)
-        return ready
-
-    def _begin(self, job: Job, jobs: list[Job]) -> None:
-        """Start a job, unless one that started in this very turn can write the same files."""
-        if any(_collide(job, other) for other in jobs if other.state == "running"):
-            return
-        with writing():
-            move(job, "initiated", attempts_made=job.attempts_made + 1, ready_at=None, retry_at=None)
-            number = job.attempts_made
-            identifier = f"{job.identifier}-{number:03}"
-            made = job.updated_at
-            attempt = Attempt.create(job=job, number=number, identifier=identifier, created_at=made)
-        self._launch(job, attempt)
+        if held and not held.keeps and _is_news(job, held.code, held.message):
+            steps.append((job, partial(move, job, held.code, held.message)))
+        return job.id in self._sound and held is None
 
 
 def _spec(job: Job, attempt: Attempt) -> AttemptSpec:
@@ -240,10 +307,14 @@ def _spec(job: Job, attempt: Attempt) -> AttemptSpec:
         return make_spec(job, attempt)
 
 
-def _take_over_stage(job: Job, seen: Observation) -> None:
-    """Move the job on to the stage its supervisor has reached; stages never go backwards."""
-    if seen.stage and job.status_code in STAGES and STAGES.index(seen.stage) > STAGES.index(job.status_code):
-        move(job, seen.stage)
+def _begin(job: Job, begun: list[tuple[Job, Attempt]]) -> None:
+    """Store that the job runs, with a new attempt, which is to be launched when that is certain."""
+    with writing():
+        move(job, "initiated", attempts_made=job.attempts_made + 1, ready_at=None, retry_at=None)
+        number = job.attempts_made
+        identifier = f"{job.identifier}-{number:03}"
+        attempt = Attempt.create(job=job, number=number, identifier=identifier, created_at=job.updated_at)
+    begun.append((job, attempt))
 
 
 def _collide(job: Job, other: Job) -> bool:
@@ -252,12 +323,6 @@ def _collide(job: Job, other: Job) -> bool:
     )
 
 
-def _wait_for_room(job: Job, weight: float) -> None:
-    code, sentence = room_code(job.is_database_action, weight)
-    _tell(job, code, sentence, ready_at=job.ready_at or now())
-
-
-def _tell(job: Job, code: str, message: str = "", **changes: Any) -> None:
-    """Put a reason on a waiting job, once."""
-    if job.status_code != code or job.status_message != (message or CODES[code].sentence):
-        move(job, code, message, **changes)
+def _is_news(job: Job, code: str, message: str = "") -> bool:
+    """Whether a waiting job does not yet have this reason."""
+    return job.status_code != code or job.status_message != (message or CODES[code].sentence)

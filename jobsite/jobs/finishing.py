@@ -10,13 +10,14 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import lru_cache
 from pathlib import Path
 
 from jobsite.core.clock import now, wire
 from jobsite.core.db import writing
 from jobsite.jobs.execution import attempt_dir, executor, work_dir
 from jobsite.jobs.executors import records
-from jobsite.jobs.executors.contract import Exit, Limits, read_exit, read_spec
+from jobsite.jobs.executors.contract import Executor, Exit, Limits, read_exit, read_spec
 from jobsite.jobs.executors.contract import Refused as ExecutorRefused
 from jobsite.jobs.faults import DATABASE_EXITS, final_sentence, kind_of_error, next_try
 from jobsite.jobs.logs.reader import LogReader
@@ -212,6 +213,34 @@ def platform_fault(job: Job, attempt: Attempt, kind: str, detail: str) -> Outcom
     return Outcome("internal_error", message, fault=kind)
 
 
+def store_failed_launch(job_id: int, attempt: Attempt, kind: str, detail: str) -> None:
+    """An attempt that got no supervisor: what was asked of its job meanwhile, else a fault of ours of this kind."""
+    job = Job.get_by_id(job_id)
+    end = Exit("platform", detail=detail, fault=kind)
+    if job.cancel_asked_at:
+        outcome = Outcome("cancelled_by_user")
+    elif job.stop_code:
+        outcome = Outcome(job.stop_code, job.stop_message)
+    else:
+        outcome = platform_fault(job, attempt, kind, detail)
+    store_result(job, attempt, end, outcome)
+
+
+def end_given_up(executor: Executor, job_id: int, attempt: Attempt) -> None:
+    """End a running job that the server cannot handle, once its processes are known to be gone (B31).
+
+    Takes up to half a minute. Raises what the executor raises, and Refused while something still runs.
+    """
+    job = Job.get_by_id(job_id)
+    folder = attempt_dir(job, attempt)
+    executor.kill_now(folder)
+    seen = executor.observe(folder)
+    if seen.alive:
+        raise ExecutorRefused(f"{attempt.identifier} still runs.")
+    end = seen.exit or Exit("platform", ended_at=records.now())
+    store_result(job, attempt, end, Outcome("internal_error", fault="platform"))
+
+
 def _next_try(job: Job, attempt: Attempt, kind: str) -> Outcome | None:
     """A job that is tried again after a fault of this kind; None when the tries are used up."""
     others = (Attempt.job == job) & (Attempt.id != attempt.id)
@@ -224,7 +253,6 @@ def _next_try(job: Job, attempt: Attempt, kind: str) -> Outcome | None:
 
 def _facts(job: Job, attempt: Attempt, end: Exit, message: str) -> JobFacts:
     request = job.job_request
-    pipeline = parse(request.project_file.text).pipeline
     return JobFacts(
         workspace=job.workspace.name,
         job=job.identifier,
@@ -234,7 +262,7 @@ def _facts(job: Job, attempt: Attempt, end: Exit, message: str) -> JobFacts:
         user=request.created_by.username,
         repo=job.workspace.repo.url,
         commit=request.commit,
-        actions=frozenset(pipeline.actions) if pipeline else None,
+        actions=_actions_of(request.project_file.text),
         exit_code=end.exit_code,
         status_message=message,
         created_at=wire(job.created_at) or "",
@@ -243,6 +271,13 @@ def _facts(job: Job, attempt: Attempt, end: Exit, message: str) -> JobFacts:
         cancelled=bool(job.cancel_asked_at) or end.reason == "cancelled",
         metadata={"oom_killed": end.reason == "out_of_memory"},
     )
+
+
+@lru_cache(maxsize=32)
+def _actions_of(project_file: str) -> frozenset[str] | None:
+    """The names of its actions; remembered, as the jobs of a request share the file and large ones take long to read."""
+    pipeline = parse(project_file).pipeline
+    return frozenset(pipeline.actions) if pipeline else None
 
 
 def _lines(folder: Path) -> Iterator[bytes]:

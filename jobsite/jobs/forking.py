@@ -3,30 +3,50 @@
 import gc
 import json
 import os
+import signal
+import socket
 import sys
 import traceback
 
 from jobsite.jobs.supervisor import main
 
+LONGEST_PATH = 4096
+
 
 def serve() -> None:
-    """Reads the folder of an attempt a line, gives it a supervisor, and answers with a line of JSON: the exit
-    status of `supervisor.main`, and what it wrote to standard error. Ends with its input."""
+    """Reads messages from standard input, a socket: the folder of an attempt, and with it a pipe. Gives the attempt a
+    supervisor and writes to its pipe a line of JSON: the exit status of `supervisor.main`, and what it wrote to
+    standard error. No attempt waits for another. Ends with its input."""
     gc.freeze()
-    for line in iter(sys.stdin.readline, ""):
-        print(json.dumps(_fork(line.rstrip("\n"))), flush=True)
+    signal.signal(
+        signal.SIGCHLD, signal.SIG_IGN
+    )  # nobody waits for the children here: the kernel buries them
+    orders = socket.socket(fileno=os.dup(0))
+    while True:
+        message, handles, _, _ = socket.recv_fds(orders, LONGEST_PATH, 1)
+        if not handles:
+            return
+        if os.fork() == 0:
+            orders.close()
+            _answer(os.fsdecode(message), handles[0])
+        os.close(handles[0])
 
 
-def _fork(attempt_dir: str) -> tuple[int, str]:
-    said = os.memfd_create("said")
+def _answer(attempt_dir: str, answer: int) -> None:
+    """In the child: forks the supervisor, waits for what `supervisor.main` gives, and tells it. Never returns."""
     try:
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        os.set_inheritable(answer, False)
+        said = os.memfd_create("said")
         child = os.fork()
         if child == 0:
+            os.close(answer)
             _supervise(attempt_dir, said)
         _, status = os.waitpid(child, 0)
-        return os.waitstatus_to_exitcode(status), os.pread(said, 10_000, 0).decode("utf-8", "replace")
+        words = os.pread(said, 10_000, 0).decode("utf-8", "replace")
+        os.write(answer, json.dumps((os.waitstatus_to_exitcode(status), words)).encode())
     finally:
-        os.close(said)
+        os._exit(0)
 
 
 def _supervise(attempt_dir: str, said: int) -> None:

@@ -197,16 +197,15 @@ def _record(roots: Roots, plan: Plan) -> None:
 def _settle(roots: Roots, plan: Plan) -> None:
     """Flushes what the steps have changed: names in directories, and the record. Contents were flushed before."""
     high, level4 = _both(roots, plan)
-    flush_beneath(high, ["", METADATA, *directories_of([*plan.files, *plan.displaced])])
-    changed = [*plan.level4, *plan.gone, *plan.displaced]
-    flush_beneath(level4, ["", METADATA, *directories_of(changed)])
+    flush_beneath(high, [METADATA, *directories_of([*plan.files, *plan.displaced])])
+    flush_beneath(level4, [METADATA, *directories_of([*plan.level4, *plan.gone, *plan.displaced])])
     flush_beneath(roots.jobs, metadata.path_and_directories(plan.facts))
 
 
 def directories_of(paths: Iterable[str]) -> set[str]:
-    """The directories above relative paths, at every depth; not the root."""
+    """The directories above relative paths, at every depth; "" is the root."""
     names = [path.split("/") for path in paths]
-    return {"/".join(one[:length]) for one in names for length in range(1, len(one))}
+    return {"/".join(one[:length]) for one in names for length in range(len(one))}
 
 
 def _clean(roots: Roots, workspace: str, attempt: str) -> None:

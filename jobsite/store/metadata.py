@@ -107,7 +107,7 @@ def write(roots: Roots, facts: JobFacts, record: Mapping[str, Any], *, flushed: 
     """Replaces the attempt's metadata.json in one step; without `flushed` the caller flushes it."""
     directory = roots.attempt_of(facts.job, facts.attempt)
     make_directories(roots.jobs, f"{facts.job}/{facts.attempt}")
-    atomic_write(directory / METADATA_FILE, json.dumps(record, indent=1), flushed=flushed)
+    atomic_write(directory / METADATA_FILE, json.dumps(record), flushed=flushed)
 
 
 def read(roots: Roots, job: str, attempt: str) -> dict[str, Any] | None:

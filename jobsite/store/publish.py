@@ -35,7 +35,7 @@ from jobsite.store.level4 import Level4Limits, Verdict, judge, note
 from jobsite.store.logs import level4_log, log_summary, write_log
 from jobsite.store.matching import MODERATELY
 from jobsite.store.metadata import record_of
-from jobsite.store.roots import METADATA, PUBLISHING, Roots, locked, log_path
+from jobsite.store.roots import PUBLISHING, Roots, locked, log_path
 
 LOG_FILE = "logs.txt"
 
@@ -138,13 +138,14 @@ def _stage_log(roots: Roots, facts: JobFacts, log: Iterable[bytes], summary: str
             if problem.errno not in _NO_SECOND_NAME:
                 raise
             copy_beneath(file, high, STAGED_LOG, flushed=False)
+            flush_beneath(path.parent, [path.name])
         atomic_write(low / STAGED_LOG, level4_log(file), flushed=False)
 
 
 @contextmanager
 def _flushed_staging(roots: Roots, facts: JobFacts) -> Iterator[None]:
     """Makes the staging directories in both stores; what is written there in the block is on disk after it, and so are
-    logs.txt and the names of these directories."""
+    the names of these directories and of logs.txt."""
     high, low = roots.staging_of(facts.workspace, facts.attempt)
     stores = (roots.high_of(facts.workspace), roots.level4_of(facts.workspace))
     for store, staging in zip(stores, (high, low), strict=True):
@@ -152,9 +153,8 @@ def _flushed_staging(roots: Roots, facts: JobFacts) -> Iterator[None]:
     with flushed_tree(high), flushed_tree(low):
         yield
     for store in stores:
-        flush_beneath(store, ["", METADATA, PUBLISHING])
-    log = f"{facts.job}/{facts.attempt}/{LOG_FILE}"
-    flush_beneath(roots.jobs, [log, *directories_of([log]), ""])
+        flush_beneath(store, [PUBLISHING])
+    flush_beneath(roots.jobs, [f"{facts.job}/{facts.attempt}"])
 
 
 def _staged(

@@ -1,10 +1,13 @@
 """Starts the supervisor of an attempt: from a process kept ready for that while an engine runs, else from nothing."""
 
 import json
+import os
 import select
+import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -23,7 +26,8 @@ def start_supervisor(attempt_dir: Path) -> tuple[int, str]:
 
     Raises OSError and subprocess.TimeoutExpired.
     """
-    if _ready is not None and (answer := _ready.ask(str(attempt_dir))):
+    ready = _ready
+    if ready is not None and (answer := ready.ask(attempt_dir)):
         return answer
     done = subprocess.run(
         [*_python(_SINGLE), str(attempt_dir)],
@@ -52,62 +56,87 @@ def kept_ready() -> Iterator[None]:
 
 class _Ready:
     """The process, started before it is first asked and again when it was lost. It ends with its server: with the
-    end of its input. Two supervisors for one attempt cannot be: each holds the attempt's lock."""
+    end of its input. Each who asks has a pipe of his own for the answer, so none waits for another's.
+    Two supervisors for one attempt cannot be: each holds the attempt's lock."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._process: subprocess.Popen[str] | None = None
+        self._process: subprocess.Popen[bytes] | None = None
+        self._orders: socket.socket | None = None
 
     def prepare(self) -> None:
         """Start the process, so that the first to ask need not wait."""
         with self._lock, suppress(OSError):
-            self._process = _start()
+            self._start()
 
-    def ask(self, attempt_dir: str) -> tuple[int, str] | None:
+    def ask(self, attempt_dir: Path) -> tuple[int, str] | None:
         """What `start_supervisor` gives; None when the process did not answer."""
-        with self._lock:
+        answer, give = os.pipe2(os.O_CLOEXEC)
+        try:
             try:
-                answer = self._answer(attempt_dir)
-            except (OSError, ValueError):
-                answer = None
-            if answer is None:
-                self._end()
-            return answer
+                self._order(attempt_dir, give)
+            finally:
+                os.close(give)
+            return _read(answer)
+        except (OSError, ValueError):
+            return None
+        finally:
+            os.close(answer)
 
     def close(self) -> None:
         """End the process; supervisors that it started go on."""
         with self._lock:
             self._end()
 
-    def _answer(self, attempt_dir: str) -> tuple[int, str] | None:
-        if "\n" in attempt_dir:
-            return None
-        if self._process is None:
-            self._process = _start()
-        assert self._process.stdin and self._process.stdout  # noqa: S101 - pipes were asked for
-        self._process.stdin.write(f"{attempt_dir}\n")
-        self._process.stdin.flush()
-        if not select.select([self._process.stdout], [], [], _SECONDS)[0]:
-            return None
-        code, said = json.loads(self._process.stdout.readline())
-        return code, said
+    def _order(self, attempt_dir: Path, give: int) -> None:
+        """Send an order, to a new process if the old one is gone. Raises OSError."""
+        with self._lock:
+            if self._orders is None:
+                self._start()
+            assert self._orders  # noqa: S101 - it was just started
+            try:
+                socket.send_fds(self._orders, [os.fsencode(attempt_dir)], [give])
+            except OSError:
+                self._end()
+                raise
+
+    def _start(self) -> None:
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with theirs:
+            self._process = subprocess.Popen(
+                _python(_READY),
+                stdin=theirs.fileno(),
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,
+            )
+        self._orders = ours
+        ours.settimeout(_SECONDS)
 
     def _end(self) -> None:
+        if self._orders is not None:
+            self._orders.close()
         if self._process is not None:
             self._process.kill()
-            self._process.communicate()
-            self._process = None
+            self._process.wait()
+        self._process = self._orders = None
 
 
-def _start() -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        _python(_READY),
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-        start_new_session=True,
-    )
+def _read(answer: int) -> tuple[int, str] | None:
+    """What comes through the pipe; None when that takes too long, or it ends without an answer. Raises ValueError."""
+    text = b""
+    until = time.monotonic() + _SECONDS
+    ready = select.poll()
+    ready.register(answer, select.POLLIN)
+    while ready.poll(max(0.0, until - time.monotonic()) * 1000):
+        piece = os.read(answer, 65536)
+        if not piece:
+            break
+        text += piece
+    if not text:
+        return None
+    code, said = json.loads(text)
+    return code, said
 
 
 def _python(code: str) -> list[str]:

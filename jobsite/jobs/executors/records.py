@@ -24,14 +24,18 @@ def now() -> int:
     return time.time_ns() // 1000
 
 
-def write(attempt_dir: str | os.PathLike[str], name: str, data: Any) -> None:
-    """Replaces the record: flushed to disk under another name, then renamed. Raises OSError (disk full)."""
+def write(attempt_dir: str | os.PathLike[str], name: str, data: Any, *, flushed: bool = True) -> None:
+    """Replaces the record: flushed to disk under another name, then renamed. Raises OSError (disk full).
+
+    Without `flushed` a power cut, not a kill, may leave an empty one, which reads like none.
+    """
     path = Path(attempt_dir, name)
     half = path.with_name(f".{name}.{threading.get_native_id()}")
     with half.open("w", encoding="ascii") as file:
         json.dump(data, file, separators=(",", ":"))
-        file.flush()
-        os.fsync(file.fileno())
+        if flushed:
+            file.flush()
+            os.fsync(file.fileno())
     half.replace(path)
 
 
@@ -45,9 +49,14 @@ def read(attempt_dir: str | os.PathLike[str], name: str) -> dict[str, Any] | Non
 
 
 def enter_stage(attempt_dir: str | os.PathLike[str], stage: str) -> None:
-    """Records that `stage` was reached now, beside the times of the stages before it."""
+    """Records that `stage` was reached now, beside the times of the stages before it.
+
+    Only "executing" forbids something: to start the program again. After a power cut an attempt that has not come so
+    far is prepared anew, and one that has come further ends as one whose machine stopped, whether this is known or not.
+    """
     times = (read(attempt_dir, STAGE) or {}).get("times", {})
-    write(attempt_dir, STAGE, {"stage": stage, "times": {**times, stage: now()}})
+    document = {"stage": stage, "times": {**times, stage: now()}}
+    write(attempt_dir, STAGE, document, flushed=stage == "executing")
 
 
 def append_sample(attempt_dir: str | os.PathLike[str], row: list[float]) -> None:

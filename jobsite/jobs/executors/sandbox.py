@@ -43,7 +43,8 @@ class Sandbox:
         folder.mkdir(parents=True, exist_ok=True)
         if read_exit(folder) or processes.is_alive(records.read(folder, records.SUPERVISOR)):
             return
-        records.write(folder, records.SPEC, replace(spec, executor=self.name).as_json())
+        # Not flushed: an attempt that a power cut has lost is launched with the same order made again.
+        records.write(folder, records.SPEC, replace(spec, executor=self.name).as_json(), flushed=False)
         code, said = start_supervisor(folder)
         if code != 0:
             said = said.strip()[-1000:]
