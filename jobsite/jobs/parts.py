@@ -1,10 +1,11 @@
-"""What the room jobs adds to the pages of projects: the newest requests, at home and on a workspace."""
-
-from typing import Any
+"""What the room jobs adds to the pages of projects: requests at home and on a workspace, when code first ran."""
 
 from jobsite.accounts.models import AnonymousPerson, User
-from jobsite.jobs.listing import newest_requests
-from jobsite.projects.models import Workspace
+from jobsite.core.clock import now
+from jobsite.jobs.first_runs import PRIVATE_FOR, first_run
+from jobsite.jobs.home_rows import home_rows
+from jobsite.jobs.listing import RequestRow, newest_requests
+from jobsite.projects.models import Project, Workspace
 from jobsite.projects.parts import MAIN, Part
 
 TEMPLATE = "jobs/_newest.html"
@@ -13,24 +14,49 @@ OWN_NEWEST = 5
 
 
 def home_parts(*, person: User | AnonymousPerson) -> list[Part]:
-    """The newest requests of everybody, below those of the person who is logged in. At most two queries."""
-    everybody = Part(TEMPLATE, MAIN, _data("Newest job requests", ALL_NEWEST, "/event-log/"))
+    """The newest requests of everybody; for a person their own first, what runs, what failed and what others finished.
+
+    At most three queries.
+    """
     if not isinstance(person, User):
-        return [everybody]
-    address = f"/event-log/?username={person.username}"
-    return [Part(TEMPLATE, MAIN, _data("Your job requests", OWN_NEWEST, address, by=person)), everybody]
+        return [_part("Newest job requests", newest_requests(ALL_NEWEST), "/event-log/")]
+    rows = home_rows(person)
+    address = f"/users/{person.username}/logs/"
+    news = {"failed": rows.failed, "finished": rows.finished, "address": address}
+    return [
+        Part("jobs/_home_running.html", "running", {"rows": rows.running}),
+        Part("jobs/_home_news.html", "news", news),
+        Part("jobs/_home_count.html", "counts", {"total": rows.total, "address": address}),
+        _part("Your job requests", rows.own, address),
+        _part("Newest job requests", rows.newest, "/event-log/"),
+    ]
 
 
 def workspace_parts(*, person: User | AnonymousPerson, workspace: Workspace) -> list[Part]:
-    """The newest requests of a workspace. One query."""
-    address = f"/{workspace.name}/logs/"
-    data = _data("Latest job requests", OWN_NEWEST, address, workspace=workspace)
-    return [Part(TEMPLATE, MAIN, data)]
+    """The newest requests of a workspace; for its members, a reminder when its code has been private for long.
+
+    At most two queries.
+    """
+    newest = newest_requests(OWN_NEWEST, workspace=workspace)
+    shown = [_part("Latest job requests", newest, f"/{workspace.name}/logs/", wide=False)]
+    if workspace.is_member and not workspace.repo.is_public:
+        started = first_run(workspace.project)
+        if started is not None and now() - started > PRIVATE_FOR:
+            shown.append(
+                Part("jobs/_still_private.html", "notices", {"first_run": started, "repo": workspace.repo})
+            )
+    return shown
 
 
-PARTS = {"home": (home_parts,), "workspace": (workspace_parts,)}
+def project_parts(*, person: User | AnonymousPerson, project: Project) -> list[Part]:
+    """When the code of a project first ran, for its timeline. One query."""
+    started = first_run(project)
+    moments = [("Code first run", started)] if started else []
+    return [Part("", "timeline", {"moments": moments})]
 
 
-def _data(title: str, limit: int, address: str, **whose: Any) -> dict[str, Any]:
-    rows = newest_requests(limit, **whose)
-    return {"title": title, "rows": rows, "address": address, "wide": "workspace" not in whose}
+PARTS = {"home": (home_parts,), "workspace": (workspace_parts,), "project": (project_parts,)}
+
+
+def _part(title: str, rows: tuple[RequestRow, ...], address: str, *, wide: bool = True) -> Part:
+    return Part(TEMPLATE, MAIN, {"title": title, "rows": rows, "address": address, "wide": wide})

@@ -1,12 +1,14 @@
 """The pages of job requests and jobs, their lists, and the home page."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from flask import Response, abort, flash, redirect, request, stream_with_context, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
+from jobsite.accounts.queries import user_or_stop
 from jobsite.core.errors import Denied, NotFound, require
 from jobsite.core.web import ANYONE, CONTENT_POLICY, LOGIN, Routes, page, see
 from jobsite.jobs import actions, code_compare, queries
@@ -15,7 +17,7 @@ from jobsite.jobs.job_page import job_page
 from jobsite.jobs.listing import RequestRow, all_requests, filters_in, page_in, requests_page
 from jobsite.jobs.request_page import request_page
 from jobsite.jobs.rules import REQUEST_STATUSES, why_not_cancel
-from jobsite.projects.queries import project_or_stop, workspace_or_stop
+from jobsite.projects.queries import org_or_stop, project_or_stop, workspace_or_stop
 
 routes = Routes("jobs")
 
@@ -56,6 +58,19 @@ def workspace_logs(name: str) -> Response:
 def project_logs(slug: str) -> Response:
     project = project_or_stop(slug)
     return _list(f"Logs of {project.name}", f"{project.slug}-logs", project=project, wide=True)
+
+
+@routes("/orgs/<slug>/logs/", needs=ANYONE)
+def org_logs(slug: str) -> Response:
+    org = org_or_stop(slug)
+    return _list(f"Logs of {org.name}", f"{org.slug}-logs", wide=True, fixed={"org": org.slug})
+
+
+@routes("/users/<username>/logs/", needs=ANYONE)
+def person_logs(username: str) -> Response:
+    person = user_or_stop(username)
+    name = person.username
+    return _list(f"Logs of {person.fullname}", f"{name}-logs", wide=True, fixed={"username": name})
 
 
 @routes(f"/job-requests/{NUMBER}/", needs=ANYONE)
@@ -170,9 +185,14 @@ def _address(job: Any) -> str:
     return url_for("jobs.show_job", name=name, number=request_of.id, identifier=job.identifier)
 
 
-def _list(title: str, name: str, *, wide: bool = False, **scope: Any) -> Response:
-    """A list of requests, of all or of one workspace or project: as a page, or as the file asked for."""
-    filters = filters_in(request.args)
+def _list(
+    title: str, name: str, *, wide: bool = False, fixed: Mapping[str, Any] = {}, **scope: Any
+) -> Response:
+    """A list of requests as a page, or as the file asked for: of all, of one workspace or project, or with `fixed`
+    filters, which the reader cannot take off.
+    """
+    asked = filters_in(request.args)
+    filters = replace(asked, **fixed)
     if request.args.get("format"):
         return _file(name, all_requests(filters, **scope))
     listing = requests_page(filters, page_in(request.args), **scope)
@@ -186,6 +206,8 @@ def _list(title: str, name: str, *, wide: bool = False, **scope: Any) -> Respons
         statuses=REQUEST_STATUSES,
         live=any(row.request.is_active for row in listing.rows),
         wide=wide,
+        fixed=fixed,
+        narrowed=bool(asked),
         **{"workspace": None, "project": None, **scope},
     )
 

@@ -111,6 +111,16 @@ def my_workspaces(person: User) -> ModelSelect:
     return all_workspaces().where(Workspace.project.in_(mine)).order_by(*newest_first)
 
 
+def newest_workspaces(person: User, limit: int) -> tuple[list[Workspace], int]:
+    """The active workspaces of a person's projects that changed last, and how many there are in all. One query."""
+    total = fn.COUNT(Workspace.id).over()
+    rows = (
+        my_workspaces(person).where(~Workspace.is_archived).select_extend(total.alias("total")).limit(limit)
+    )
+    found = list(rows)
+    return found, found[0].total if found else 0
+
+
 def workspaces_of(project: Project) -> list[Workspace]:
     """The workspaces of a project with their repositories, active ones first, by name. One query."""
     rows = Workspace.select(Workspace, Repo).join(Repo).where(Workspace.project == project)

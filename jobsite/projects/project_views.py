@@ -1,6 +1,5 @@
 """Projects and their members, new workspaces in them, organisations, and addresses of old."""
 
-
 from flask import Response, flash, request
 from flask_login import current_user
 
@@ -12,6 +11,7 @@ from jobsite.projects.actions import edit_project as change_project
 from jobsite.projects.forms import NewWorkspaceForm, ProjectForm
 from jobsite.projects.models import Project, Repo
 from jobsite.projects.moved import MovedForGood, moved_to
+from jobsite.projects.parts import parts
 from jobsite.projects.prose import rendered
 from jobsite.projects.queries import has_org, org_or_stop, project_or_stop
 from jobsite.projects.rules import STATUSES, why_not_create_workspace, why_not_markdown
@@ -153,7 +153,8 @@ def orgs() -> Response:
 def org(slug: str) -> Response:
     """An organisation and its projects."""
     shown = org_or_stop(slug)
-    return page("projects/org.html", org=shown, listed=lists.paged(lists.projects_of(shown), page_number()))
+    listed = lists.paged(lists.projects_of(shown), page_number())
+    return page("projects/org.html", org=shown, listed=listed, parts=parts("org", person=me(), org=shown))
 
 
 @routes("/<first>/<path:rest>", needs=ANYONE)

@@ -83,7 +83,8 @@ DATA_PERMISSIONS: dict[str, tuple[str, ...]] = {
 _FIRST_SEGMENTS = """
     api apply complete enter-your-name event-list event-log favicon.ico health-check inbox job-requests jobs login
     login-with-token logout manual media metrics organisations orgs projects publish-repo repo requests robots.txt
-    search seen settings staff static status ui ui-components users workspaces 400 403 404 413 429 500
+    search seen settings staff static status ui ui-components unsubscribe users
+    workspaces 400 403 404 413 429 500
 """
 _SECOND_SEGMENTS = """
     archive-toggle cancel edit files level-4 level-4-content log logs members new-workspace notifications-toggle

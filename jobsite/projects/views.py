@@ -2,11 +2,13 @@
 
 from typing import Any
 
-from flask import Response, flash, request
+from flask import Response, flash, redirect, request
+from flask.typing import ResponseReturnValue
 
-from jobsite.core.errors import Invalid
+from jobsite import settings
+from jobsite.core.errors import Invalid, NotFound
 from jobsite.core.web import ANYONE, LOGIN, page, see, show_refusal
-from jobsite.projects import lists, workspaces
+from jobsite.projects import changes, lists, workspaces
 from jobsite.projects.forms import WorkspaceForm
 from jobsite.projects.models import Workspace
 from jobsite.projects.parts import parts
@@ -21,9 +23,31 @@ __all__ = ["routes"]
 def home() -> Response:
     """What the site is, or for somebody logged in what is theirs; the newest job requests."""
     person = me()
-    mine = lists.my_projects(person)
-    spaces = lists.paged(lists.my_workspaces(person), 1, 5) if mine else None
-    return page("home.html", projects=mine, spaces=spaces, parts=parts("home", person=person))
+    data: dict[str, Any] = {"parts": parts("home", person=person)}
+    if person.is_authenticated:
+        spaces = lists.newest_workspaces(person, 5)
+        data |= {"projects": lists.my_projects(person), "spaces": spaces, "changes": changes.changes(person)}
+    return page("home.html", fragments=("running",), **data)
+
+
+@routes("/seen/", needs=LOGIN, methods=("POST",))
+def mark_seen() -> Response:
+    """Note that what home shows as changed has been seen, up to the event `cursor`."""
+    cursor = request.form.get("cursor", type=int)
+    if cursor is None or not 0 <= cursor < 2**53:
+        raise Invalid({"cursor": "Mark what home shows, with its own button."})
+    changes.mark_seen(by=me(), cursor=cursor)
+    flash("Marked as seen.", "good")
+    return see("projects.home")
+
+
+@routes("/apply/", needs=ANYONE)
+def apply() -> ResponseReturnValue:
+    """On to where the settings say that people apply for a project."""
+    address = settings.current().apply_url
+    if not address:
+        raise NotFound("Nobody applies for projects here. Ask the people who run this site.")
+    return redirect(address, 301)
 
 
 @routes("/health-check/", needs=ANYONE)

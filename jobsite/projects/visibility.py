@@ -4,23 +4,19 @@ With `GITHUB_TOKEN` set, GitHub's API tells of the repositories at `GITHUB_URL`.
 gives its branches to a stranger.
 """
 
-import http.client
 import json
 from dataclasses import dataclass, field
 from typing import Any
-
-from urllib3 import PoolManager, Timeout
-from urllib3.exceptions import HTTPError
 
 from jobsite import settings
 from jobsite.core.clock import now
 from jobsite.core.db import writing
 from jobsite.core.events import record
+from jobsite.core.outgoing import NoAnswer, exchange
 from jobsite.projects import repositories
 from jobsite.projects.models import Repo
 from jobsite.projects.repositories import RepositoryError, RepositoryUnreachable
 
-MOST_BYTES = 2**20
 SECONDS = 20.0
 OUTPUTS_TOPIC = "github-releases"
 """A repository with this topic keeps its outputs at GitHub (reference/jobs-site.md, section 3)."""
@@ -88,20 +84,13 @@ def _api_address(url: str) -> str:
 
 
 def _get(address: str, token: str) -> tuple[int, object]:
-    """Status and JSON of the answer, None for what is no JSON. Follows no redirect: no other host gets the token."""
-    headers = {
-        "Authorization": f"Bearer {token}",
-        "Accept": "application/vnd.github+json",
-        "User-Agent": "jobsite",
-    }
+    """Status and JSON of the answer, None for what is no JSON."""
+    headers = {"Authorization": f"Bearer {token}", "Accept": "application/vnd.github+json"}
     try:
-        with PoolManager(headers=headers, timeout=Timeout(total=SECONDS)) as pool:
-            answer = pool.request("GET", address, redirect=False, retries=False, preload_content=False)
-            data = answer.read(MOST_BYTES)
-            answer.close()
-    except (HTTPError, http.client.HTTPException, OSError) as error:
-        raise RepositoryUnreachable("GitHub could not be reached.") from error
+        answer = exchange(address, seconds=SECONDS, headers=headers)
+    except NoAnswer as cause:
+        raise RepositoryUnreachable(f"GitHub {cause}.") from None
     try:
-        return answer.status, json.loads(data)
+        return answer.status, json.loads(answer.body)
     except (ValueError, RecursionError):
         return answer.status, None

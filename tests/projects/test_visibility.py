@@ -79,7 +79,7 @@ def test_what_github_does_not_tell_leaves_what_was_known(github: GitHub, answer:
     tasks.check_visibility(repo.id)
     known = Repo.get()
     assert known.is_public
-    assert known.visibility_problem.startswith("GitHub d")
+    assert known.visibility_problem.startswith("GitHub ")
     assert "secret-token" not in known.visibility_problem
     assert len(github.asked) == 1, "a redirect was followed"
 
