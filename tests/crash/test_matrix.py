@@ -1,10 +1,12 @@
 """Round after round, the server, a supervisor or a job's program is killed at named and random moments while jobs run.
 
-`ROUNDS` rounds (3 in the suite, 20 by `make crash`); `SEED` repeats what failed. Afterwards every job has exactly one
-end, every output its row and its hash, every log is the beginning of what was written, and the chain of events holds.
+A round is the life of a server, which always ends by a kill. `ROUNDS` of them (20 if nothing else is said); `SEED`
+repeats what failed. Afterwards every job has exactly one end, every output its row and its hash, every log is the
+beginning of what was written, and the chain of events holds. People who read one log all the while have read each
+line once and in order.
 """
 
-import hashlib
+import http.client
 import json
 import os
 import random
@@ -14,16 +16,18 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlencode, urlsplit
 
 import pytest
 
 from jobsite.accounts.actions import add_user
 from jobsite.accounts.backends import add_backend
 from jobsite.accounts.models import Backend, User
-from jobsite.core import events
+from jobsite.accounts.signing_in import make_token
 from jobsite.core.db import close_database, writing
 from jobsite.core.errors import Refused
 from jobsite.instance import close_instance, open_instance
@@ -32,23 +36,27 @@ from jobsite.jobs.definitions import newest_definition
 from jobsite.jobs.execution import attempt_dir
 from jobsite.jobs.executors import processes, records
 from jobsite.jobs.logs.reader import LogReader
-from jobsite.jobs.models import Attempt, Job, JobOutput, JobRequest
-from jobsite.jobs.rules import CODES
+from jobsite.jobs.models import Attempt, Job, JobRequest
 from jobsite.projects.actions import add_member, add_organisation, add_project
 from jobsite.projects.models import Workspace
 from jobsite.projects.workspaces import create_workspace
 from jobsite.settings import load
 from jobsite.store.journal import FAIL_POINTS
 
+from ..conftest import csrf_of
 from ..servers import Server, until
+from .invariants import HIGH, LEVEL4, LINES, wrong_chain, wrong_end, wrong_logs, wrong_outputs, wrong_reading
+from .log_readers import Downloading, Listening, Polling, Reader, Reloading
 
 pytestmark = pytest.mark.crash
 
-ROUNDS = int(os.environ.get("ROUNDS", "3"))
+ROUNDS = int(os.environ.get("ROUNDS", "20"))
 SEED = int(os.environ.get("SEED", time.time_ns() % 10**6))
 WORKSPACES = ("asthma", "bones", "cough", "diabetes")
-LINES = 25
-HIGH, LEVEL4 = "highly_sensitive", "moderately_sensitive"
+READ, READ_IN = "chatter", "endless"
+SHORTEST_LIFE, LONGEST_LIFE = 0.1, 1.8
+"""Seconds between the moment a server answers and its end: jobs of every age meet it."""
+PAGES_SEEN = 40
 PROJECT = f"""
 version: 5
 actions:
@@ -63,30 +71,37 @@ actions:
     run: python:v2 run.py other.csv
     outputs: {{{LEVEL4}: {{other: other.csv}}}}
 """
+ENDLESS = f"""
+version: 5
+actions:
+  {READ}:
+    run: python:v2 chatter.py
+    outputs: {{{LEVEL4}: {{never: never.csv}}}}
+"""
+CHATTER = """
+import itertools, time
+for number in itertools.count():
+    print(f"line {number:04}", flush=True)
+    time.sleep(0.02)
+"""
 RUN = f"""
 import hashlib, os, sys, time
 for number in range({LINES}):
     print(f"line {{number:04}}", flush=True)
-    time.sleep(0.01)
+    time.sleep(0.005)
 source = open(sys.argv[2], "rb").read() if len(sys.argv) > 2 else os.urandom(8)
 open(sys.argv[1], "w").write("n\\n" + hashlib.sha256(source).hexdigest() + "\\n")
 """
-WRITTEN = [f"line {number:04}" for number in range(LINES)]
-ENDS = {f"job:{code}" for code, one in CODES.items() if one.state in ("succeeded", "failed", "cancelled")}
 
 
 @pytest.fixture
 def instance(tmp_path: Path) -> Iterator[Path]:
     """An instance whose study has three small actions; it stays open in this process beside the servers."""
-    study, here = tmp_path / "study", tmp_path / "instance"
-    study.mkdir()
+    here = tmp_path / "instance"
     here.mkdir()
-    (study / "project.yaml").write_text(PROJECT)
-    (study / "run.py").write_text(RUN)
-    who = ["-c", "user.name=ada", "-c", "user.email=ada@example.org"]
-    for words in (["init", "-q", "-b", "main"], ["add", "-A"], [*who, "commit", "-qm", "Study"]):
-        subprocess.run(["git", *words], cwd=study, check=True)
-    allowed, python = json.dumps([str(study)]), json.dumps(sys.executable)
+    study = committed(tmp_path / "study", {"project.yaml": PROJECT, "run.py": RUN})
+    endless = committed(tmp_path / "endless", {"project.yaml": ENDLESS, "chatter.py": CHATTER})
+    allowed, python = json.dumps([str(study), str(endless)]), json.dumps(sys.executable)
     (here / "jobsite.toml").write_text(
         f"allowed_repos = {allowed}\nruntimes = {{ python = {python} }}\nmax_workers = 6\n"
     )
@@ -98,14 +113,27 @@ def instance(tmp_path: Path) -> Iterator[Path]:
     add_member(by="system", project=project, user=ada, roles=["ProjectDeveloper"])
     for name in WORKSPACES:
         create_workspace(by=ada, project=project, name=name, repo=str(study), branch="main")
+    create_workspace(by=ada, project=project, name=READ_IN, repo=str(endless), branch="main")
     yield here
     close_instance()
 
 
-def ask(action: str) -> None:
+def committed(folder: Path, files: dict[str, str]) -> Path:
+    """A repository with one commit of these files."""
+    folder.mkdir()
+    for name, text in files.items():
+        (folder / name).write_text(text)
+    who = ["-c", "user.name=ada", "-c", "user.email=ada@example.org"]
+    for words in (["init", "-q", "-b", "main"], ["add", "-A"], [*who, "commit", "-qm", "Study"]):
+        subprocess.run(["git", *words], cwd=folder, check=True)
+    return folder
+
+
+def ask(action: str, workspaces: Sequence[str] = WORKSPACES) -> None:
     """One request in each workspace, for actions that run whether or not their outputs exist."""
     ada, backend = User.get(), Backend.get()
-    for workspace in list(Workspace.select()):  # read to its end: an open cursor would hold an old snapshot
+    for name in workspaces:
+        workspace = Workspace.get(name=name)
         submit(by=ada, wish=Wish(workspace, backend, newest_definition(workspace), (action,), force=True))
     close_database()
 
@@ -121,77 +149,166 @@ def ask_twice_at_once() -> None:
 
 def cancel_one(chance: random.Random) -> None:
     """Cancel a request that is under way; one that ends just then refuses with a sentence."""
-    active = [request for request in JobRequest.select() if request.is_active]
+    active = [one for one in JobRequest.select() if one.is_active and one.workspace.name != READ_IN]
     if active:
         with suppress(Refused):
             cancel(by=User.get(), request=chance.choice(active), may_cancel=True)
 
 
-def supervisors() -> list[tuple[str, dict[str, int]]]:
+def supervisors() -> list[tuple[Job, dict[str, int]]]:
     """The live supervisors: the job of each, and which process it is."""
     found = []
     for attempt in Attempt.select(Attempt, Job).join(Job).where(Job.completed_at.is_null()):
         who = records.read(attempt_dir(attempt.job, attempt), records.SUPERVISOR)
         if who and processes.is_alive(who):
-            found.append((attempt.job.identifier, who))
+            found.append((attempt.job, who))
     return found
 
 
-def kill_one(chance: random.Random, what: str) -> None:
-    """kill -9 of one live supervisor, or of a process below one."""
-    alive = supervisors()
+def kill_one(chance: random.Random, what: str) -> bool:
+    """kill -9 of one live supervisor, or of a process below one; never of the job whose log is read. Whether there
+    was one."""
+    alive = [who for job, who in supervisors() if job.action != READ]
     if not alive:
-        return
-    _, who = chance.choice(alive)
-    below = processes.tree(who["pid"])[1:]
-    if what == "supervisor":
-        processes.signal_if_alive(who, signal.SIGKILL)
-    elif below:
-        processes.signal_if_alive(processes.identity(chance.choice(below)), signal.SIGKILL)
+        return False
+    who = chance.choice(alive)
+    below = [processes.identity(pid) for pid in processes.tree(who["pid"])[1:]]
+    still = processes.tree(who["pid"])  # whoever is here before and after was never anybody else's process
+    below = [one for one in below if one["pid"] in still and processes.is_alive(who)]
+    victim = who if what == "supervisor" or not below else chance.choice(below)
+    return processes.signal_if_alive(victim, signal.SIGKILL)
+
+
+def let_go_on() -> None:
+    """A job that waits out the pause after a fault goes on at once."""
+    Job.update(retry_at=None).where(Job.retry_at.is_null(False)).execute()
 
 
 def all_have_ended() -> bool:
-    """Whether no job is active; one that waits out the pause after a fault is let go on at once."""
-    Job.update(retry_at=None).where(Job.retry_at.is_null(False)).execute()
-    return not Job.select().where(Job.completed_at.is_null()).exists()
+    """Whether no job is active but the one whose log is read."""
+    let_go_on()
+    return not Job.select().where(Job.completed_at.is_null(), Job.action != READ).exists()
 
 
-def one_round(instance: Path, chance: random.Random) -> None:
-    """Two requests at once, and a kill; the server always dies in the end."""
-    victim = chance.choice(["server", "supervisor", "program", "named point", "cancel"])
-    point = {"JOBSITE_FAIL_AT": chance.choice(FAIL_POINTS)} if victim == "named point" else {}
-    ask_twice_at_once()
-    try:
-        server = Server(instance, **point)
-    except (
-        AssertionError
-    ) as ended:  # it resumed a publication, and passed the named point before it was ready
-        assert point and "ended with 137" in str(ended), ended
-        return
-    with server:
-        end = time.monotonic() + chance.uniform(0.1, 3.0)
-        while time.monotonic() < end and server.process.poll() is None:
-            most = Counter(job for job, _ in supervisors()).most_common(1)
-            assert not most or most[0][1] == 1, f"two live attempts of {most[0][0]}"
-            time.sleep(0.05)
-        if victim == "cancel":
-            cancel_one(chance)
-        elif victim in ("supervisor", "program"):
-            kill_one(chance, victim)
-            time.sleep(chance.uniform(0, 0.5))
-        server.kill()
+@dataclass
+class Site:
+    """The instance with the server of this moment, and those who read the log of the endless job."""
+
+    instance: Path
+    chance: random.Random
+    port: int | None = None
+    kills: int = 0
+    readers: list[Reader] = field(default_factory=list)
+
+    def one_round(self) -> None:
+        """Requests of two people at once, kills and a cancel, and in the end the server always dies."""
+        point = {"JOBSITE_FAIL_AT": self.chance.choice(FAIL_POINTS)} if self.chance.random() < 0.3 else {}
+        let_go_on()
+        ask_twice_at_once()
+        self.kills += 1
+        try:
+            server = Server(self.instance, **point)
+        except AssertionError as ended:
+            # It resumed a publication, and passed the named point before it was ready.
+            assert point and "ended with 137" in str(ended), ended
+            return
+        with server:
+            self._live(server)
+            server.kill()
+
+    def _live(self, server: Server) -> None:
+        """A life of random length, in which some things happen at random moments."""
+        self.port = urlsplit(server.address).port
+        length = self.chance.uniform(SHORTEST_LIFE, LONGEST_LIFE)
+        events = self.chance.choices(["ask", "supervisor", "program", "cancel"], k=self.chance.randint(1, 4))
+        due = sorted(self.chance.uniform(0, length) for _ in events)
+        begun = time.monotonic()
+        while (now := time.monotonic() - begun) < length and server.process.poll() is None:
+            attempts = Counter(job.identifier for job, _ in supervisors())
+            assert set(attempts.values()) <= {1}, f"two live attempts: {attempts.most_common(1)}"
+            if due and due[0] <= now:
+                due.pop(0)
+                self._disturb(events.pop())
+            time.sleep(0.03)
+        self.port = None
+
+    def _disturb(self, what: str) -> None:
+        if what == "ask":
+            ask_twice_at_once()
+        elif what == "cancel":
+            cancel_one(self.chance)
+        else:
+            self.kills += kill_one(self.chance, what)
+
+    def read_a_log(self) -> None:
+        """Start the job whose log is read, and those who read it."""
+        ask(READ, [READ_IN])
+        with Server(self.instance) as server:
+            job = until(lambda: Job.get_or_none(action=READ, status_code="executing"))
+            cookie = signed_in(self.instance, server)
+            path = f"/{READ_IN}/{job.job_request_id}/{job.identifier}/log/"
+            kinds = (Polling, Listening, Reloading, Downloading)
+            self.readers = [kind(lambda: self.port, cookie, path) for kind in kinds]
+            for one in self.readers:
+                one.start()
+            server.kill()
+
+    def end_it(self, server: Server) -> None:
+        """Cancel the endless job; whoever reads its log comes to its end."""
+        self.port = urlsplit(server.address).port
+        cancel(by=User.get(), request=Job.get(action=READ).job_request, may_cancel=True)
+        until(lambda: Job.get(action=READ).completed_at)
+        *pages, download = self.readers
+        until(lambda: not any(one.is_alive() for one in pages))
+        with LogReader(log_of(READ)) as log:
+            until(lambda: len(download.content) == log.raw_size or download.wrong)
+        for one in self.readers:
+            one.give_up().join()
+
+
+@pytest.fixture
+def site(instance: Path) -> Iterator[Site]:
+    """The instance; nobody reads on when the test has ended."""
+    made = Site(instance, random.Random(SEED))
+    yield made
+    for one in made.readers:
+        one.give_up().join()
+
+
+def signed_in(instance: Path, server: Server) -> str:
+    """The cookie of ada, who signs in as everybody does."""
+    connection = http.client.HTTPConnection("127.0.0.1", urlsplit(server.address).port, timeout=60)
+    connection.request("GET", "/login/")
+    answer = connection.getresponse()
+    form = {
+        "user": "ada",
+        "token": make_token(by="system", user=User.get()),
+        "csrf_token": csrf_of(answer.read().decode()),
+    }
+    headers = {"Cookie": cookie_of(answer), "Content-Type": "application/x-www-form-urlencoded"}
+    connection.request("POST", "/login-with-token/", urlencode(form), headers)
+    answer = connection.getresponse()
+    assert answer.status == 303, answer.read()
+    connection.close()
+    return cookie_of(answer)
+
+
+def cookie_of(answer: http.client.HTTPResponse) -> str:
+    return str(answer.getheader("Set-Cookie")).partition(";")[0]
 
 
 def test_nothing_is_lost_however_often_something_is_killed(
-    instance: Path, capsys: pytest.CaptureFixture[str]
+    site: Site, instance: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    chance = random.Random(SEED)
+    site.read_a_log()
     for _ in range(ROUNDS):
-        one_round(instance, chance)
+        site.one_round()
     with Server(instance) as server:
         until(all_have_ended, 60 + 5 * ROUNDS)
+        site.end_it(server)
         requests = [f"/{one.workspace.name}/{one.id}/" for one in JobRequest.select()]
-        for page in ("/", "/event-log/", "/status/", *requests):
+        seen = site.chance.sample(requests, min(len(requests), PAGES_SEEN))
+        for page in ("/", "/event-log/", "/status/", *seen):
             assert server.get(page)[0] == 200, page
         assert server.stop() == 0
     with Server(instance):
@@ -199,75 +316,15 @@ def test_nothing_is_lost_however_often_something_is_killed(
     jobs = list(Job.select())
     lost = [wrong for job in jobs for wrong in [*wrong_end(job), *wrong_logs(job)]]
     lost += [wrong for workspace in Workspace.select() for wrong in wrong_outputs(instance, workspace)]
-    lost += wrong_chain()
+    lost += wrong_chain() + wrong_reading(log_of(READ), site.readers)
     with capsys.disabled():
-        print(f"\nrounds: {ROUNDS}, jobs: {len(jobs)}, lost: {len(lost)} (seed {SEED})")
+        read = f"{len(site.readers)} readers cut off {sum(one.hung_up for one in site.readers)} times"
+        print(
+            f"\nrounds: {ROUNDS}, kills: {site.kills}, jobs: {len(jobs)}, {read}, lost: {len(lost)} (seed {SEED})"
+        )
     assert lost == [], f"seed {SEED}"
 
 
-def wrong_end(job: Job) -> list[str]:
-    """What is wrong with how a job ended: it ended once, and succeeded only by its last attempt."""
-    told = [row.type for row in events.Event.select().where(events.Event.subject == f"job:{job.identifier}")]
-    ends = [one for one in told if one in ENDS]
-    wrong = [] if ends == [f"job:{job.status_code}"] else [f"{job.identifier} ended as {ends}"]
-    good = [one.number for one in job.attempts if (one.exit_code, one.end_reason) == (0, "exited")]
-    if job.state == "succeeded" and good[-1:] != [job.attempts_made]:
-        wrong.append(f"{job.identifier} succeeded by another attempt than its last")
-    return wrong
-
-
-def wrong_logs(job: Job) -> list[str]:
-    """Logs that are not the beginning of what was written, or of a success not all of it."""
-    wrong = []
-    for attempt in job.attempts:
-        lines = lines_of(attempt_dir(job, attempt) / records.LOG)
-        if lines != WRITTEN[: len(lines)]:
-            wrong.append(f"the log of {attempt.identifier} has a gap")
-        if attempt.exit_code == 0 and lines != WRITTEN:
-            wrong.append(f"{attempt.identifier} succeeded with {len(lines)} lines of {LINES}")
-    return wrong
-
-
-def lines_of(log: Path) -> list[str]:
-    """What the program wrote, without the notes of its supervisor."""
-    if not log.exists():
-        return []
-    with LogReader(log) as reader:
-        return [one.text for one in reader.window(1, 1000).lines if one.text.startswith("line ")]
-
-
-def wrong_outputs(instance: Path, workspace: Workspace) -> list[str]:
-    """Files without a row in the manifest, and rows that are not of the last good job or not of their file."""
-    stores = {
-        HIGH: instance / "workspaces/high" / workspace.name,
-        LEVEL4: instance / "workspaces/level4" / workspace.name,
-    }
-    listed = stores[LEVEL4] / "metadata/manifest.json"
-    manifest = json.loads(listed.read_text())["outputs"] if listed.exists() else {}
-    wrong = []
-    for store in stores.values():
-        paths = [path.relative_to(store).as_posix() for path in store.rglob("*") if path.is_file()]
-        there = [path for path in paths if not path.startswith("metadata/")]
-        wrong += [f"{path} has no row" for path in there if path not in manifest]
-    succeeded = {job.action for job in workspace.jobs if job.state == "succeeded"}
-    wrong += [
-        f"{name} succeeded and has no output"
-        for name in succeeded - {one["action"] for one in manifest.values()}
-    ]
-    for path, row in manifest.items():
-        content = (stores[HIGH] / path).read_bytes()
-        good = Job.select().where((Job.action == row["action"]) & (Job.state == "succeeded"))
-        last = good.where(Job.workspace == workspace).order_by(Job.completed_at.desc()).get()
-        stored = JobOutput.get((JobOutput.job == last) & (JobOutput.path == path))
-        hashes = {hashlib.sha256(content).hexdigest(), row["content_hash"], stored.sha256}
-        wrong += [] if len(hashes) == 1 else [f"{path} has another content than its rows"]
-        wrong += [] if row["job_id"] == last.identifier else [f"{path} is not of the last job that succeeded"]
-        if row["level"] == LEVEL4 and (stores[LEVEL4] / path).read_bytes() != content:
-            wrong.append(f"{path} differs between the stores")
-    return wrong
-
-
-def wrong_chain() -> list[str]:
-    """The first event that does not fit to the one before."""
-    broken = events.verify()[1]
-    return [] if broken is None else [f"event {broken.id} does not fit the chain"]
+def log_of(action: str) -> Path:
+    job = Job.get(action=action)
+    return attempt_dir(job, job.attempts.get()) / records.LOG
