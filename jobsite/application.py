@@ -31,6 +31,7 @@ from jobsite.jobs.parts import PARTS as job_parts
 from jobsite.jobs.run_views import routes as run
 from jobsite.jobs.views import routes as jobs
 from jobsite.manual.finding import explained
+from jobsite.manual.gallery import routes as gallery
 from jobsite.manual.views import routes as manual
 from jobsite.notifications.parts import PARTS as notification_parts
 from jobsite.notifications.views import routes as notifications
@@ -57,6 +58,7 @@ ROOMS = (
     notifications,
     status,
     manual,
+    gallery,
 )
 PARTS: tuple[Mapping[str, tuple[Adds, ...]], ...] = (job_parts, notification_parts)
 UNSUBSCRIBE = "jobsite.notifications.views.unsubscribe_at_once"

@@ -49,5 +49,29 @@
     focusSummary(root);
   });
 
+  // What was just done is told to listeners as well: a live region speaks of changes only, not of what a page comes with.
+  const tell = (sentence) => { document.getElementById("announce").textContent = sentence; };
+  const told = [...document.querySelectorAll("[data-told]")].map((alert) => alert.textContent.trim());
+  if (told.length) setTimeout(() => tell(told.join(" ")), 400);
+
+  // A button that copies a text; where the browser does not let a page do that, the text is selected instead.
+  const copy = async (button) => {
+    const text = document.getElementById(button.dataset.copy);
+    try {
+      await navigator.clipboard.writeText(text.textContent);
+      tell("Copied.");
+    } catch {
+      getSelection().selectAllChildren(text);
+      tell("The text is selected. Copy it with your keyboard.");
+    }
+  };
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest("[data-copy]");
+    if (button) copy(button);
+  });
+  const showCopies = (root) => root.querySelectorAll("[data-copy]").forEach((button) => { button.hidden = false; });
+  document.addEventListener("htmx:afterSettle", (event) => showCopies(event.detail.elt));
+
+  showCopies(document);
   focusSummary(document);
 })();
