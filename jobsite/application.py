@@ -42,6 +42,9 @@ from jobsite.projects.people_views import routes as people
 from jobsite.projects.sign_off_views import routes as sign_off
 from jobsite.projects.views import routes as projects
 from jobsite.settings import Settings
+from jobsite.staff.parts import PARTS as staff_parts
+from jobsite.staff.views import routes as staff
+from jobsite.status.alerts import PARTS as alert_parts
 from jobsite.status.views import routes as status
 
 ROOMS = (
@@ -57,10 +60,11 @@ ROOMS = (
     outputs,
     notifications,
     status,
+    staff,
     manual,
     gallery,
 )
-PARTS: tuple[Mapping[str, tuple[Adds, ...]], ...] = (job_parts, notification_parts)
+PARTS: tuple[Mapping[str, tuple[Adds, ...]], ...] = (job_parts, notification_parts, alert_parts, staff_parts)
 UNSUBSCRIBE = "jobsite.notifications.views.unsubscribe_at_once"
 """Posted by mail programs, without a cookie (RFC 8058): its signed address is what protects it from forgery."""
 

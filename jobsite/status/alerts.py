@@ -75,7 +75,9 @@ def why_not_alert(
         "title": _why_not_title(title),
         "message": why_not_markdown(message) if message else "Write what people should know.",
         "level": None if level in LEVELS else "Choose a level from the list.",
-        "ends_at": "The alert ends before it begins." if starts_at and ends_at and ends_at <= starts_at else None,
+        "ends_at": "The alert ends before it begins."
+        if starts_at and ends_at and ends_at <= starts_at
+        else None,
     }
 
 

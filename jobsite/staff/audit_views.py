@@ -1,0 +1,28 @@
+"""Staff: the audit log, which is the event log."""
+
+from flask import Response, request, stream_with_context
+
+from jobsite.core.web import page
+from jobsite.staff import audit
+from jobsite.staff.area import routes, staff
+
+
+@routes("/staff/audit/", needs="staff_area_access")
+def audit_log() -> Response:
+    """What happened, newest first, with the filters of `audit.Filters`; `before` and `after` are cursors."""
+    staff()
+    filters = audit.filters_in(request.args)
+    cursors = {name: audit.cursor_in(request.args, name) for name in ("before", "after")}
+    data = {"filters": filters, "types": audit.types(), "log": audit.log_page(filters, **cursors)}
+    return page("staff/audit.html", fragments=("listed",), **data)
+
+
+@routes("/staff/audit/export/", needs="staff_area_access")
+def export_log() -> Response:
+    """All events that pass the filters as a file, `format` csv or jsonl, made while it is sent."""
+    staff()
+    kind = request.args.get("format", "")
+    pieces = stream_with_context(audit.exported(kind, audit.filters_in(request.args)))
+    disposition = f'attachment; filename="audit-log.{kind}"'
+    headers = {"Content-Disposition": disposition}
+    return Response(pieces, headers=headers, content_type=audit.CONTENT_TYPES[kind])

@@ -1,0 +1,171 @@
+"""Staff: backends, who may use them, their tokens, and what they do at the moment."""
+
+from collections.abc import Callable, Mapping
+
+from flask import Response, flash, request
+
+from jobsite.accounts import backends as verbs
+from jobsite.accounts.models import Backend, BackendMembership
+from jobsite.accounts.queries import backend_or_stop, membership_asked_for, user_or_stop
+from jobsite.core.errors import refuse
+from jobsite.core.web import page, see
+from jobsite.staff import audit, health, people, places
+from jobsite.staff.actions import add_each
+from jobsite.staff.area import asked, listed, question, routes, staff, sure, tried
+from jobsite.staff.forms import OVERLAPS, BackendForm, RotateForm
+
+BACKENDS = "backend_manage"
+
+TURNS: Mapping[str, tuple[Callable[..., None], str]] = {
+    "pause": (verbs.pause, "{} is paused: no job starts there, those that run go on."),
+    "resume": (verbs.resume, "{} starts jobs again."),
+    "start-maintenance": (verbs.start_maintenance, "The database of {} is in maintenance: its jobs wait."),
+    "end-maintenance": (verbs.end_maintenance, "The database of {} can be used again."),
+    "prepare-for-reboot": (
+        verbs.prepare_for_reboot,
+        "{} is paused and its jobs are stopped; they start again when it is resumed.",
+    ),
+}
+"""What the buttons of a backend do: the verb, and what is said when it is done."""
+
+
+@routes("/staff/backends/", needs=BACKENDS)
+def all_backends() -> Response:
+    """Every backend with its state, its people and its jobs."""
+    staff(BACKENDS)
+    q = asked("q").lower()
+    shown = [one for one in places.backends() if q in one.slug or q in one.name.lower()]
+    return page("staff/backends.html", cards=health.cards(shown), q=asked("q"))
+
+
+@routes("/staff/backends/add/", needs=BACKENDS, methods=("GET", "POST"))
+def add_backend() -> Response:
+    """The form of a new backend, and its answer: its page, where its token is made."""
+    person = staff(BACKENDS)
+    form = BackendForm()
+
+    def add() -> Response:
+        made = verbs.add_backend(by=person, slug=form.slug.data or "", name=form.name.data or "")
+        flash(f"{made.name} has been added. Make its token, and say who may use it.", "good")
+        return see("staff.backend", backend=made.slug)
+
+    answer, status = tried(form, add)
+    return answer or page("staff/edit_backend.html", entry=form, backend=None, status=status)
+
+
+@routes("/staff/backends/<backend>/", needs=BACKENDS)
+def backend(backend: str) -> Response:
+    """A backend: its state and switches, its token, its people."""
+    staff(BACKENDS)
+    shown = backend_or_stop(backend)
+    members = BackendMembership.select(BackendMembership.user).where(BackendMembership.backend == shown)
+    data = {
+        "card": health.cards([shown])[0],
+        "members": listed(places.members_of_backend(shown), 50),
+        "asked_for": membership_asked_for(),
+        "choice": people.choice(asked("find"), request.args.getlist("users"), members),
+        "entries": audit.newest(f"backend:{shown.slug}"),
+    }
+    return page("staff/backend.html", fragments=("people",), backend=shown, **data)
+
+
+@routes("/staff/backends/<backend>/edit/", needs=BACKENDS, methods=("GET", "POST"))
+def edit_backend(backend: str) -> Response:
+    """The form of its facts, and its answer."""
+    person = staff(BACKENDS)
+    shown = backend_or_stop(backend)
+    form = BackendForm(data=_facts(shown))
+
+    def edit() -> Response:
+        switches = {name: form[name].data for name in ("is_active", "accepts_jobs")}
+        seconds = _seconds(form.alert_timeout.data or "")
+        name = form.name.data or ""
+        verbs.edit_backend(by=person, backend=shown, name=name, alert_timeout=seconds, **switches)
+        flash(f"{shown.slug} has been saved.", "good")
+        return see("staff.backend", backend=backend)
+
+    answer, status = tried(form, edit)
+    return answer or page("staff/edit_backend.html", entry=form, backend=shown, status=status)
+
+
+@routes("/staff/backends/<backend>/turn/", needs=BACKENDS, methods=("POST",))
+def turn_backend(backend: str) -> Response:
+    """Pause, resume, maintenance: what the button says, one of `TURNS`. Stopping jobs is asked first."""
+    person = staff(BACKENDS)
+    shown = backend_or_stop(backend)
+    wanted = request.form.get("turn", "")
+    refuse(turn=None if wanted in TURNS else "Press one of the buttons of the backend's page.")
+    stopping = _STOPS.get(wanted)
+    if stopping and not sure():
+        says = [stopping.format(shown.name), f"Running there now: {health.cards([shown])[0].running} jobs."]
+        title, back = f"{_words(wanted)} of {shown.name}?", f"/staff/backends/{shown.slug}/"
+        return question(title=title, says=says, label=_words(wanted), back=back, turn=wanted)
+    verb, said = TURNS[wanted]
+    verb(by=person, backend=shown)
+    flash(said.format(shown.name), "good")
+    return see("staff.backend", backend=backend)
+
+
+@routes("/staff/backends/<backend>/rotate/", needs=BACKENDS, methods=("GET", "POST"))
+def rotate_token(backend: str) -> Response:
+    """Ask for how long the old token works on; then make a new one and show it, this once."""
+    person = staff(BACKENDS)
+    shown = backend_or_stop(backend)
+    form = RotateForm()
+
+    def rotate() -> Response:
+        refuse(overlap=None if form.overlap.data in OVERLAPS else "Choose how long from the list.")
+        words, overlap = OVERLAPS[form.overlap.data]
+        token = verbs.rotate_token(by=person, backend=shown, overlap=overlap)
+        return page(
+            "staff/backend_token.html",
+            backend=shown,
+            token=token,
+            words=words if shown.auth_token_hash else "",
+        )
+
+    answer, status = tried(form, rotate)
+    return answer or page("staff/rotate.html", entry=form, backend=shown, status=status)
+
+
+@routes("/staff/backends/<backend>/members/", needs=BACKENDS, methods=("POST",))
+def add_backend_people(backend: str) -> Response:
+    """Let the chosen people use it."""
+    person = staff(BACKENDS)
+    shown = backend_or_stop(backend)
+    chosen = people.people_named(request.form.getlist("users"))
+    add_each(chosen, lambda user: verbs.add_backend_member(by=person, backend=shown, user=user))
+    flash(f"They may use {shown.name} now: {', '.join(user.username for user in chosen)}.", "good")
+    return see("staff.backend", backend=backend)
+
+
+@routes("/staff/backends/<backend>/members/<username>/remove/", needs=BACKENDS, methods=("POST",))
+def remove_backend_person(backend: str, username: str) -> Response:
+    """Let somebody no longer use it."""
+    person = staff(BACKENDS)
+    shown = backend_or_stop(backend)
+    user = user_or_stop(username)
+    verbs.remove_backend_member(by=person, backend=shown, user=user)
+    flash(f"{user.display_name} may no longer use {shown.name}.", "good")
+    return see("staff.backend", backend=backend)
+
+
+_STOPS = {
+    "start-maintenance": "Jobs that read the database of {} would be stopped now. They start again when it is over.",
+    "prepare-for-reboot": "Every job on {} would be stopped now. They start again when the backend is resumed.",
+}
+
+
+def _words(turn: str) -> str:
+    return turn.replace("-", " ").capitalize()
+
+
+def _facts(backend: Backend) -> dict[str, object]:
+    names = ("slug", "name", "is_active", "accepts_jobs", "alert_timeout")
+    return {name: getattr(backend, name) for name in names}
+
+
+def _seconds(text: str) -> int:
+    """A number of seconds; 0, which the verb refuses, for anything that is none."""
+    text = text.strip()
+    return int(text) if text.isdecimal() and text.isascii() and len(text) <= 8 else 0

@@ -1,0 +1,63 @@
+"""Staff: the first page with its search, the dashboards, the health of the installation, and "Why can't I?"."""
+
+from flask import Response, current_app
+
+from jobsite.accounts.queries import user_named
+from jobsite.core.errors import NotFound
+from jobsite.core.web import page
+from jobsite.staff import health, places, searching, why
+from jobsite.staff.area import asked, listed, routes, staff
+from jobsite.staff.dashboards import DASHBOARDS, sort_in, sorted_rows
+
+
+@routes("/staff/", needs="staff_area_access")
+def index() -> Response:
+    """Where everything is, and one box that searches all of it (`q`)."""
+    person = staff()
+    found = searching.found(asked("q"), people="user_manage" in person.permissions)
+    return page("staff/index.html", fragments=("found",), q=asked("q"), found=found, dashboards=DASHBOARDS)
+
+
+@routes("/staff/dashboards/<dashboard>/", needs="staff_area_access")
+def dashboard(dashboard: str) -> Response:
+    """One of the overviews, sorted by `sort`: a column, downwards with a minus before it."""
+    staff()
+    if dashboard not in DASHBOARDS:
+        raise NotFound(f"There is no dashboard {dashboard}.")
+    shown = DASHBOARDS[dashboard]
+    sort = sort_in(asked("sort"), shown)
+    data = {"dashboard": shown, "sort": sort, "listed": listed(sorted_rows(shown, sort), 50)}
+    return page("staff/dashboard.html", others=DASHBOARDS, **data)
+
+
+@routes("/staff/health/", needs="staff_area_access")
+def show_health() -> Response:
+    """The installation: workers, deliveries, backends, disk."""
+    staff()
+    return page("staff/health.html", disk=health.disk(), cards=health.cards(places.backends()))
+
+
+@routes("/staff/why/", needs="user_manage")
+def why_not() -> Response:
+    """Why a person (`user`) may not do something (`permission`) with a thing (`object`)."""
+    staff("user_manage")
+    given = {name: asked(name) for name in ("user", "permission", "object")}
+    case, problems = _case(given) if given["permission"] or given["object"] else (None, {})
+    data = {"given": given, "wishes": why.WISHES, "case": case, "problems": problems}
+    return page("staff/why.html", status=422 if problems else 200, **data)
+
+
+def _case(given: dict[str, str]) -> tuple[why.Case | None, dict[str, str]]:
+    """The explanation that was asked for, or what is wrong with the question, by field."""
+    user, thing = user_named(given["user"]), why.thing_named(given["object"])
+    wish = given["permission"] or (why.wish_of(thing.route) if thing and thing.route else "")
+    problems = {
+        "user": "" if user else f"There is no user “{given['user'][:60]}”.",
+        "object": "" if thing else f"There is nothing here called “{given['object'][:60]}”.",
+        "permission": ""
+        if wish in why.WISHES or (thing and thing.route and not given["permission"])
+        else "Choose what they want to do, or give the address of a page.",
+    }
+    if user is None or thing is None or any(problems.values()):
+        return None, {name: sentence for name, sentence in problems.items() if sentence}
+    return why.explained(user, wish, thing, current_app.extensions["jobsite.limits"]), {}
