@@ -17,6 +17,7 @@ from werkzeug.datastructures import MultiDict
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from jobsite.accounts.models import AnonymousPerson, User
+from jobsite.accounts.provider_views import routes as providers
 from jobsite.accounts.sessions import person_of
 from jobsite.accounts.settings_views import routes as own_settings
 from jobsite.accounts.views import routes as accounts
@@ -49,6 +50,7 @@ from jobsite.status.views import routes as status
 
 ROOMS = (
     accounts,
+    providers,
     own_settings,
     projects,
     members,
@@ -70,6 +72,7 @@ UNSUBSCRIBE = "jobsite.notifications.views.unsubscribe_at_once"
 
 TEMPLATES = {"undefined": StrictUndefined, "trim_blocks": True, "lstrip_blocks": True, "autoescape": True}
 YEAR = 365 * 24 * 3600
+SIGN_IN = ("accounts.login_with_token", "accounts.start_github", "accounts.start_oidc")
 FORM_TOO_OLD = (
     "The form was open for too long, or was not sent from a page of this site. Nothing has been changed."
 )
@@ -164,7 +167,7 @@ def _person(token: object) -> User | None:
 
 
 def _form_refused(error: CSRFError) -> Response:
-    ended = not current_user.is_authenticated and request.endpoint != "accounts.login_with_token"
+    ended = not current_user.is_authenticated and request.endpoint not in SIGN_IN
     return error_page(400, LOGIN_ENDED if ended else FORM_TOO_OLD)
 
 

@@ -100,10 +100,8 @@ class Settings:
     metrics_networks: tuple[str, ...] = setting(
         ("127.0.0.0/8", "::1/128"), "Networks that may read /metrics", kinds.networks
     )
-    github_client_id: str = setting("", f"{LISTED}; there is no sign-in with GitHub yet", kinds.text)
-    github_client_secret: str = setting(
-        "", f"{NO_EFFECT} client secret for sign-in with GitHub", kinds.text, secret=True
-    )
+    github_client_id: str = setting("", f"Client id for login with GitHub. {LISTED}", kinds.text)
+    github_client_secret: str = setting("", "Client secret for login with GitHub", kinds.text, secret=True)
     github_url: str = setting(
         "https://github.com",
         "Address of GitHub, or of a GitHub Enterprise server: there addresses with and without .git are one",
@@ -115,10 +113,20 @@ class Settings:
         kinds.text,
         secret=True,
     )
-    oidc_issuer: str = setting("", f"{LISTED}; there is no sign-in with OpenID Connect yet", kinds.url)
-    oidc_client_id: str = setting("", f"{NO_EFFECT} client id for OpenID Connect", kinds.text)
+    oidc_issuer: str = setting(
+        "", f"Address of the OpenID Connect provider people log in with. {LISTED}", kinds.url
+    )
+    oidc_client_id: str = setting("", "Client id for OpenID Connect", kinds.text)
     oidc_client_secret: str = setting(
-        "", f"{NO_EFFECT} client secret for OpenID Connect", kinds.text, secret=True
+        "", "Client secret for OpenID Connect; empty for a public client", kinds.text, secret=True
+    )
+    oidc_name: str = setting(
+        "", "How people call the OpenID Connect provider; empty is the name of its host", kinds.text
+    )
+    login_timeout: timedelta = setting(
+        timedelta(seconds=10),
+        "How long to wait for each answer of GitHub or the OpenID Connect provider at a login",
+        kinds.duration,
     )
     smtp_url: str = setting(
         "",

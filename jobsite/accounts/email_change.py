@@ -98,7 +98,7 @@ def _set(person: User, **values: object) -> None:
 
 
 def _digest(address: str) -> str:
-    return hashlib.sha256(address.encode()).hexdigest()[:16]
+    return hashlib.sha256(address.strip().lower().encode()).hexdigest()[:16]
 
 
 def _signer() -> URLSafeSerializer:

@@ -169,7 +169,6 @@ class Backend(Model):
     created_at = DateTimeField()
     created_by = TextField()
 
-
     @property
     def is_maintenance_planned(self) -> bool:
         """Whether a maintenance of its database was told of that is not over."""

@@ -291,6 +291,26 @@ def why_not_log_in(is_active: bool, is_bot: bool) -> str | None:
     return None
 
 
+def why_not_adopt(name: str, *, made_by_others: bool, has_identity: bool, can_log_in: bool) -> str | None:
+    """Why a first login may not take over the account of that name, or None (reference/jobs-site.md, 5.1).
+
+    Only an account that staff or a command made for somebody who has not logged in with a provider yet is free.
+    """
+    if made_by_others and can_log_in and not has_identity:
+        return None
+    return f"There is an account {name} here already, and it is not linked to this login."
+
+
+def free_username(proposed: str, taken: Collection[str]) -> str:
+    """A username made of what a provider proposes that nobody has: `taken` holds usernames in lower case."""
+    base = (
+        re.sub(r"[^A-Za-z0-9._-]+", "-", proposed.partition("@")[0]).lstrip("._-")[:30].rstrip("._-")
+        or "user"
+    )
+    names = (base, *(f"{base}-{number}" for number in range(2, len(taken) + 4)))
+    return next(name for name in names if name.lower() not in taken and why_not_username(name) is None)
+
+
 def why_not_token(has_identity: bool, backends: Sequence[object]) -> str | None:
     """Why a person who can log in gets no single-use token, or None. `backends` are those they are a member of.
 

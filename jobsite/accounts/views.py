@@ -6,15 +6,17 @@ from flask import Response, flash, request
 from flask_login import current_user
 
 from jobsite import settings
-from jobsite.accounts import sessions, signing_in
+from jobsite.accounts import github, oidc, sessions, signing_in
 from jobsite.accounts.forms import SignInForm
 from jobsite.accounts.rules import why_not_token_login
 from jobsite.accounts.web import begin, leave, limits, me
 from jobsite.core.errors import require
 from jobsite.core.limits import TooMany
-from jobsite.core.web import ANYONE, Routes, page, redirect_here, safe_next, see
+from jobsite.core.web import ANYONE, PAGE_POLICY, Routes, page, redirect_here, safe_next, see
 
 USED = "You have been logged in using a single use token. That token is now invalid."
+
+PROVIDERS = {"github": github, "oidc": oidc}
 
 routes = Routes("accounts")
 
@@ -78,7 +80,13 @@ def login_page(
         "failure": failure,
         "why_not": _why_not_here(),
         "next": safe_next(""),
+        "ways": [(f"accounts.start_{key}", way.name()) for key, way in PROVIDERS.items() if way.name()],
+        "sign_up": f"{github.PUBLIC}/signup" if settings.current().github_url == github.PUBLIC else "",
     }
     response = page("accounts/login.html", status=status, **data)
     response.headers.update(headers or {})
+    # Browsers hold the redirect after a form to what the page with the form allows.
+    origins = [origin for way in PROVIDERS.values() if way.name() for origin in way.origins()]
+    policy = PAGE_POLICY.replace("form-action 'self'", " ".join(["form-action 'self'", *origins]))
+    response.headers["Content-Security-Policy"] = policy
     return response
