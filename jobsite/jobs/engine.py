@@ -145,6 +145,7 @@ class Engine:
             return self.turn()
         except Exception:
             log.exception("a turn failed; the next one follows")
+            close_database()  # one that was opened while the disk could not be written would stay so
             return False
 
     def _guarded(self, job: Job, step: Callable[[], None]) -> None:

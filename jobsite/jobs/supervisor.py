@@ -21,6 +21,7 @@ from jobsite.jobs.executors.following import Follower, StopWish
 from jobsite.jobs.faults import kind_of_error
 from jobsite.jobs.logs.writer import LogWriter
 
+_NO_ROOM = 1024 * 1024
 _LAST_SIGNAL = 192
 _START: dict[str, Callable[[AttemptSpec, cgroups.Group | None], starting.Started]] = {
     "sandbox": starting.start_sandbox,
@@ -116,7 +117,7 @@ def _carry_out(spec: AttemptSpec, wish: StopWish, log: LogWriter, lost_by: str) 
         log.note(f"Prepared {files} files of commit {spec.commit[:12]} and {inputs} inputs.")
         if wish.grace() is not None:
             raise preparing.Stopped
-        return _execute(spec, wish, log)
+        return _unless_disk_full(spec, _execute(spec, wish, log))
     except preparing.Stopped:
         return _unstarted("cancelled", "Stopped before it was started: it was cancelled.")
     except preparing.JobError as problem:
@@ -129,6 +130,20 @@ def _carry_out(spec: AttemptSpec, wish: StopWish, log: LogWriter, lost_by: str) 
     except starting.Lost as problem:
         lost = _unstarted("platform", "A platform fault stopped it.", str(problem))
         return replace(lost, fault="ended_from_outside")
+
+
+def _unless_disk_full(spec: AttemptSpec, end: Exit) -> Exit:
+    """The end of a program; where it failed beside a full disk of the server, that was the reason, and passes."""
+    if end.reason != "exited" or end.exit_code == 0 or not _is_disk_full(spec.work_dir):
+        return end
+    said = f"the disk of the server was full when the program ended with exit code {end.exit_code}"
+    sentence = "A platform fault: the disk of the server is full."
+    return replace(end, reason="platform", fault="disk_full", sentence=sentence, detail=said)
+
+
+def _is_disk_full(place: str) -> bool:
+    disk = os.statvfs(place)
+    return disk.f_bavail * disk.f_frsize < _NO_ROOM or (disk.f_files > 0 and disk.f_favail == 0)
 
 
 def _end_left_behind(spec: AttemptSpec) -> None:
