@@ -16,6 +16,7 @@ from jinja2 import StrictUndefined
 from werkzeug.datastructures import MultiDict
 from werkzeug.middleware.proxy_fix import ProxyFix
 
+from jobsite.accounts.api_views import routes as token_api
 from jobsite.accounts.models import AnonymousPerson, User
 from jobsite.accounts.provider_views import routes as providers
 from jobsite.accounts.sessions import person_of
@@ -42,6 +43,7 @@ from jobsite.projects.parts import Adds, frame
 from jobsite.projects.people_views import routes as people
 from jobsite.projects.sign_off_views import routes as sign_off
 from jobsite.projects.views import routes as projects
+from jobsite.search.views import routes as search
 from jobsite.settings import Settings
 from jobsite.staff.parts import PARTS as staff_parts
 from jobsite.staff.views import routes as staff
@@ -51,6 +53,7 @@ from jobsite.status.views import routes as status
 ROOMS = (
     accounts,
     providers,
+    token_api,
     own_settings,
     projects,
     members,
@@ -65,6 +68,7 @@ ROOMS = (
     staff,
     manual,
     gallery,
+    search,
 )
 PARTS: tuple[Mapping[str, tuple[Adds, ...]], ...] = (job_parts, notification_parts, alert_parts, staff_parts)
 UNSUBSCRIBE = "jobsite.notifications.views.unsubscribe_at_once"

@@ -1,8 +1,11 @@
 """`jobsite user …` and `jobsite backend …`."""
 
+from datetime import timedelta
+
 import click
 
 from jobsite.accounts import actions, backends, queries
+from jobsite.accounts.api_tokens import make_api_token
 from jobsite.accounts.models import Backend, User
 from jobsite.accounts.rules import GLOBAL, SYSTEM, roles_in
 from jobsite.accounts.sessions import sign_out_everywhere
@@ -37,11 +40,14 @@ def backend() -> None:
     click.option("--name", required=True, help="The full name."),
     click.option("--email", default="", help="An e-mail address, also a sign-in name."),
     _role,
+    click.option("--bot", is_flag=True, help="A program: it cannot log in and acts with API tokens."),
     name="add",
 )
-def add_user(settings: Settings, username: str, name: str, email: str, roles: tuple[str, ...]) -> None:
-    """Add a person."""
-    person = actions.add_user(by=SYSTEM, username=username, fullname=name, email=email, roles=roles)
+def add_user(
+    settings: Settings, username: str, name: str, email: str, roles: tuple[str, ...], bot: bool
+) -> None:
+    """Add a person or a bot."""
+    person = actions.add_user(by=SYSTEM, username=username, fullname=name, email=email, roles=roles, bot=bot)
     click.echo(f"Added {person.display_name}.")
 
 
@@ -49,6 +55,18 @@ def add_user(settings: Settings, username: str, name: str, email: str, roles: tu
 def user_token(settings: Settings, username: str) -> None:
     """Make a single-use token and print its three words. The one before stops working."""
     click.echo(make_token(by=SYSTEM, user=queries.user_or_stop(username)))
+
+
+@instance_command(
+    _username,
+    click.option("--name", default="command line", show_default=True, help="What will use it."),
+    click.option("--days", type=int, default=90, show_default=True, help="After how many days it ends."),
+    name="api-token",
+)
+def user_api_token(settings: Settings, username: str, name: str, days: int) -> None:
+    """Make an API token for a person or bot and print it, this once."""
+    person = queries.user_or_stop(username)
+    click.echo(make_api_token(by=SYSTEM, user=person, name=name, days=days))
 
 
 @instance_command(_username, _role, name="roles")
@@ -86,7 +104,7 @@ def list_users(settings: Settings, json_wanted: bool) -> None:
     if json_wanted:
         return print_json([_person_as_json(person) for person in people])
     for person in people:
-        state = "" if person.is_active else "  (deactivated)"
+        state = ("  (bot)" if person.is_bot else "") + ("" if person.is_active else "  (deactivated)")
         click.echo(f"{person.username}  {person.fullname}  {' '.join(person.roles) or '-'}{state}")
 
 
@@ -97,10 +115,17 @@ def add_backend(settings: Settings, slug: str, name: str) -> None:
     click.echo(f"Added backend {slug}.")
 
 
-@instance_command(_slug, name="token")
-def backend_token(settings: Settings, slug: str) -> None:
-    """Make the backend's token and print it, this once. The one before stops working."""
-    click.echo(backends.rotate_token(by=SYSTEM, backend=queries.backend_or_stop(slug)))
+@instance_command(
+    _slug,
+    click.option(
+        "--overlap", default=0.0, help="For so many hours the one before works as well; at most 720."
+    ),
+    name="token",
+)
+def backend_token(settings: Settings, slug: str, overlap: float) -> None:
+    """Make the backend's token and print it, this once. The one before stops working, unless told otherwise."""
+    there = queries.backend_or_stop(slug)
+    click.echo(backends.rotate_token(by=SYSTEM, backend=there, overlap=timedelta(hours=overlap)))
 
 
 @instance_command(_slug, name="pause")
@@ -151,6 +176,7 @@ def _person_as_json(person: User) -> dict[str, object]:
         "email": person.email,
         "roles": person.roles,
     }
+    facts |= {"is_bot": person.is_bot}
     return {**facts, "is_active": person.is_active, "last_login": wire(person.last_login)}
 
 
@@ -179,7 +205,19 @@ def _states(each: Backend) -> dict[str, bool]:
 
 
 for group, commands in (
-    (user, (add_user, user_token, list_users, user_roles, user_log_out, user_deactivate, user_activate)),
+    (
+        user,
+        (
+            add_user,
+            user_token,
+            user_api_token,
+            list_users,
+            user_roles,
+            user_log_out,
+            user_deactivate,
+            user_activate,
+        ),
+    ),
     (
         backend,
         (add_backend, backend_token, list_backends, pause, resume, add_member, remove_member),

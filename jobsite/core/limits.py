@@ -14,7 +14,9 @@ NAMED = {
     "sign-in per backend": parse("100 per 15 minutes"),
     "sign-in starts per address": parse("60 per 15 minutes"),
     "tokens per person": parse("20 per hour"),
+    "wrong API tokens per address": parse("60 per 15 minutes"),
     "e-mail changes per person": parse("5 per hour"),
+    "searches per visitor": parse("300 per 5 minutes"),
     "requests per person": parse("120 per hour"),
 }
 

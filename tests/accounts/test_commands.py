@@ -10,6 +10,8 @@ import click
 import pytest
 from click.testing import CliRunner, Result
 
+from jobsite.accounts.api_tokens import person_with_token
+from jobsite.accounts.backends import backend_with_token
 from jobsite.accounts.commands import COMMANDS
 from jobsite.accounts.queries import user_or_stop
 from jobsite.accounts.signing_in import sign_in
@@ -97,3 +99,23 @@ def test_roles_logins_and_access_by_command(run: Run, cast: SimpleNamespace, loc
     assert run("backend", "remove-member", "local", "ada").exit_code == 0
     assert re.fullmatch(r"[0-9a-f]{40}\n", run("backend", "token", "local").output)
     assert run("backend", "add", "north", "--name", "North").output == "Added backend north.\n"
+
+
+def test_a_bot_is_added_with_a_token_and_has_no_login(run: Run) -> None:
+    assert run("user", "add", "ci", "--name", "Nightly", "--bot").exit_code == 0
+    made = run("user", "api-token", "ci", "--name", "nightly", "--days", "3")
+    assert re.fullmatch(r"[0-9a-f]{64}-\d{4}-\d\d-\d\d\n", made.output)
+    assert person_with_token(f"ci:{made.output.strip()}").is_bot
+    refused = run("user", "token", "ci")
+    assert (refused.exit_code, "is a bot" in refused.stderr) == (1, True)
+    assert "ci  Nightly  -  (bot)" in run("user", "list").output
+    too_long = run("user", "api-token", "ci", "--days", "91")
+    assert (too_long.exit_code, "from 1 to 90" in too_long.stderr) == (1, True)
+
+
+def test_a_backends_token_may_overlap_the_one_before(run: Run, local: object) -> None:
+    first, second = run("backend", "token", "local"), run("backend", "token", "local", "--overlap", "1.5")
+    third = run("backend", "token", "local")
+    works = [backend_with_token(made.output.strip()) is not None for made in (first, second, third)]
+    assert works == [False, False, True]
+    assert run("backend", "token", "local", "--overlap", "721").exit_code == 1
