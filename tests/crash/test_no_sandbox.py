@@ -4,17 +4,18 @@ bubblewrap itself hides bubblewrap here: the server sees a system on which it is
 """
 
 import os
+import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import pytest
 
-from ..servers import COMMAND, Server, jobsite_json, until
-from .test_server_killed import make_instance
+from ..servers import COMMAND, Server, jobs_in, jobsite_json, until
 
-pytestmark = [pytest.mark.crash, pytest.mark.xdist_group("sandbox")]
+pytestmark = [pytest.mark.crash, pytest.mark.xdist_group("server")]
 
 BWRAP = Path("/usr/bin/bwrap")
 WITHOUT = (
@@ -31,11 +32,11 @@ WITHOUT = (
 
 
 @pytest.fixture
-def instance() -> Iterator[Path]:
+def instance(made: Path) -> Iterator[Path]:
     """The small instance in a folder that every user of the machine can reach."""
     with TemporaryDirectory() as folder:
         Path(folder).chmod(0o755)
-        yield make_instance(Path(folder))
+        yield Path(shutil.copytree(made, Path(folder, "instance")))
 
 
 @pytest.fixture
@@ -49,7 +50,7 @@ def test_the_start_says_so_and_no_job_is_started(instance: Path, without_bubblew
         assert any(line.startswith("Jobs do not run here: Bubblewrap is missing") for line in server.lines)
         jobsite_json(instance, "request", "asthma", "slow", "--by", "ada")
         job = until(lambda: _told(instance))
-        assert job["status"] == "pending"
+        assert job["state"] == "pending"
         assert "Bubblewrap is missing" in job["status_message"]
         assert not list((instance / "work").iterdir())
 
@@ -61,18 +62,14 @@ def test_it_runs_jobs_unprotected_only_when_told_to(instance: Path, without_bubb
     ) as server:
         assert not any("do not run here" in line for line in server.lines)
         jobsite_json(instance, "request", "asthma", "slow", "--by", "ada")
-        until(
-            lambda: (
-                jobsite_json(instance, "jobs")[0]["status_code"] in ("executing", "nonzero_exit", "job_error")
-            )
-        )
+        until(lambda: jobs_in(instance)[0]["status_code"] in ("executing", "nonzero_exit", "job_error"))
         if os.geteuid() == 0:
             assert _users_of("slow.py") == {10_000}, "never root, also without a sandbox"
-        until(lambda: jobsite_json(instance, "jobs")[0]["status"] == "succeeded")
+        until(lambda: jobs_in(instance)[0]["state"] == "succeeded")
 
 
-def _told(instance: Path) -> dict[str, str] | None:
-    job = jobsite_json(instance, "jobs")[0]
+def _told(instance: Path) -> dict[str, Any] | None:
+    job = jobs_in(instance)[0]
     return job if job["status_code"] != "created" else None
 
 

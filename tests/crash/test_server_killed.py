@@ -2,41 +2,14 @@
 
 import json
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from ..servers import Server, jobsite, jobsite_json, until
+from ..servers import Server, jobs_in, jobsite, jobsite_json, until
+from .conftest import LINES
 
 pytestmark = [pytest.mark.crash, pytest.mark.xdist_group("server")]
-
-LINES = 60
-SLOW = f"""
-import sys, time
-for number in range({LINES}):
-    print(f"line {{number:04}} of the slow job", flush=True)
-    if number % 7 == 0:
-        print(f"note {{number:04}}", file=sys.stderr, flush=True)
-    time.sleep(0.1)
-open("done.csv", "w").write("lines\\n{LINES}\\n")
-"""
-PROJECT = """
-version: 5
-actions:
-  slow:
-    run: python:v2 slow.py
-    outputs:
-      moderately_sensitive:
-        done: done.csv
-"""
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An instance made by the commands alone: people, project, workspace, one slow action."""
-    return make_instance(tmp_path_factory.mktemp("made"))
 
 
 @pytest.fixture
@@ -45,44 +18,19 @@ def instance(made: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(made, tmp_path / "instance"))
 
 
-def make_instance(folder: Path) -> Path:
-    """The instance and its study below `folder`."""
-    study = folder / "study"
-    study.mkdir()
-    (study / "project.yaml").write_text(PROJECT)
-    (study / "slow.py").write_text(SLOW)
-    identity = ["-c", "user.name=ada", "-c", "user.email=ada@example.org"]
-    for words in (["init", "-q", "-b", "main"], ["add", "-A"], [*identity, "commit", "-qm", "Study"]):
-        subprocess.run(["git", *words], cwd=study, check=True)
-    here = folder / "instance"
-    here.mkdir()
-    (here / "jobsite.toml").write_text(
-        f"allowed_repos = [{json.dumps(str(study))}]\nruntimes = {{ python = {json.dumps(sys.executable)} }}\n"
-    )
-    for words in (
-        ("init",),
-        ("user", "add", "ada", "--name", "Ada", "--email", "ada@example.org"),
-        ("org", "add", "Northfield"),
-        ("project", "add", "Air", "--org", "northfield"),
-        ("member", "add", "air", "ada", "--role", "ProjectDeveloper"),
-        ("backend", "add", "local", "--name", "Local"),
-        ("workspace", "add", "asthma", "--project", "air", "--repo", str(study), "--branch", "main", "--purpose", "p",
-         "--by", "ada"),
-    ):  # fmt: skip
-        done = jobsite(here, *words)
-        assert done.returncode == 0, (words, done.stderr)
-    return here
-
-
 def state_of(instance: Path) -> str:
-    return jobsite_json(instance, "jobs")[0]["status_code"]
+    return jobs_in(instance)[0]["status_code"]
+
+
+def log_of(instance: Path) -> bytes:
+    return b"".join(path.read_bytes() for path in instance.glob("jobs/*/*/log"))
 
 
 def test_a_job_outlives_the_server_with_every_line_of_its_log(instance: Path) -> None:
     with Server(instance) as server:
         made = jobsite_json(instance, "request", "asthma", "slow", "--by", "ada")
         job = made["jobs"][0]["identifier"]
-        until(lambda: "line 0005" in jobsite(instance, "log", job).stdout)
+        until(lambda: b"line 0005" in log_of(instance))
         server.kill()
     with Server(instance) as server:
         until(lambda: state_of(instance) == "succeeded")
