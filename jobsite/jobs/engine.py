@@ -141,12 +141,15 @@ class Engine:
                 log.exception("the sweep failed; the next one is in an hour")
 
     def _guarded_turn(self) -> bool:
+        busy, sound = False, False
         try:
-            return self.turn()
+            busy = self.turn()
+            sound = not self._faulty_since
         except Exception:
             log.exception("a turn failed; the next one follows")
+        if not sound:
             close_database()  # one that was opened while the disk could not be written would stay so
-            return False
+        return busy
 
     def _guarded(self, job: Job, step: Callable[[], None]) -> None:
         """Take a step of one job. A fault stays with that job, and the turn goes on with the next (B29)."""
