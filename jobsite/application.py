@@ -16,7 +16,6 @@ from jinja2 import StrictUndefined
 from werkzeug.datastructures import MultiDict
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from jobsite.accounts.api_views import routes as token_api
 from jobsite.accounts.models import AnonymousPerson, User
 from jobsite.accounts.provider_views import routes as providers
 from jobsite.accounts.sessions import person_of
@@ -53,7 +52,6 @@ from jobsite.status.views import routes as status
 ROOMS = (
     accounts,
     providers,
-    token_api,
     own_settings,
     projects,
     members,
