@@ -16,6 +16,7 @@ from jinja2 import StrictUndefined
 from werkzeug.datastructures import MultiDict
 from werkzeug.middleware.proxy_fix import ProxyFix
 
+from jobsite.accounts.api_views import routes as token_api
 from jobsite.accounts.models import AnonymousPerson, User
 from jobsite.accounts.provider_views import routes as providers
 from jobsite.accounts.sessions import person_of
@@ -38,8 +39,9 @@ from jobsite.notifications.parts import PARTS as notification_parts
 from jobsite.notifications.views import routes as notifications
 from jobsite.outputs.views import routes as outputs
 from jobsite.projects.member_views import routes as members
-from jobsite.projects.parts import Adds, frame
+from jobsite.projects.parts import Adds, frame, parts
 from jobsite.projects.people_views import routes as people
+from jobsite.projects.settings_parts import PARTS as project_parts
 from jobsite.projects.sign_off_views import routes as sign_off
 from jobsite.projects.views import routes as projects
 from jobsite.search.views import routes as search
@@ -52,6 +54,7 @@ from jobsite.status.views import routes as status
 ROOMS = (
     accounts,
     providers,
+    token_api,
     own_settings,
     projects,
     members,
@@ -68,7 +71,13 @@ ROOMS = (
     gallery,
     search,
 )
-PARTS: tuple[Mapping[str, tuple[Adds, ...]], ...] = (job_parts, notification_parts, alert_parts, staff_parts)
+PARTS: tuple[Mapping[str, tuple[Adds, ...]], ...] = (
+    project_parts,
+    job_parts,
+    notification_parts,
+    alert_parts,
+    staff_parts,
+)
 UNSUBSCRIBE = "jobsite.notifications.views.unsubscribe_at_once"
 """Posted by mail programs, without a cookie (RFC 8058): its signed address is what protects it from forgery."""
 
@@ -182,7 +191,14 @@ def _init_templates(app: Flask, settings: Settings) -> None:
         "version": version("jobsite"),
     }
     app.jinja_env.globals.update(
-        asset=_asset, explained=explained, frame=frame, here=_here, now=now, served=_served, site=site
+        asset=_asset,
+        explained=explained,
+        frame=frame,
+        here=_here,
+        now=now,
+        parts_of=parts,
+        served=_served,
+        site=site,
     )
     for template in app.jinja_env.list_templates(filter_func=lambda name: name.startswith("parts/")):
         app.jinja_env.globals[Path(template).stem] = app.jinja_env.get_template(template).module
