@@ -165,7 +165,7 @@ def _init_login(app: Flask) -> None:
 
 def _person(token: object) -> User | None:
     """The person of this request's session. When the database fails, the page that says so shows nobody."""
-    if not isinstance(token, str) or "session_unreadable" in g:
+    if not isinstance(token, str) or "session_unreadable" in g or g.get("site_fails"):
         return None
     try:
         person = person_of(token)
