@@ -1,5 +1,7 @@
 """What is read about people and backends."""
 
+from collections.abc import Sequence
+
 from peewee import ModelSelect, fn
 
 from jobsite import settings
@@ -104,10 +106,17 @@ def why_no_token(user: User) -> str | None:
 
     Where neither GitHub nor OpenID Connect is set up, no identity and no membership is asked for (contract, section 7).
     """
+    if not membership_asked_for():
+        return why_not_log_in(user.is_active, user.is_bot)
+    return why_no_token_with(user, identities_of(user), backends_of(user))
+
+
+def why_no_token_with(user: User, identities: Sequence[Identity], backends: Sequence[Backend]) -> str | None:
+    """The same, for whoever has read the person's identities and backends already."""
     why_not = why_not_log_in(user.is_active, user.is_bot)
-    if why_not is None and membership_asked_for():
-        return why_not_token(bool(identities_of(user)), backends_of(user))
-    return why_not
+    return (
+        why_not_token(bool(identities), backends) if why_not is None and membership_asked_for() else why_not
+    )
 
 
 def identities_of(user: User) -> list[Identity]:

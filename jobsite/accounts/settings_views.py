@@ -8,7 +8,7 @@ from flask_wtf import FlaskForm
 from jobsite import settings
 from jobsite.accounts import actions, api_tokens, email_change, sessions, signing_in
 from jobsite.accounts.forms import ApiTokenForm, PersonForm
-from jobsite.accounts.queries import backends_of, identities_of, why_no_token
+from jobsite.accounts.queries import backends_of, identities_of, why_no_token_with
 from jobsite.accounts.rules import PERMISSIONS, ROLES
 from jobsite.accounts.web import leave, limits, me
 from jobsite.core.errors import Invalid
@@ -140,15 +140,16 @@ def _tokens(form: ApiTokenForm, status: int = 200) -> Response:
 
 def _settings(form: PersonForm, status: int = 200) -> Response:
     person = me()
+    backends, identities = backends_of(person), identities_of(person)
     facts: dict[str, Any] = {
         "entry": form,
         "person": person,
         "held": [ROLES[name] for name in person.roles if name in ROLES],
         "permissions": PERMISSIONS,
-        "backends": backends_of(person),
-        "identities": identities_of(person),
+        "backends": backends,
+        "identities": identities,
         "sessions": sessions.sessions_of(person),
-        "why_no_token": why_no_token(person),
+        "why_no_token": why_no_token_with(person, identities, backends),
         "has_token": person.login_token_hash is not None,
         "lifetime": settings.current().token_lifetime,
         "idle": settings.current().session_idle,
