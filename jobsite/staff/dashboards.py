@@ -84,7 +84,7 @@ def _projects() -> tuple[ModelSelect, dict[str, Any]]:
         Organisation.name.alias("org_name"),
         people.where(ProjectMembership.project == Project.id).alias("people"),
         spaces.alias("spaces"),
-        _moment(fn.IFNULL(runs.where(Workspace.project == Project.id), None)).alias("last_run"),
+        moment_of(fn.IFNULL(runs.where(Workspace.project == Project.id), None)).alias("last_run"),
         guide.username.alias("copilot_name"),
     )
     rows = rows.join_from(Project, ProjectCollaboration, JOIN.LEFT_OUTER, on=_leads())
@@ -99,7 +99,7 @@ def _projects() -> tuple[ModelSelect, dict[str, Any]]:
     return rows, {**by, "people": SQL('"people"'), "spaces": SQL('"spaces"'), "run": SQL('"last_run"')}
 
 
-def _moment(function: Function) -> Function:
+def moment_of(function: Function) -> Function:
     """A function of times that gives a time; SQLite gives text."""
     return function.converter(JobRequest.created_at.python_value)
 
@@ -122,7 +122,7 @@ def _repositories() -> tuple[ModelSelect, dict[str, Any]]:
     rows = (
         Repo.select(
             Repo,
-            _moment(first).alias("first_run"),
+            moment_of(first).alias("first_run"),
             many.alias("projects"),
             names.alias("slugs"),
             spaces.alias("spaces"),

@@ -1,12 +1,17 @@
 """Staff: the first page with its search, the dashboards, the health of the installation, and "Why can't I?"."""
 
-from flask import Response, current_app
+from flask import Response, current_app, flash, request
 
 from jobsite.accounts.queries import user_named
 from jobsite.core.errors import NotFound
-from jobsite.core.web import page
+from jobsite.core.web import page, see
+from jobsite.jobs.backend_alerts import open_alerts
+from jobsite.jobs.listing import page_in
+from jobsite.notifications.actions import retry
+from jobsite.notifications.queries import backlog, delivery_or_stop, failed_deliveries, heartbeats
+from jobsite.projects.lists import Page
 from jobsite.staff import health, places, searching, why
-from jobsite.staff.area import asked, listed, routes, staff
+from jobsite.staff.area import ROWS, asked, listed, routes, staff
 from jobsite.staff.dashboards import DASHBOARDS, sort_in, sorted_rows
 
 
@@ -34,7 +39,25 @@ def dashboard(dashboard: str) -> Response:
 def show_health() -> Response:
     """The installation: workers, deliveries, backends, disk."""
     staff()
-    return page("staff/health.html", disk=health.disk(), cards=health.cards(places.backends()))
+    failed, total = failed_deliveries(number=page_in(request.args), size=ROWS)
+    data = {
+        "disk": health.disk(),
+        "cards": health.cards(places.backends()),
+        "alerts": open_alerts(),
+        "beats": heartbeats(),
+        "backlog": backlog(),
+        "failed": Page(failed, page_in(request.args), ROWS, total),
+    }
+    return page("staff/health.html", **data)
+
+
+@routes("/staff/health/deliveries/<identifier>/retry/", needs="staff_area_access", methods=("POST",))
+def retry_delivery(identifier: str) -> Response:
+    """Have a delivery that was given up tried again."""
+    person = staff()
+    retry(by=person, delivery=delivery_or_stop(identifier))
+    flash("It is tried again now.", "good")
+    return see("staff.show_health")
 
 
 @routes("/staff/why/", needs="user_manage")

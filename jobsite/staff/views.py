@@ -8,6 +8,7 @@ from jobsite.staff import (  # each adds its addresses
     member_views,
     org_views,
     project_views,
+    repository_views,
     request_views,
     user_acts,
     user_views,
@@ -19,5 +20,5 @@ __all__ = ["routes"]
 
 VIEWS = (
     index_views, org_views, project_views, member_views, user_views, user_acts, backend_views, workspace_views,
-    alert_views, request_views, audit_views,
+    repository_views, alert_views, request_views, audit_views,
 )  # fmt: skip
