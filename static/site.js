@@ -4,7 +4,7 @@
 (() => {
   // A refused form: the list of what is wrong gets the focus, so that it is read first.
   const focusSummary = (root) => {
-    const summary = root.querySelector("[data-focus]");
+    const summary = root.querySelector("[data-focus]:not(.gallery *)");
     if (summary) summary.focus();
   };
 

@@ -3,6 +3,7 @@
 import os
 import re
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
-from ..servers import Server, jobsite
+from ..servers import Server, jobsite, jobsite_json
 
 ARGUMENTS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
@@ -38,7 +39,7 @@ class Demo:
         page.goto(f"{self.address}/login/")
         page.get_by_label(re.compile("user", re.IGNORECASE)).first.fill(username)
         page.locator("input[name=token]").fill(self.token(username))
-        page.locator("main button[type=submit]").first.click()
+        page.locator("form:has(input[name=token]) button[type=submit]").click()
         page.wait_for_url(lambda url: "/login" not in url)
 
 
@@ -60,6 +61,21 @@ def demo(tmp_path: Path) -> Iterator[Demo]:
     done = jobsite(instance, "demo")
     assert done.returncode == 0, done.stderr
     with Server(instance) as server:
+        yield Demo(server.address, instance)
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
+    """The demo, served to all tests that leave it usable for the next, with the two first actions run by ada."""
+    instance = tmp_path_factory.mktemp("site") / "instance"
+    for words in (("demo",), ("request", "demo", "describe_cohort", "plot_survival", "--by", "ada")):
+        done = jobsite(instance, *words)
+        assert done.returncode == 0, done.stderr
+    with Server(instance) as server:
+        until = time.monotonic() + 120
+        while any(one["status"] in ("pending", "running") for one in jobsite_json(instance, "jobs")):
+            assert time.monotonic() < until, "the jobs of the demo do not end"
+            time.sleep(0.3)
         yield Demo(server.address, instance)
 
 
@@ -90,12 +106,13 @@ def open_page(browser: Browser) -> Iterator[Callable[..., Page]]:
 
 @pytest.fixture
 def keep_screenshot() -> Callable[[Page, str], None]:
-    """`keep_screenshot(page, "request")`: into docs/images when SCREENSHOTS is set, else nowhere."""
-    folder = Path(__file__).parent.parent.parent / "docs" / "images"
+    """`keep_screenshot(page, "request")`: the picture of the manual, when SCREENSHOTS is set; else nothing is kept."""
+    folder = Path(__file__).parent.parent.parent / "static" / "manual"
 
     def keep(page: Page, name: str) -> None:
         if os.environ.get("SCREENSHOTS"):
             folder.mkdir(exist_ok=True)
+            page.set_viewport_size({"width": 900, "height": 560})
             page.screenshot(path=folder / f"{name}.png")
 
     return keep
