@@ -32,6 +32,7 @@ def choose(*, by: User, jobs: str, off: Sequence[str]) -> None:
 def unsubscribe(*, link: str) -> tuple[User, str]:
     """End the e-mails that the link of one of them names; gives whose and the group. Done twice, nothing changes.
 
+    Those of a group that cannot be switched off go on.
     Whoever has the mail may do this without logging in (RFC 8058). Raises `NotFound` for a link we did not make.
     """
     user, group = read_link(link)
@@ -39,7 +40,7 @@ def unsubscribe(*, link: str) -> tuple[User, str]:
         now = choices_of(user)
         jobs = NONE if group == JOBS else now.jobs
         off = now.off if group == JOBS else sorted({*now.off, group})
-        if (jobs, off) != (now.jobs, now.off):
+        if GROUPS[group].optional and (jobs, off) != (now.jobs, now.off):
             _store(user, jobs, off, user.username)
     return user, group
 

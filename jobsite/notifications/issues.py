@@ -7,8 +7,9 @@ from jobsite.core.outgoing import Answer, NoAnswer, exchange
 from jobsite.notifications.deadlines import Undelivered
 from jobsite.notifications.models import Delivery
 from jobsite.notifications.rules import LOGGED, SENT
+from jobsite.notifications.sentences import Worded
 from jobsite.notifications.sites import link_to, place
-from jobsite.notifications.wording import Worded, worded
+from jobsite.notifications.wording import worded
 from jobsite.settings import Settings, current
 
 OK, MADE = 200, 201

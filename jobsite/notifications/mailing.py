@@ -23,9 +23,10 @@ from jobsite.notifications.choices import link_for
 from jobsite.notifications.deadlines import Undelivered
 from jobsite.notifications.models import Delivery
 from jobsite.notifications.rules import DROPPED, GROUPS, LOGGED, SENT
+from jobsite.notifications.sentences import Worded
 from jobsite.notifications.sites import host, link_to, place
 from jobsite.notifications.smtp import submit
-from jobsite.notifications.wording import KINDS, Kind, Worded, one_line, worded
+from jobsite.notifications.wording import KINDS, Kind, one_line, worded
 from jobsite.settings import current
 
 # Long headers are not folded: Python would encode a long link of List-Unsubscribe into something no program reads.

@@ -3,15 +3,16 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from peewee import fn
+from peewee import JOIN, fn
 
 from jobsite.accounts.models import User
 from jobsite.core.clock import now
 from jobsite.core.errors import NotFound
 from jobsite.notifications.models import Delivery, Heartbeat, Notice
 from jobsite.notifications.rules import GIVEN_UP, WAITING
+from jobsite.notifications.sentences import Worded
 from jobsite.notifications.sites import place
-from jobsite.notifications.wording import KINDS, Worded, worded
+from jobsite.notifications.wording import KINDS, worded
 
 PAGE = 25
 MOST_COUNTED = 99
@@ -75,9 +76,10 @@ def entry_of(notice: Notice) -> Entry:
 
 def failed_deliveries(*, number: int = 1, size: int = 50) -> tuple[list[Delivery], int]:
     """One page of the deliveries that were given up, newest first, each with its `user`; and how many there are."""
-    failed = Delivery.select().where(Delivery.state == GIVEN_UP)
-    page = failed.select_extend(User).join(User, "LEFT OUTER").order_by(Delivery.id.desc())
-    return list(page.paginate(number, size)), failed.count()
+    given_up = Delivery.state == GIVEN_UP
+    rows = Delivery.select(Delivery, User).join(User, JOIN.LEFT_OUTER).where(given_up)
+    page = rows.order_by(Delivery.id.desc()).paginate(number, size)
+    return list(page), Delivery.select().where(given_up).count()
 
 
 def delivery_or_stop(identifier: str) -> Delivery:

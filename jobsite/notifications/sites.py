@@ -2,7 +2,7 @@
 
 from urllib.parse import urlsplit
 
-from jobsite.notifications.wording import Place
+from jobsite.notifications.sentences import Place
 from jobsite.settings import current
 
 

@@ -66,6 +66,8 @@ def submit(message: EmailMessage, sender: str, recipient: str) -> str:
         code, text = next(iter(error.recipients.values()))
         raise _refused(server, "refuses the recipient", code, text, final=code >= 500) from None
     except smtplib.SMTPResponseException as error:
+        if deadline.passed:  # then the answer is what had come until it was cut
+            raise Undelivered(f"{server.name} {deadline.sentence}.", unreachable=True) from None
         raise _not_taken(server, error) from None
     except smtplib.SMTPNotSupportedError:
         raise Undelivered(f"{server.name} cannot send to an address with such letters.", final=True) from None
@@ -162,7 +164,7 @@ def _refused(
 def _cause(error: Exception) -> str:
     if isinstance(error, smtplib.SMTPServerDisconnected):
         return "ended the connection"
-    if isinstance(error, smtplib.SMTPException | ValueError):
+    if isinstance(error, smtplib.SMTPException | UnicodeError):
         return "gave an answer that cannot be understood"
     return why_not_reached(error)
 

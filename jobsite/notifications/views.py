@@ -10,9 +10,9 @@ from jobsite.core.errors import Invalid
 from jobsite.core.web import ANYONE, LOGIN, Routes, page, redirect_here, safe_next, see, show_refusal
 from jobsite.notifications import actions
 from jobsite.notifications.choices import choices_of, choose, read_link, unsubscribe
-from jobsite.notifications.forms import ChoicesForm
+from jobsite.notifications.forms import SWITCHED, ChoicesForm
 from jobsite.notifications.queries import PAGE, inbox, unread_count
-from jobsite.notifications.rules import CHOICES, GROUPS, JOBS
+from jobsite.notifications.rules import CHOICES, GROUPS
 from jobsite.settings import current
 
 routes = Routes("notifications")
@@ -67,7 +67,7 @@ def read_one_again(number: int) -> Response:
 def choices_page() -> Response:
     """What I want by e-mail."""
     choice = choices_of(_me())
-    groups = [name for name in _optional() if name not in choice.off]
+    groups = [name for name in SWITCHED if name not in choice.off]
     return _choices(ChoicesForm(formdata=None, data={"jobs": choice.jobs, "groups": groups}))
 
 
@@ -75,7 +75,7 @@ def choices_page() -> Response:
 def change_choices() -> Response:
     """Change what I want by e-mail."""
     form = ChoicesForm()
-    off = [name for name in _optional() if name not in (form.groups.data or [])]
+    off = [name for name in SWITCHED if name not in (form.groups.data or [])]
     try:
         choose(by=_me(), jobs=form.jobs.data or "", off=off)
     except Invalid as refusal:
@@ -107,10 +107,7 @@ def _number(text: str) -> int:
     return min(max(int(text[:18]), 1), 10**9)
 
 
-def _optional() -> list[str]:
-    return [one.name for one in GROUPS.values() if one.optional and one.name != JOBS]
-
-
 def _choices(form: ChoicesForm, status: int = 200) -> Response:
-    data: dict[str, Any] = {"entry": form, "person": _me(), "options": CHOICES, "groups": GROUPS}
+    data: dict[str, Any] = {"entry": form, "person": _me(), "options": CHOICES}
+    data["groups"] = [GROUPS[name] for name in SWITCHED]
     return page("notifications/choices.html", status=status, mails=bool(current().smtp_url), **data)
