@@ -63,6 +63,30 @@ def test_the_exact_thing_comes_first(cast: SimpleNamespace, workspace: Workspace
     assert set(hits("asthma")["Workspaces"][1:3]) == {"asthma-1", "asthma-2"}
 
 
+def test_the_kind_of_the_exact_thing_comes_first(asked: JobRequest, cast: SimpleNamespace) -> None:
+    Workspace.update(purpose="To describe what ada wants").execute()
+    assert next(iter(hits("describe"))) == "Actions"
+    assert next(iter(hits("ada"))) == "People"
+    assert next(iter(hits("asthma"))) == "Workspaces"
+
+
+def test_an_action_of_many_workspaces_is_one_hit_by_its_newest_job(asked: JobRequest) -> None:
+    row = Job.select().where(Job.action == "describe").dicts().get()
+    space = Workspace.get()
+    place = {
+        "project": space.project,
+        "repo": space.repo,
+        "branch": "main",
+        "created_by": "ada",
+        "updated_by": "ada",
+    }
+    elsewhere = Workspace.create(name="other", **place)
+    Job.insert({**row, "id": row["id"] + 1000, "identifier": "z" * 16, "workspace": elsewhere.id}).execute()
+    group = next(group for group in found("descr") if group.kind == "Actions")
+    assert [(hit.name, hit.place) for hit in group.hits] == [("describe", "newest job, in other")]
+    assert group.hits[0].address.endswith(f"/{'z' * 16}/")
+
+
 def test_every_word_must_be_there_in_any_order(asked: JobRequest) -> None:
     action = Job.get().action
     assert action in hits(f"{action} asthma")["Actions"]
