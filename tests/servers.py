@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Any, Self
@@ -42,6 +43,27 @@ def jobs_in(instance: Path) -> list[dict[str, Any]]:
     with closing(sqlite3.connect(f"file:{instance}/jobsite.db?mode=ro", uri=True)) as database:
         database.row_factory = sqlite3.Row
         return [dict(row) for row in database.execute("SELECT * FROM job ORDER BY id DESC")]
+
+
+def commit_to_study(instance: Path, folder: Path, edit: Callable[[Path], None]) -> None:
+    """Change the demo's study by a commit: `edit` gets a clone of it in the new folder `folder`."""
+    git = ["git", "-C", str(folder), "-c", "user.name=ada", "-c", "user.email=ada@example.org"]
+    subprocess.run(["git", "clone", "-q", str(instance / "repos/demo-study.git"), str(folder)], check=True)
+    edit(folder)
+    for words in (["add", "-A"], ["commit", "-qm", "A change"], ["push", "-q", "origin", "main"]):
+        subprocess.run([*git, *words], check=True)
+
+
+def draw_batches(instance: Path, folder: Path, batches: int) -> None:
+    """Let the slow action of the demo's study draw so many batches, two a second; as it comes it draws 60."""
+
+    def fewer(study: Path) -> None:
+        file = study / "project.yaml"
+        text = file.read_text()
+        assert "--batches 60" in text
+        file.write_text(text.replace("--batches 60", f"--batches {batches}"))
+
+    commit_to_study(instance, folder, fewer)
 
 
 class Server:

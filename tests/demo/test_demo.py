@@ -2,7 +2,6 @@
 
 import json
 import re
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -10,7 +9,7 @@ from click.testing import CliRunner
 
 from jobsite.cli import main
 
-from ..servers import jobsite, jobsite_json
+from ..servers import commit_to_study, draw_batches, jobsite, jobsite_json
 
 pytestmark = pytest.mark.xdist_group("demo")
 
@@ -48,8 +47,9 @@ def test_running_it_again_changes_nothing_but_the_tokens(demo: tuple[Path, str])
     assert [one["username"] for one in jobsite_json(instance, "user", "list")].count("ada") == 1
 
 
-def test_the_whole_study_succeeds(demo: tuple[Path, str]) -> None:
+def test_the_whole_study_succeeds(demo: tuple[Path, str], tmp_path: Path) -> None:
     instance, _ = demo
+    draw_batches(instance, tmp_path / "study", 3)
     done = jobsite(instance, "request", "demo", "run_all", "--by", "ada", "--wait", "--json")
     document = json.loads(done.stdout)
     assert (done.returncode, document["status"]) == (0, "succeeded")
@@ -62,17 +62,16 @@ def test_the_whole_study_succeeds(demo: tuple[Path, str]) -> None:
     assert list(level4.rglob("*.csv")), "the tables"
 
 
-def test_its_failing_variant_reports_both_failures(demo: tuple[Path, str], tmp_path: Path) -> None:
-    instance, _ = demo
-    study = tmp_path / "study"
-    git = ["git", "-C", str(study), "-c", "user.name=ada", "-c", "user.email=ada@example.org"]
-    subprocess.run(["git", "clone", "-q", str(instance / "repos/demo-study.git"), str(study)], check=True)
+def add_failures(study: Path) -> None:
     with (study / "project.yaml").open("a") as file:
         file.write(TWO_FAILURES)
     (study / "analysis/breaks.py").write_text("raise SystemExit(3)\n")
     (study / "analysis/forgets.py").write_text("print('nothing is written')\n")
-    for words in (["add", "-A"], ["commit", "-qm", "Two failures"], ["push", "-q", "origin", "main"]):
-        subprocess.run([*git, *words], check=True)
+
+
+def test_its_failing_variant_reports_both_failures(demo: tuple[Path, str], tmp_path: Path) -> None:
+    instance, _ = demo
+    commit_to_study(instance, tmp_path / "study", add_failures)
     done = jobsite(instance, "request", "demo", "breaks", "forgets", "--by", "ada", "--wait", "--json")
     codes = {job["action"]: (job["status"], job["status_code"]) for job in json.loads(done.stdout)["jobs"]}
     assert done.returncode == 1
