@@ -107,7 +107,7 @@ def create_app(settings: Settings) -> Flask:
     app = Jobsite("jobsite", template_folder=str(_folder("templates")), static_folder=str(_folder("static")))
     app.jinja_options = {**app.jinja_options, **TEMPLATES}
     app.config.update(_config(settings))
-    app.extensions["jobsite.limits"] = Limits()
+    app.extensions["jobsite.limits"] = Limits(settings.rate_limits)
     app.extensions["jobsite.parts"] = _gathered(PARTS)
     init_compression(app)
     CSRFProtect(app).exempt(UNSUBSCRIBE)
@@ -187,6 +187,7 @@ def _init_templates(app: Flask, settings: Settings) -> None:
         "public": settings.public,
         "secure": settings.secure,
         "support": settings.support,
+        "mails": bool(settings.smtp_url),
         "job_creation": settings.job_creation,
         "version": version("jobsite"),
     }

@@ -12,6 +12,10 @@ from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
+from limits import parse
+
+from jobsite.core.limits import NAMED
+
 
 def text(value: Any) -> str:
     """Text, without blanks around it."""
@@ -163,6 +167,18 @@ def words(value: Any) -> tuple[str, ...]:
     return tuple(part for part in parts if part)
 
 
+def some_of(*known: str) -> Callable[[Any], tuple[str, ...]]:
+    """A list of these words."""
+
+    def parse(value: Any) -> tuple[str, ...]:
+        found = words(value)
+        if odd := [word for word in found if word not in known]:
+            raise ValueError(f"does not know {odd[0]!r}; it is a list of {', '.join(known)}")
+        return found
+
+    return parse
+
+
 def _table(value: Any) -> dict[str, Any]:
     try:
         table = json.loads(value) if isinstance(value, str) else value
@@ -213,3 +229,17 @@ def networks(value: Any) -> tuple[str, ...]:
         return tuple(str(ipaddress.ip_network(word)) for word in words(value))
     except (ValueError, TypeError):
         raise ValueError("must be a list of networks, such as 10.0.0.0/8") from None
+
+
+def rate_limits(value: Any) -> dict[str, str]:
+    """A table of names of limits and how many attempts they allow in which time."""
+    found = {}
+    for name, text in (_table(value) if value else {}).items():
+        if name not in NAMED:
+            raise ValueError(f"has no limit {name!r}; the limits are {', '.join(NAMED)}")
+        try:
+            parse(str(text))
+        except ValueError:
+            raise ValueError(f"must give {name!r} a limit such as 30 per 15 minutes") from None
+        found[name] = str(text)
+    return found

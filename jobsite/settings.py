@@ -39,6 +39,16 @@ NO_EFFECT = "No effect yet:"
 LISTED = "Not empty: people are made members of backends and organisations one by one"
 
 
+NEWS = tuple(
+    """
+    job-ended request-ended request-cancelled token-made token-used api-token-made email-confirm email-asked email-changed
+    roles-changed member-added member-roles member-removed backend-member-added backend-member-removed org-member-added
+    org-member-removed sign-off sign-off-outputs sign-off-internal backend-alert backend-cleared user-added catch-up
+    """.split()
+)
+"""The kinds of news; a test holds them to those of the room notifications."""
+
+
 @dataclass(frozen=True)
 class Settings:
     """The settings of one instance, checked. Sizes are bytes, times are timedelta, addresses have no final slash."""
@@ -149,7 +159,7 @@ class Settings:
     webhook_kinds: tuple[str, ...] = setting(
         ("user-added", "backend-alert", "sign-off"),
         "Kinds of news that are sent to WEBHOOK_URL (docs/notifications.md)",
-        kinds.words,
+        kinds.some_of(*NEWS),
     )
     sign_off_repo: str = setting(
         "", "Repository at GITHUB_URL, as owner/name, that gets an issue for each sign-off", kinds.repo_name
@@ -177,6 +187,11 @@ class Settings:
     )
     session_max: timedelta = setting(
         timedelta(days=365), "A login ends after so long in any case", kinds.duration
+    )
+    rate_limits: Mapping[str, str] = setting(
+        {},
+        'Limits other than the usual, by name: {"sign-in per address": "100 per 15 minutes"}',
+        kinds.rate_limits,
     )
     trusted_proxies: int = setting(
         0, "How many proxies in front set X-Forwarded headers", kinds.number(0, 10)

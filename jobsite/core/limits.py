@@ -1,6 +1,7 @@
-"""Named rate limits: every limit of the program stands in this one table."""
+"""Named rate limits: every limit of the program stands in this one table; the setting `RATE_LIMITS` changes some."""
 
 import time
+from collections.abc import Mapping
 
 from limits import parse
 from limits.storage import MemoryStorage
@@ -32,19 +33,20 @@ class TooMany(Refused):
 class Limits:
     """The counters of this process: attempts per limit and key, in a moving window."""
 
-    def __init__(self) -> None:
+    def __init__(self, changed: Mapping[str, str] = {}) -> None:
         self._limiter = MovingWindowRateLimiter(MemoryStorage())
+        self._named = NAMED | {name: parse(text) for name, text in changed.items()}
 
     def check(self, name: str, key: str) -> None:
         """Raise `TooMany` when the limit is used up for this key; counts nothing."""
-        if not self._limiter.test(NAMED[name], name, key):
-            reset = self._limiter.get_window_stats(NAMED[name], name, key).reset_time
+        if not self._limiter.test(self._named[name], name, key):
+            reset = self._limiter.get_window_stats(self._named[name], name, key).reset_time
             wait = max(1, int(reset - time.time()) + 1)
             raise TooMany(f"Too many attempts. Wait {_words(wait)} and try again.", wait)
 
     def count(self, name: str, key: str) -> None:
         """Count one attempt against the limit."""
-        self._limiter.hit(NAMED[name], name, key)
+        self._limiter.hit(self._named[name], name, key)
 
 
 def _words(seconds: int) -> str:

@@ -22,7 +22,7 @@ from jobsite.application import create_app
 from jobsite.core import clock
 from jobsite.core.db import close_database, database
 from jobsite.core.limits import NAMED
-from jobsite.settings import Settings
+from jobsite.settings import Settings, SettingsError, load
 
 MONDAY = datetime(2026, 3, 2, 9)
 Csrf = Callable[[FlaskClient, str], str]
@@ -508,3 +508,26 @@ def test_a_full_disk_refuses_forms_with_a_sentence_and_keeps_nobody_from_reading
     assert "Ada Adewale" in client.get("/settings/").text
     assert client.post("/settings/", data=field).status_code == 303
     scheduler.close()
+
+
+class TestLimits:
+    """Where `RATE_LIMITS` changes a limit."""
+
+    @pytest.fixture
+    def settings(self, tmp_path: Path) -> Settings:
+        environ = {"JOBSITE_RATE_LIMITS": '{"sign-in per address": "2 per hour"}'}
+        return load(tmp_path / "instance", environ)
+
+    def test_it_counts_and_the_others_stay(
+        self, client: FlaskClient, cast: SimpleNamespace, csrf: Csrf
+    ) -> None:
+        answers = [_send(client, csrf, f"nobody{number}", "a b c").status_code for number in range(3)]
+        assert answers == [422, 422, 429]
+
+
+@pytest.mark.parametrize(
+    "text", ['{"sign-in per planet": "1 per hour"}', '{"sign-in per address": "many"}', "[]"]
+)
+def test_a_limit_that_cannot_be_is_a_sentence_at_the_start(tmp_path: Path, text: str) -> None:
+    with pytest.raises(SettingsError, match="RATE_LIMITS (has no limit|must (give|be))"):
+        load(tmp_path, {"JOBSITE_RATE_LIMITS": text})
