@@ -1,10 +1,14 @@
 """The words of news: subjects as the specification has them, one line, and no kind without words."""
 
+import re
+from pathlib import Path
+
 import pytest
 
 from jobsite.notifications.rules import GROUPS
 from jobsite.notifications.sentences import Place
 from jobsite.notifications.wording import KINDS, one_line, worded
+from jobsite.settings import NEWS, SettingsError, load
 
 JOB = {"workspace": "asthma", "number": 12, "job": "abcd", "action": "table", "state": "failed"}
 JOB |= {"message": "Job exited with an error", "seconds": 61}
@@ -69,6 +73,18 @@ def test_every_kind_has_words_a_group_and_a_reason(kind: str) -> None:
     assert words.subject and words.lines and words.path.startswith("/") and words.link
     assert KINDS[kind].why.endswith(".")
     assert KINDS[kind].group in GROUPS
+
+
+def test_the_setting_and_the_document_know_exactly_these_kinds() -> None:
+    assert set(NEWS) == set(KINDS)
+    document = (Path(__file__).parents[2] / "docs" / "notifications.md").read_text("utf-8")
+    listed = document.partition("<!-- kinds: held by a test -->")[2].partition("## Issues")[0]
+    assert set(re.findall(r"`([a-z-]+)`", listed)) == set(KINDS)
+
+
+def test_an_unknown_kind_for_the_webhook_stops_the_start_with_a_sentence(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="WEBHOOK_KINDS does not know 'jobs'; it is a list of job-ended"):
+        load(tmp_path, {"JOBSITE_WEBHOOK_KINDS": "user-added, jobs"})
 
 
 def test_changed_roles_are_told_as_given_and_taken_away() -> None:
