@@ -271,6 +271,8 @@ def _git(repo: str, *words: str) -> bytes | None:
         env=_GIT_ENVIRONMENT,
         stdin=subprocess.DEVNULL,
     )
+    if done.returncode < 0:
+        raise OSError(f"git was ended by signal {-done.returncode} while it read {repo}")
     return done.stdout if done.returncode == 0 else None
 
 

@@ -18,6 +18,10 @@ HIGH, LEVEL4 = "highly_sensitive", "moderately_sensitive"
 LINES = 25
 """What a run that ends by itself has written: that many numbered lines."""
 ENDS = {f"job:{code}" for code, one in CODES.items() if one.state in ("succeeded", "failed", "cancelled")}
+PLAUSIBLE = (
+    "succeeded", "cancelled_by_user", "nonzero_exit", "dependency_failed", "internal_error",
+)  # fmt: skip
+"""How jobs without a fault of their own end where processes are killed; a killed program has a bad exit code."""
 
 
 def wrong_end(job: Job) -> list[str]:
@@ -25,6 +29,8 @@ def wrong_end(job: Job) -> list[str]:
     told = [row.type for row in events.Event.select().where(events.Event.subject == f"job:{job.identifier}")]
     ends = [one for one in told if one in ENDS]
     wrong = [] if ends == [f"job:{job.status_code}"] else [f"{job.identifier} ended as {ends}"]
+    if job.status_code not in PLAUSIBLE:
+        wrong.append(f"{job.identifier} ended by no kill: {job.status_code}, {job.status_message}")
     good = [one.number for one in job.attempts if (one.exit_code, one.end_reason) == (0, "exited")]
     if job.state == "succeeded" and good[-1:] != [job.attempts_made]:
         wrong.append(f"{job.identifier} succeeded by another attempt than its last")

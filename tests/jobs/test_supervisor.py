@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -41,6 +42,21 @@ def test_it_needs_neither_web_nor_database_nor_any_package() -> None:
     command = [sys.executable, "-I", "-S", "-c", code, str(ROOT)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert done.stdout == "['__main__']\n[]\n"
+
+
+@pytest.mark.parametrize("reads", ["ls-tree", "cat-file"])
+def test_a_git_that_is_killed_is_no_fault_of_the_study(
+    sandbox: Sandbox, study: Study, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reads: str
+) -> None:
+    (tmp_path / "git").write_text(
+        f'#!/bin/sh\ncase "$*" in *{reads}*) kill -9 $$;; *) exec {shutil.which("git")} "$@";; esac\n'
+    )
+    (tmp_path / "git").chmod(0o755)
+    spec = study.script("print('ran')")
+    with monkeypatch.context() as patch:
+        patch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+        end = run(sandbox, spec)
+    assert (end.reason, end.fault, end.exit_code) == ("platform", "files", None)
 
 
 @pytest.mark.parametrize("stage", ["preparing", "prepared"])
