@@ -25,9 +25,9 @@ def main(wanted: list[str]) -> None:
         figures += importlib.import_module(f"bench.{name}").figures()
     width = max((len(one.name) for one in figures), default=0)
     for one in figures:
-        goal = f"  (goal: {one.goal:g})" if one.goal is not None else ""
-        late = "" if one.goal is None or one.value <= one.goal else "  MISSED"
-        print(f"{one.name:<{width}}  {one.value:>12.3f} {one.unit}{goal}{late}")
+        bound = "at least" if one.more_is_better else "at most"
+        goal = f"  (goal: {bound} {one.goal:g})" if one.goal is not None else ""
+        print(f"{one.name:<{width}}  {one.value:>12.3f} {one.unit}{goal}{'  MISSED' if one.missed else ''}")
     _keep(figures)
 
 

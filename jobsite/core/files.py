@@ -4,14 +4,13 @@ A relative path is text with forward slashes (`output/a.csv`). Every function th
 from an open directory, so that a link put in its way by a job, at whatever moment, is refused and not followed.
 """
 
-import ctypes
 import errno
 import hashlib
 import os
 import secrets
 import stat
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
@@ -19,7 +18,6 @@ from typing import BinaryIO, NamedTuple
 FILE_MODE = 0o640
 DIRECTORY_MODE = 0o750
 PIECE = 1024 * 1024  # bytes read at once: files are never held whole
-FEW = 16  # files and directories that are flushed one by one
 
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 # Without O_NONBLOCK, opening a named pipe would wait for its other end.
@@ -210,56 +208,6 @@ def flush_to_disk(file: BinaryIO) -> None:
     """Returns when what was written to `file` will survive a power cut."""
     file.flush()
     os.fsync(file.fileno())
-
-
-def flush_beneath(root: Path, paths: Iterable[str]) -> None:
-    """Returns when these files and directories below `root` ("" is the root itself) will survive a power cut.
-
-    A few one by one, many by their file system as a whole. What is not there is passed over: its removal is part of
-    its directory. No link is followed. Raises UnsafePath, OSError.
-    """
-    wanted = sorted(set(paths))
-    if len(wanted) > FEW:
-        with directory_beneath(root, ()) as directory:
-            _flush_file_system(directory)
-        return
-    for path in wanted:
-        *parents, name = components(path) if path else ["."]
-        with suppress(FileNotFoundError), directory_beneath(root, tuple(parents)) as directory:
-            descriptor = os.open(name, _FILE, dir_fd=directory)
-            try:
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
-
-
-@contextmanager
-def flushed_tree(root: Path) -> Iterator[None]:
-    """What is written below the directory `root` in the block will survive a power cut when the block is left.
-
-    Nobody else writes there meanwhile. Raises OSError.
-    """
-    with directory_beneath(root, ()) as directory:  # opened before, so that no failure to write is missed
-        yield
-        written: list[str] = []
-        for folder, _, names in os.walk(root):
-            below = os.path.relpath(folder, root)
-            inside = "" if below == "." else f"{below}/"
-            written += [f"{inside}{name}" for name in names] + [inside.removesuffix("/")]
-            if len(written) > FEW:
-                _flush_file_system(directory)
-                return
-        flush_beneath(root, written)
-
-
-def _flush_file_system(descriptor: int) -> None:
-    """Writes all of a file system to disk: for thousands of files far quicker than one after the other."""
-    if _libc.syncfs(descriptor) != 0:
-        number = ctypes.get_errno()
-        raise OSError(number, os.strerror(number))
-
-
-_libc = ctypes.CDLL(None, use_errno=True)
 
 
 def copy_beneath(

@@ -45,6 +45,7 @@ HAND_OVER_AGAIN = timedelta(minutes=1)
 IDLE_SECONDS = 1.0
 BUSY_SECONDS = 0.1
 LOOK_SECONDS = 0.01
+REST = 3
 LONGEST_REST = 0.05
 LAST_LAUNCHES = 10.0
 STEPS_AT_ONCE = 50
@@ -80,8 +81,8 @@ class Engine:
                 begun = time.monotonic()
                 busy = self._guarded_turn()
                 note_turn(time.monotonic() - begun)
-                # As long a rest as the turn took: with many jobs the pages and the saving of outputs need their turn.
-                time.sleep(min(time.monotonic() - begun, LONGEST_REST))
+                # Thrice as long a rest as the turn took: with many jobs the pages and the saving of outputs need theirs.
+                time.sleep(min(REST * (time.monotonic() - begun), LONGEST_REST))
                 self._wait(seen, BUSY_SECONDS if busy else IDLE_SECONDS)
             self._beside.wait(LAST_LAUNCHES)
         close_database()

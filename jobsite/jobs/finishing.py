@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
 
+from jobsite.accounts.models import User
 from jobsite.core.clock import now, wire
 from jobsite.core.db import writing
 from jobsite.jobs.execution import attempt_dir, executor, work_dir
@@ -21,11 +22,12 @@ from jobsite.jobs.executors.contract import Executor, Exit, Limits, read_exit, r
 from jobsite.jobs.executors.contract import Refused as ExecutorRefused
 from jobsite.jobs.faults import DATABASE_EXITS, final_sentence, kind_of_error, next_try
 from jobsite.jobs.logs.reader import LogReader
-from jobsite.jobs.models import Attempt, Job, JobOutput
+from jobsite.jobs.models import Attempt, Job, JobOutput, JobRequest, ProjectFile
 from jobsite.jobs.moving import move
 from jobsite.jobs.rules import CODES, RESETS, disk_sentence, memory_sentence, nonzero_sentence, time_sentence
 from jobsite.jobs.specs import recorded_inputs
 from jobsite.pipelines.parsing import parse
+from jobsite.projects.models import Repo, Workspace
 from jobsite.settings import current
 from jobsite.store.collecting import Collected, Input, collect
 from jobsite.store.facts import JobFacts, Published
@@ -252,17 +254,27 @@ def _next_try(job: Job, attempt: Attempt, kind: str) -> Outcome | None:
 
 
 def _facts(job: Job, attempt: Attempt, end: Exit, message: str) -> JobFacts:
-    request = job.job_request
+    columns = (
+        JobRequest.identifier,
+        JobRequest.commit,
+        ProjectFile.text,
+        User.username,
+        Workspace.name,
+        Repo.url,
+    )
+    source = JobRequest.select(*columns).join(ProjectFile).switch(JobRequest).join(User)
+    rows = source.switch(JobRequest).join(Workspace).join(Repo).where(JobRequest.id == job.job_request_id)
+    request, commit, project_file, user, workspace, repo = rows.tuples().get()
     return JobFacts(
-        workspace=job.workspace.name,
+        workspace=workspace,
         job=job.identifier,
-        request=request.identifier,
+        request=request,
         attempt=attempt.identifier,
         action=job.action,
-        user=request.created_by.username,
-        repo=job.workspace.repo.url,
-        commit=request.commit,
-        actions=_actions_of(request.project_file.text),
+        user=user,
+        repo=repo,
+        commit=commit,
+        actions=_actions_of(project_file),
         exit_code=end.exit_code,
         status_message=message,
         created_at=wire(job.created_at) or "",
@@ -298,7 +310,7 @@ def _unless_cancelled(job: Job, lines: Iterator[bytes]) -> Iterator[bytes]:
     Raises `_Cancelled`, with the job as it is by then.
     """
     yield from lines
-    now_there = Job.get_by_id(job.id)
+    now_there = Job.select(Job.cancel_asked_at, Job.cancel_asked_by).where(Job.id == job.id).get()
     if now_there.cancel_asked_at:
         job.cancel_asked_at, job.cancel_asked_by = now_there.cancel_asked_at, now_there.cancel_asked_by
         raise _Cancelled

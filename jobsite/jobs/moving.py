@@ -52,7 +52,8 @@ def _times(job: Job, target: str, moment: datetime) -> dict[str, Any]:
 
 def _follow(request_id: int) -> None:
     """Derive the request's status, counts and times from its jobs, in the transaction of their change."""
-    request = JobRequest.get_by_id(request_id)
+    facts = (JobRequest.status, JobRequest.status_message, JobRequest.started_at)
+    request = JobRequest.select(*facts).where(JobRequest.id == request_id).get()
     counts = Job.select(Job.state, fn.COUNT(Job.id), fn.MIN(Job.started_at), fn.MAX(Job.completed_at))
     rows = list(counts.where(Job.job_request == request_id).group_by(Job.state).tuples())
     status = request_status(request.status, [state for state, *_ in rows])

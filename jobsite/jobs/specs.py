@@ -50,6 +50,8 @@ def _repository(job: Job) -> str:
 
 def recorded_inputs(job: Job) -> dict[str, JobOutput]:
     """The outputs of the jobs that supply this one, by path; of two with the same path the later need wins."""
+    if not job.needs:
+        return {}
     rows = JobOutput.select(JobOutput, Job).join(Job).where(Job.identifier.in_(list(job.needs.values())))
     by_job: dict[str, list[JobOutput]] = {}
     for row in rows:

@@ -21,13 +21,13 @@ from jobsite.core.files import (
     UnsafePath,
     atomic_write,
     components,
-    flush_beneath,
     link_beneath,
     move_beneath,
     open_beneath,
     remove_beneath,
     remove_tree,
 )
+from jobsite.core.flushing import flush
 from jobsite.store import manifest as manifests
 from jobsite.store import metadata
 from jobsite.store.facts import JobFacts, Published
@@ -134,7 +134,7 @@ def _keep(roots: Roots, plan: Plan) -> None:
             with suppress(FileNotFoundError, UnsafePath):
                 link_beneath(root, path, root, f"{CONTENT}/{sha256}", flushed=False)
         if kept:
-            flush_beneath(root, [CONTENT, METADATA])
+            flush([(root, CONTENT), (root, METADATA)])
     fail_point("store.after_keep")
 
 
@@ -197,9 +197,14 @@ def _record(roots: Roots, plan: Plan) -> None:
 def _settle(roots: Roots, plan: Plan) -> None:
     """Flushes what the steps have changed: names in directories, and the record. Contents were flushed before."""
     high, level4 = _both(roots, plan)
-    flush_beneath(high, [METADATA, *directories_of([*plan.files, *plan.displaced])])
-    flush_beneath(level4, [METADATA, *directories_of([*plan.level4, *plan.gone, *plan.displaced])])
-    flush_beneath(roots.jobs, metadata.path_and_directories(plan.facts))
+    in_high = [METADATA, *directories_of([*plan.files, *plan.displaced])]
+    in_level4 = [METADATA, *directories_of([*plan.level4, *plan.gone, *plan.displaced])]
+    in_jobs = metadata.path_and_directories(plan.facts)
+    flush(
+        (root, path)
+        for root, paths in ((high, in_high), (level4, in_level4), (roots.jobs, in_jobs))
+        for path in paths
+    )
 
 
 def directories_of(paths: Iterable[str]) -> set[str]:

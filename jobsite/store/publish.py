@@ -10,12 +10,11 @@ from jobsite.core.files import (
     Copied,
     atomic_write,
     copy_beneath,
-    flush_beneath,
-    flushed_tree,
     link_beneath,
     make_directories,
     open_beneath,
 )
+from jobsite.core.flushing import flush, flushed_trees
 from jobsite.store import manifest as manifests
 from jobsite.store import metadata
 from jobsite.store.collecting import Collected, CollectedFile
@@ -138,7 +137,7 @@ def _stage_log(roots: Roots, facts: JobFacts, log: Iterable[bytes], summary: str
             if problem.errno not in _NO_SECOND_NAME:
                 raise
             copy_beneath(file, high, STAGED_LOG, flushed=False)
-            flush_beneath(path.parent, [path.name])
+            flush([(path.parent, path.name)])
         atomic_write(low / STAGED_LOG, level4_log(file), flushed=False)
 
 
@@ -150,11 +149,9 @@ def _flushed_staging(roots: Roots, facts: JobFacts) -> Iterator[None]:
     stores = (roots.high_of(facts.workspace), roots.level4_of(facts.workspace))
     for store, staging in zip(stores, (high, low), strict=True):
         make_directories(store, f"{PUBLISHING}/{staging.name}")
-    with flushed_tree(high), flushed_tree(low):
+    names = [(store, PUBLISHING) for store in stores]
+    with flushed_trees((high, low), *names, (roots.jobs, f"{facts.job}/{facts.attempt}")):
         yield
-    for store in stores:
-        flush_beneath(store, [PUBLISHING])
-    flush_beneath(roots.jobs, [f"{facts.job}/{facts.attempt}"])
 
 
 def _staged(
