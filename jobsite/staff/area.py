@@ -1,6 +1,7 @@
 """The door of the staff area, and what its views share: who comes in, lists by pages, forms that are refused."""
 
 from collections.abc import Callable
+from typing import Any
 
 from flask import Response, request
 from flask_login import current_user
@@ -81,7 +82,14 @@ def question(
         for name, value in fields.items()
         for one in (value if isinstance(value, list) else [value])
     ]
-    data = {"title": title, "says": says, "label": label, "tone": tone, "back": back, "hidden": hidden}
+    data: dict[str, Any] = {
+        "title": title,
+        "says": says,
+        "label": label,
+        "tone": tone,
+        "back": back,
+        "hidden": hidden,
+    }
     return page("staff/question.html", **data)
 
 

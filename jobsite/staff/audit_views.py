@@ -1,5 +1,7 @@
 """Staff: the audit log, which is the event log."""
 
+from typing import Any
+
 from flask import Response, request, stream_with_context
 
 from jobsite.core.web import page
@@ -13,7 +15,11 @@ def audit_log() -> Response:
     staff()
     filters = audit.filters_in(request.args)
     cursors = {name: audit.cursor_in(request.args, name) for name in ("before", "after")}
-    data = {"filters": filters, "types": audit.types(), "log": audit.log_page(filters, **cursors)}
+    data: dict[str, Any] = {
+        "filters": filters,
+        "types": audit.types(),
+        "log": audit.log_page(filters, **cursors),
+    }
     return page("staff/audit.html", fragments=("listed",), **data)
 
 

@@ -1,6 +1,7 @@
 """Staff: backends, who may use them, their tokens, and what they do at the moment."""
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 from flask import Response, flash, request
 
@@ -59,7 +60,7 @@ def backend(backend: str) -> Response:
     staff(BACKENDS)
     shown = backend_or_stop(backend)
     members = BackendMembership.select(BackendMembership.user).where(BackendMembership.backend == shown)
-    data = {
+    data: dict[str, Any] = {
         "card": health.cards([shown])[0],
         "members": listed(places.members_of_backend(shown), 50),
         "asked_for": membership_asked_for(),
@@ -161,8 +162,8 @@ def _words(turn: str) -> str:
 
 
 def _facts(backend: Backend) -> dict[str, object]:
-    names = ("slug", "name", "is_active", "accepts_jobs", "alert_timeout")
-    return {name: getattr(backend, name) for name in names}
+    names = ("slug", "name", "is_active", "accepts_jobs")
+    return {**{name: getattr(backend, name) for name in names}, "alert_timeout": str(backend.alert_timeout)}
 
 
 def _seconds(text: str) -> int:

@@ -1,5 +1,7 @@
 """Staff: the first page with its search, the dashboards, the health of the installation, and "Why can't I?"."""
 
+from typing import Any
+
 from flask import Response, current_app, flash, request
 
 from jobsite.accounts.queries import user_named
@@ -31,7 +33,7 @@ def dashboard(dashboard: str) -> Response:
         raise NotFound(f"There is no dashboard {dashboard}.")
     shown = DASHBOARDS[dashboard]
     sort = sort_in(asked("sort"), shown)
-    data = {"dashboard": shown, "sort": sort, "listed": listed(sorted_rows(shown, sort), 50)}
+    data: dict[str, Any] = {"dashboard": shown, "sort": sort, "listed": listed(sorted_rows(shown, sort), 50)}
     return page("staff/dashboard.html", others=DASHBOARDS, **data)
 
 
@@ -40,7 +42,7 @@ def show_health() -> Response:
     """The installation: workers, deliveries, backends, disk."""
     staff()
     failed, total = failed_deliveries(number=page_in(request.args), size=ROWS)
-    data = {
+    data: dict[str, Any] = {
         "disk": health.disk(),
         "cards": health.cards(places.backends()),
         "alerts": open_alerts(),
@@ -64,9 +66,9 @@ def retry_delivery(identifier: str) -> Response:
 def why_not() -> Response:
     """Why a person (`user`) may not do something (`permission`) with a thing (`object`)."""
     staff("user_manage")
-    given = {name: asked(name) for name in ("user", "permission", "object")}
+    given: dict[str, Any] = {name: asked(name) for name in ("user", "permission", "object")}
     case, problems = _case(given) if given["permission"] or given["object"] else (None, {})
-    data = {"given": given, "wishes": why.WISHES, "case": case, "problems": problems}
+    data: dict[str, Any] = {"given": given, "wishes": why.WISHES, "case": case, "problems": problems}
     return page("staff/why.html", status=422 if problems else 200, **data)
 
 

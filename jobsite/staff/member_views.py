@@ -1,5 +1,7 @@
 """Staff: who belongs to a project, with which roles."""
 
+from typing import Any
+
 from flask import Response, flash, request
 from flask_wtf import FlaskForm
 
@@ -37,7 +39,7 @@ def _members_page(
     project: Project, form: FlaskForm, chosen: list[str], roles: list[str], status: int
 ) -> Response:
     there = ProjectMembership.select(ProjectMembership.user).where(ProjectMembership.project == project)
-    data = {
+    data: dict[str, Any] = {
         "memberships": places.memberships(project),
         "choice": people.choice(asked("find") or request.form.get("find", ""), chosen, there),
         "roles": roles,
@@ -55,7 +57,7 @@ def member(project: str, username: str) -> Response:
     staff("user_edit_project_roles")
     shown, membership = _membership(project, username)
     unknown = [name for name in membership.roles if name not in ROLES]
-    data = {"membership": membership, "offered": people.project_roles(), "unknown": unknown}
+    data: dict[str, Any] = {"membership": membership, "offered": people.project_roles(), "unknown": unknown}
     return page("staff/member.html", project=shown, **data)
 
 

@@ -1,5 +1,7 @@
 """Staff: organisations, their GitHub organisations and their people."""
 
+from typing import Any
+
 from flask import Response, flash, request
 
 from jobsite.accounts.queries import user_or_stop
@@ -24,7 +26,7 @@ from jobsite.staff.forms import OrganisationForm, words_in
 def organisations() -> Response:
     """Every organisation; `q` searches."""
     person = staff()
-    data = {"q": asked("q"), "listed": listed(places.organisations(asked("q")))}
+    data: dict[str, Any] = {"q": asked("q"), "listed": listed(places.organisations(asked("q")))}
     why_not = why_not_permitted("org_create", person.permissions)
     return page("staff/organisations.html", fragments=("listed",), why_not_add=why_not, **data)
 
@@ -36,7 +38,7 @@ def add_org() -> Response:
     form = OrganisationForm()
 
     def add() -> Response:
-        texts = {name: form[name].data or "" for name in ("name", "slug", "description")}
+        texts: dict[str, Any] = {name: form[name].data or "" for name in ("name", "slug", "description")}
         made = add_organisation(by=person, **texts)
         flash(f"{made.name} has been added.", "good")
         return see("staff.organisation", org=made.slug)
@@ -51,7 +53,7 @@ def organisation(org: str) -> Response:
     person = staff()
     shown = org_named(org)
     members = OrgMembership.select(OrgMembership.user).where(OrgMembership.org == shown)
-    data = {
+    data: dict[str, Any] = {
         "members": listed(places.members_of_org(shown), 50),
         "projects": list(lists.projects_of(shown).limit(50)),
         "choice": people.choice(asked("find"), request.args.getlist("users"), members),

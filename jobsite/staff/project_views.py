@@ -1,6 +1,7 @@
 """Staff: projects, made, shown and edited whole; what data they may use."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from flask import Response, flash, request
 
@@ -22,8 +23,8 @@ from jobsite.staff.forms import PermissionForm, ProjectForm, moment_in, moment_t
 def projects() -> Response:
     """Every project; `q`, `org`, `status` and `copilot` narrow the list."""
     person = staff()
-    given = {name: asked(name) for name in ("org", "status", "copilot")}
-    data = {
+    given: dict[str, Any] = {name: asked(name) for name in ("org", "status", "copilot")}
+    data: dict[str, Any] = {
         "q": asked("q"),
         "given": given,
         "listed": listed(places.projects(asked("q"), **given)),
@@ -68,7 +69,7 @@ def project(project: str) -> Response:
     """A project: its facts, workspaces, members, data permissions and newest events."""
     person = staff()
     shown = project_named(project)
-    data = {
+    data: dict[str, Any] = {
         "orgs": lists.orgs_of(shown),
         "spaces": lists.workspaces_of(shown),
         "memberships": places.memberships(shown),
@@ -89,11 +90,15 @@ def edit_project(project: str) -> Response:
     form = ProjectForm(data=_facts(shown))
 
     def edit() -> Response:
-        texts = {
+        texts: dict[str, Any] = {
             name: form[name].data or "" for name in ("name", "slug", "number", "copilot_notes", "category")
         }
         ends = moment_in("copilot_support_ends_at", form.copilot_support_ends_at.data)
-        chosen = {"orgs": _orgs(form), "copilot": _copilot(form), "copilot_support_ends_at": ends}
+        chosen: dict[str, Any] = {
+            "orgs": _orgs(form),
+            "copilot": _copilot(form),
+            "copilot_support_ends_at": ends,
+        }
         after = edit_project_details(by=person, project=shown, **texts, **chosen)
         flash(f"{after.title} has been saved.", "good")
         return see("staff.project", project=after.slug)

@@ -1,5 +1,7 @@
 """Staff: repositories of study code, and their internal sign-off."""
 
+from typing import Any
+
 from flask import Response, flash
 
 from jobsite.core.web import page, see
@@ -13,8 +15,8 @@ from jobsite.staff.area import asked, listed, question, routes, staff, sure
 def all_repositories() -> Response:
     """Every repository; `q`, `sight`, `outputs` and `org` narrow the list."""
     staff()
-    given = {name: asked(name) for name in ("sight", "outputs", "org")}
-    data = {
+    given: dict[str, Any] = {name: asked(name) for name in ("sight", "outputs", "org")}
+    data: dict[str, Any] = {
         "q": asked("q"),
         "given": given,
         "listed": listed(repositories.found(asked("q"), **given)),
@@ -30,7 +32,7 @@ def repository(repo: int) -> Response:
     """A repository: its dates, sign-offs, workspaces, and whom to write to."""
     person = staff()
     shown = repositories.whole(repo)
-    data = {
+    data: dict[str, Any] = {
         "labels": people.labels,
         "why_not": why_not_sign_off_internally(shown.repo, person.permissions),
         "entries": audit.newest(f"repo:{shown.repo.url}"),

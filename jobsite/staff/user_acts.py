@@ -3,7 +3,7 @@
 from flask import Response, current_app, flash
 
 from jobsite import settings
-from jobsite.accounts import actions, signing_in
+from jobsite.accounts import actions, sessions, signing_in
 from jobsite.accounts.queries import user_or_stop
 from jobsite.core.limits import Limits
 from jobsite.core.web import page, see
@@ -75,7 +75,7 @@ def log_out(username: str) -> Response:
         says = [f"Every login of {shown.display_name} would end at once. They can log in again."]
         title = f"Log {shown.username} out everywhere?"
         return question(title=title, says=says, label="Log out everywhere", back=_page_of(username))
-    ended = signing_in.sign_out_everywhere(by=person, user=shown)
+    ended = sessions.sign_out_everywhere(by=person, user=shown)
     flash(f"Ended {ended} login{'' if ended == 1 else 's'} of {shown.display_name}.", "good")
     return see("staff.user", username=shown.username)
 

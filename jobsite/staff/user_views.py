@@ -1,5 +1,7 @@
 """Staff: people, what they may do, and where they belong."""
 
+from typing import Any
+
 from flask import Response, flash, request
 
 from jobsite.accounts.actions import add_user, edit_user, set_roles
@@ -22,7 +24,7 @@ def users() -> Response:
     """Everybody, with the filters of `people.Filters`."""
     staff(PEOPLE)
     filters = people.filters_in(request.args)
-    data = {
+    data: dict[str, Any] = {
         "filters": filters,
         "listed": listed(people.found(filters)),
         "backends": backends(),
@@ -41,7 +43,7 @@ def add_person() -> Response:
     form = PersonForm()
 
     def add() -> Response:
-        texts = {name: form[name].data or "" for name in ("username", "fullname", "email")}
+        texts: dict[str, Any] = {name: form[name].data or "" for name in ("username", "fullname", "email")}
         made = add_user(by=person, **texts)
         flash(f"{made.display_name} has been added. Give them roles and a backend.", "good")
         return see("staff.user", username=made.username)
@@ -58,7 +60,7 @@ def user(username: str) -> Response:
     projects = people.memberships_of(shown)
     open_sessions, elsewhere = people.standing(shown)
     has_roles = any(row.roles for row in projects)
-    data = {
+    data: dict[str, Any] = {
         "person": shown,
         "roles": people.global_roles(shown.roles),
         "backends": people.backends_for(shown),

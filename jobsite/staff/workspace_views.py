@@ -1,5 +1,7 @@
 """Staff: workspaces, and the redirects that lead from addresses of old."""
 
+from typing import Any
+
 from flask import Response, flash
 
 from jobsite.core.errors import Invalid, NotFound
@@ -20,9 +22,9 @@ LARGEST_ID = 2**53
 def workspaces() -> Response:
     """Every workspace; `q`, `project` and `archived` narrow the list."""
     staff()
-    given = {name: asked(name) for name in ("project", "archived")}
+    given: dict[str, Any] = {name: asked(name) for name in ("project", "archived")}
     found = listed(places.workspaces(asked("q"), **given))
-    data = {"q": asked("q"), "given": given, "listed": found, "standings": places.ARCHIVED}
+    data: dict[str, Any] = {"q": asked("q"), "given": given, "listed": found, "standings": places.ARCHIVED}
     return page("staff/workspaces.html", fragments=("listed",), **data)
 
 
@@ -56,7 +58,7 @@ def edit_place(workspace: str) -> Response:
     answer, status = tried(form, edit)
     form.offer(places.all_projects())
     why_not_move = why_not_permitted("project_create", person.permissions)
-    data = {"workspace": shown, "why_not_move": why_not_move, "status": status}
+    data: dict[str, Any] = {"workspace": shown, "why_not_move": why_not_move, "status": status}
     return answer or page("staff/edit_workspace.html", entry=form, **data)
 
 
