@@ -39,12 +39,11 @@ NO_EFFECT = "No effect yet:"
 LISTED = "Not empty: people are made members of backends and organisations one by one"
 
 
-NEWS = tuple(
-    """
-    job-ended request-ended request-cancelled token-made token-used api-token-made email-confirm email-asked email-changed
-    roles-changed member-added member-roles member-removed backend-member-added backend-member-removed org-member-added
-    org-member-removed sign-off sign-off-outputs sign-off-internal backend-alert backend-cleared user-added catch-up
-    """.split()
+NEWS = kinds.words(
+    "job-ended request-ended request-cancelled token-made token-used api-token-made email-confirm email-asked "
+    "email-changed roles-changed member-added member-roles member-removed backend-member-added backend-member-removed "
+    "org-member-added org-member-removed sign-off sign-off-outputs sign-off-internal backend-alert backend-cleared "
+    "user-added catch-up"
 )
 """The kinds of news; a test holds them to those of the room notifications."""
 
