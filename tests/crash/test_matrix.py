@@ -54,7 +54,7 @@ ROUNDS = int(os.environ.get("ROUNDS", "20"))
 SEED = int(os.environ.get("SEED", time.time_ns() % 10**6))
 WORKSPACES = ("asthma", "bones", "cough", "diabetes")
 READ, READ_IN = "chatter", "endless"
-SHORTEST_LIFE, LONGEST_LIFE = 0.1, 1.8
+LIFE = 0.1, 1.8
 """Seconds between the moment a server answers and its end: jobs of every age meet it."""
 PAGES_SEEN = 40
 PROJECT = f"""
@@ -219,7 +219,7 @@ class Site:
     def _live(self, server: Server) -> None:
         """A life of random length, in which some things happen at random moments."""
         self.port = urlsplit(server.address).port
-        length = self.chance.uniform(SHORTEST_LIFE, LONGEST_LIFE)
+        length = self.chance.uniform(*LIFE)
         events = self.chance.choices(["ask", "supervisor", "program", "cancel"], k=self.chance.randint(1, 4))
         due = sorted(self.chance.uniform(0, length) for _ in events)
         begun = time.monotonic()
@@ -268,11 +268,13 @@ class Site:
 
 @pytest.fixture
 def site(instance: Path) -> Iterator[Site]:
-    """The instance; nobody reads on when the test has ended."""
+    """The instance; nobody reads on and no job runs on when the test has ended."""
     made = Site(instance, random.Random(SEED))
     yield made
     for one in made.readers:
         one.give_up().join()
+    for _, who in supervisors():
+        processes.signal_if_alive(who, signal.SIGKILL)
 
 
 def signed_in(instance: Path, server: Server) -> str:
