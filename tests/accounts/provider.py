@@ -89,6 +89,8 @@ class Handler(BaseHTTPRequestHandler):
         self.server.asked.append(path)
         if path in self.server.answers:
             return self.server.answers[path](self)
+        if path in ("/authorize", "/login/oauth/authorize"):
+            return self.say(302, b"", Location=self.server.authorise(self.path))
         given = {
             "/.well-known/openid-configuration": self._about,
             "/keys": lambda: {"keys": [key.as_dict(private=False) for key in self.server.published]},
