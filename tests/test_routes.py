@@ -5,6 +5,7 @@ The people of the cast and a visitor try every address with real, foreign and un
 
 import re
 from collections.abc import Callable, Iterator
+from urllib.parse import quote
 
 import pytest
 from flask import Flask
@@ -76,6 +77,7 @@ def world(
         "path": f"output/{UNRELEASED}.csv",
         "ref": "main",
         "username": "ada",
+        "repo": quote(quote(str(study.path), safe=""), safe=""),
         "filename": "site.css",
         "status": "404",
         "rest": "logs",
