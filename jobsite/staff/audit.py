@@ -245,7 +245,7 @@ def _named(column: Any, text: str) -> Expression:
 
 def _in_json(word: str) -> str:
     """A word as it stands in stored JSON, without the quotes."""
-    return json.dumps(word)[1:-1]
+    return json.dumps(word, ensure_ascii=False)[1:-1]
 
 
 def _day(text: str) -> datetime | None:

@@ -2,10 +2,11 @@
 
 from jobsite.accounts.models import AnonymousPerson, User
 from jobsite.projects.models import Organisation, Project, Workspace
-from jobsite.projects.parts import ASIDE, MENU, Part
+from jobsite.projects.parts import MENU, Part
 from jobsite.staff.rules import STAFF
 
 Person = User | AnonymousPerson
+BUTTONS = "buttons"
 
 
 def frame_parts(*, person: Person) -> list[Part]:
@@ -15,23 +16,23 @@ def frame_parts(*, person: Person) -> list[Part]:
 
 def project_parts(*, person: Person, project: Project) -> list[Part]:
     """The way from a project to its staff page."""
-    return _button(person, f"/staff/projects/{project.slug}/", "project", project.slug)
+    return _button(person, f"/staff/projects/{project.slug}/")
 
 
 def workspace_parts(*, person: Person, workspace: Workspace) -> list[Part]:
     """The way from a workspace to its staff page."""
-    return _button(person, f"/staff/workspaces/{workspace.name}/", "workspace", workspace.name)
+    return _button(person, f"/staff/workspaces/{workspace.name}/")
 
 
 def org_parts(*, person: Person, org: Organisation) -> list[Part]:
     """The way from an organisation to its staff page."""
-    return _button(person, f"/staff/organisations/{org.slug}/", "organisation", org.slug)
+    return _button(person, f"/staff/organisations/{org.slug}/")
 
 
-def user_parts(*, person: Person, user: User) -> list[Part]:
-    """The way from a person's page to their staff page, for those who manage people."""
+def person_parts(*, person: Person, shown: User) -> list[Part]:
+    """The way from the page of a person (`shown`) to their staff page, for those who manage people."""
     allowed = "user_manage" in person.permissions
-    return _button(person, f"/staff/users/{user.username}/", "user", user.username) if allowed else []
+    return _button(person, f"/staff/users/{shown.username}/") if allowed else []
 
 
 PARTS = {
@@ -39,17 +40,9 @@ PARTS = {
     "project": (project_parts,),
     "workspace": (workspace_parts,),
     "org": (org_parts,),
-    "user": (user_parts,),
+    "person": (person_parts,),
 }
 
 
-def _button(person: Person, address: str, kind: str, name: str) -> list[Part]:
-    if STAFF not in person.permissions:
-        return []
-    data = {"address": address, "kind": kind, "audit": f"/staff/audit/?subject={kind_of(kind)}:{name}"}
-    return [Part("staff/_button.html", ASIDE, data)]
-
-
-def kind_of(kind: str) -> str:
-    """How the event log calls a kind of thing."""
-    return {"organisation": "org"}.get(kind, kind)
+def _button(person: Person, address: str) -> list[Part]:
+    return [Part("staff/_link.html", BUTTONS, {"address": address})] if STAFF in person.permissions else []

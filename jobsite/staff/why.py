@@ -163,6 +163,8 @@ _SHAPES = (
 )
 """How an address begins, and what it is about."""
 
+_ANYTHING = "/<first>/<path:rest>"  # answers what nothing else does, with a redirect or 404
+
 
 def _page_at(path: str) -> Thing | None:
     """The page at an address, and the workspace, project or backend that the address names."""
@@ -171,7 +173,7 @@ def _page_at(path: str) -> Thing | None:
     except HTTPException:
         return None
     route = next((one for one in current_app.extensions["jobsite.routes"] if one.endpoint == endpoint), None)
-    if route is None:
+    if route is None or route.rule == _ANYTHING:
         return None
     shape = next((one for one in _SHAPES if route.rule.startswith(one[0])), None)
     if shape is None:
