@@ -1,5 +1,6 @@
-"""The gallery: every part that pages are made of, with the words of the template that make it."""
+"""The gallery: every part that pages are made of, with the words of the template that make it; and the error pages."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -7,9 +8,10 @@ from typing import Any
 from flask import current_app, redirect, request, url_for
 from flask_wtf import FlaskForm
 from wtforms import SelectField, StringField, TextAreaField
+from wtforms.fields.choices import SelectChoice
 
 from jobsite.core.clock import now
-from jobsite.core.web import ANYONE, Routes, page
+from jobsite.core.web import ANYONE, Routes, error_page, page
 
 routes = Routes("gallery")
 
@@ -41,7 +43,7 @@ class SampleForm(FlaskForm):
         csrf = False
 
     title = StringField("Title")
-    kind = SelectField("Kind", choices=[("a", "First"), ("b", "Second")])
+    kind = SelectField("Kind", choices=[SelectChoice("a", "First"), SelectChoice("b", "Second")])
     text = TextAreaField("Description")
 
 
@@ -60,6 +62,28 @@ def gallery() -> Any:
 def old_address() -> Any:
     """Where the gallery was."""
     return redirect(url_for("gallery.gallery"), 301)
+
+
+def _error_shower(code: int) -> Callable[[], Any]:
+    """A view of the page of an error, for a proxy in front. That of 500 comes with 200: no monitor should count it."""
+
+    def shown() -> Any:
+        answer = error_page(code)
+        answer.status_code = code if code < 500 else 200
+        return answer
+
+    shown.__name__ = f"error_{code}"
+    return shown
+
+
+for _code in (400, 403, 404, 413, 429, 500):
+    routes(f"/{_code}", needs=ANYONE)(_error_shower(_code))
+
+
+@routes("/favicon.ico", needs=ANYONE)
+def favicon() -> Any:
+    """The sign of the site, for browsers that look for it at this address only."""
+    return redirect(url_for("static", filename="mark.svg"), 301)
 
 
 def _sample(name: str) -> Sample:

@@ -126,7 +126,7 @@ def opened(page: Page, where: str) -> bool:
     except Error as refusal:
         assert "Download is starting" in str(refusal) or "ERR_ABORTED" in str(refusal), (where, refusal)
         return False
-    assert answer and answer.status < 500, where
+    assert answer, where
     return answer.headers.get("content-type", "").startswith("text/html") and bool(page.title())
 
 
@@ -142,6 +142,7 @@ def test_axe_finds_nothing_on_any_page_and_none_scrolls_sideways_on_a_phone(
         if "stream" in path or not opened(page, site.address + path):
             continue
         seen.add(path)
+        found += [f"{path}: the page says that something failed"] * page.get_by_text(re.compile("^Error 5")).count()
         found += findings(page)
     assert found == [], "\n".join(found)
     assert {"/", "/demo/1/", "/manual/states/", "/ui/", "/settings/", "/event-log/"} <= seen

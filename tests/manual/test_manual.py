@@ -4,11 +4,11 @@ import re
 from html import unescape
 from pathlib import Path
 
-import pytest
 from flask import Flask, render_template_string
 from flask.testing import FlaskClient
 
 from jobsite.accounts.rules import PERMISSIONS, ROLES
+from jobsite.core.web import ADVICE
 from jobsite.jobs.rules import CODES, JOB, REQUEST_STATUSES, job_words, request_words
 from jobsite.manual.finding import explained, search
 from jobsite.manual.listings import JOB_STATES, REQUEST_STATES
@@ -76,15 +76,12 @@ WORDS = [
 ]
 
 
-@pytest.mark.parametrize(
-    "words", [*WORDS, *(f"code:{name}" for name in CODES), *(f"role:{name}" for name in ROLES)]
-)
-def test_every_word_of_state_code_and_role_leads_to_a_place_that_is_there(
-    client: FlaskClient, words: str
-) -> None:
-    address, _, anchor = (explained(words) or "").partition("#")
-    assert anchor, words
-    assert f' id="{anchor}"' in client.get(address).text
+def test_every_word_of_state_code_and_role_leads_to_a_place_that_is_there(client: FlaskClient) -> None:
+    shown = {slug: client.get(f"/manual/{slug}/").text for slug in pages()}
+    for words in (*WORDS, *(f"code:{name}" for name in CODES), *(f"role:{name}" for name in ROLES)):
+        address, _, anchor = (explained(words) or "").partition("#")
+        assert anchor, words
+        assert f' id="{anchor}"' in shown[address.split("/")[2]], words
 
 
 def test_the_words_on_a_page_are_links_to_what_they_mean(app: Flask) -> None:
@@ -145,3 +142,33 @@ def test_htmx_gets_the_found_places_alone(client: FlaskClient) -> None:
 def test_a_page_that_is_not_there_is_404(client: FlaskClient) -> None:
     for slug in ("nothing", "..", "settings.md", "%2e%2e"):
         assert client.get(f"/manual/{slug}/").status_code == 404
+
+
+# The gallery and the error pages
+
+
+def test_the_gallery_shows_each_part_with_its_source(client: FlaskClient) -> None:
+    page = client.get("/ui/").text
+    shown = [
+        unescape(source) for source in re.findall(r"<pre [^>]*><code>(.*?)</code></pre>", page, re.DOTALL)
+    ]
+    files = [path.read_text().strip() for path in (ROOT / "templates" / "ui" / "samples").iterdir()]
+    assert sorted(shown) == sorted(files)
+    assert client.get("/ui-components/").location == "/ui/"
+
+
+def test_each_error_has_a_page_with_advice_and_a_way_on(client: FlaskClient) -> None:
+    for code in (400, 403, 404, 413, 429, 500):
+        answer = client.get(f"/{code}")
+        name, advice = ADVICE[code]
+        assert answer.status_code == (code if code < 500 else 200)
+        shown = text_of(answer.text)
+        assert f"Error {code} {name}" in shown
+        assert advice in shown
+        assert "If it goes on, tell the people who run this site" in shown
+        assert ('href="/login/?next=' in answer.text) == (code in (400, 403, 404))
+
+
+def test_a_browser_finds_the_sign_of_the_site(client: FlaskClient) -> None:
+    answer = client.get("/favicon.ico", follow_redirects=True, buffered=True)
+    assert answer.mimetype == "image/svg+xml"
