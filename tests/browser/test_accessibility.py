@@ -142,7 +142,9 @@ def test_axe_finds_nothing_on_any_page_and_none_scrolls_sideways_on_a_phone(
         if "stream" in path or not opened(page, site.address + path):
             continue
         seen.add(path)
-        found += [f"{path}: the page says that something failed"] * page.get_by_text(re.compile("^Error 5")).count()
+        found += [f"{path}: the page says that something failed"] * page.get_by_text(
+            re.compile("^Error 5")
+        ).count()
         found += findings(page)
     assert found == [], "\n".join(found)
     assert {"/", "/demo/1/", "/manual/states/", "/ui/", "/settings/", "/event-log/"} <= seen

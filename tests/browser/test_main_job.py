@@ -36,6 +36,7 @@ def test_a_study_runs_in_the_browser_from_sign_in_to_outputs(
     page.get_by_role("link", name="Run Jobs").click()
     page.locator("input[name=requested_actions][value=run_all]").check(force=True)
     expect(page.locator("#plan")).to_contain_text("write_report")
+    keep_screenshot(page, "run-jobs")
     page.get_by_role("button", name="Submit").click()
     page.wait_for_url(re.compile(r"/demo/\d+/"))
 
@@ -84,7 +85,7 @@ def test_a_study_runs_in_the_browser_from_sign_in_to_outputs(
 
 
 def test_the_log_grows_line_by_line_without_a_hole(
-    demo: Demo, open_page: Callable[..., Page], tmp_path: Path
+    demo: Demo, open_page: Callable[..., Page], tmp_path: Path, keep_screenshot: Callable[[Page, str], None]
 ) -> None:
     draw_batches(demo.instance, tmp_path / "study", 20)
     page = open_page()
@@ -101,6 +102,7 @@ def test_the_log_grows_line_by_line_without_a_hole(
     expect(lines.nth(3)).to_be_visible()
     early = lines.count()
     expect(lines.nth(early + 5)).to_be_visible()
+    keep_screenshot(page, "log")
     page.reload()
     expect(page.locator("#status .pill")).to_have_attribute("data-state", "succeeded", timeout=150_000)
     page.wait_for_timeout(2500)
