@@ -82,6 +82,7 @@ def world(
         "status": "404",
         "rest": "logs",
         "code": "404",
+        "dashboard": "projects",
     }
 
 
