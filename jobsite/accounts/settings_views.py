@@ -14,7 +14,8 @@ from jobsite.accounts.web import leave, limits, me
 from jobsite.core.errors import Invalid
 from jobsite.core.web import LOGIN, Routes, page, see, show_refusal
 
-EMAIL_ASKED = "A link has been sent to {}. Follow it within 24 hours: until then nothing changes."
+SENT = "A link is being sent to {}. Follow it within 24 hours: until then nothing changes."
+NOT_SENT = "This site sends no mail, so staff have to give you the link that confirms {}. Until then nothing changes."
 
 routes = Routes("accounts")
 
@@ -42,7 +43,8 @@ def edit_person() -> Response:
         return _settings(form, status=422)
     if person.new_email_asked_at != before.new_email_asked_at:
         limits().count("e-mail changes per person", before.username)
-        flash(EMAIL_ASKED.format(person.new_email), "info")
+        told = SENT if settings.current().smtp_url else NOT_SENT
+        flash(told.format(person.new_email), "info")
     else:
         flash("Your details have been saved.", "good")
     return see("accounts.settings_page")
