@@ -21,6 +21,10 @@ from jobsite.projects.models import Workspace
 from jobsite.projects.workspaces import create_workspace
 from jobsite.settings import Settings
 
+from .engine_of_containers import image, podman
+
+__all__ = ["image", "podman"]
+
 SECONDS = 60
 
 

@@ -10,9 +10,7 @@ from jobsite.jobs.runtimes import command_of, image_address
 from jobsite.settings import Settings, SettingsError, load
 
 from .conftest import Study, project_yaml
-from .executors.conftest import image, podman
 
-__all__ = ["image", "podman"]
 IMAGES = "localhost/jobsite-test"
 
 

@@ -2,11 +2,8 @@
 
 import hashlib
 import os
-import re
 import shutil
 import subprocess
-import sys
-import tarfile
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -21,6 +18,8 @@ from jobsite.jobs.executors.contract import AttemptSpec, Exit, InputFile, Limits
 from jobsite.jobs.executors.sandbox import Sandbox
 from jobsite.jobs.executors.unsafe import Unsafe
 from jobsite.jobs.logs.reader import LogReader
+
+from ..engine_of_containers import PYTHON
 
 PATIENCE = 60
 LIMITS = Limits(memory_bytes=512 * 1024**2, processes=64, time_seconds=PATIENCE, grace_seconds=PATIENCE)
@@ -93,9 +92,6 @@ class Study:
         return self.spec(commit, (PYTHON, "analysis/job.py", *arguments), limits=limits, **changes)
 
 
-PYTHON = shutil.which("python3", path="/usr/bin") or sys.executable
-
-
 @pytest.fixture
 def study() -> Iterator[Study]:
     """An instance that the job's user can pass through but not list, also where pytest's own folders are
@@ -121,63 +117,6 @@ def executor(request: pytest.FixtureRequest, study: Study) -> Sandbox:
         study.executor = Container()
         return study.executor
     return _needed(request.param())
-
-
-@pytest.fixture(scope="session")
-def podman() -> Iterator[None]:
-    """A podman with a storage of its own, so that no image or container of this machine is touched."""
-    if shutil.which("podman", path="/usr/bin:/usr/local/bin") is None:
-        pytest.skip("podman is not installed, so containers are not tested (apt-get install podman)")
-    folder = Path(tempfile.mkdtemp(prefix="jobsite-podman-"))
-    runtime = next((one for one in ("runc", "crun") if shutil.which(one)), "crun")
-    (folder / "containers.conf").write_text(
-        f'[engine]\nruntime = "{runtime}"\ncgroup_manager = "cgroupfs"\nevents_logger = "file"\n'
-        f'tmp_dir = "{folder}/libpod"\n'
-    )
-    (folder / "storage.conf").write_text(
-        f'[storage]\ndriver = "overlay"\ngraphroot = "{folder}/graph"\nrunroot = "{folder}/run"\n'
-    )
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("CONTAINERS_CONF", str(folder / "containers.conf"))
-        patch.setenv("CONTAINERS_STORAGE_CONF", str(folder / "storage.conf"))
-        if refusal := Container().available():
-            pytest.skip(f"podman does not work here, so containers are not tested: {refusal}")
-        yield
-        # Podman tidies up after the last container by itself, and a reset meanwhile is refused.
-        reset = ["podman", "system", "reset", "--force"]
-        until(lambda: subprocess.run(reset, check=False, capture_output=True).returncode == 0)
-    shutil.rmtree(folder)
-
-
-@pytest.fixture(scope="session")
-def image(podman: None) -> str:
-    """A small image without an entry point: this machine's shell, a few tools and Python."""
-    name = "localhost/jobsite-test/python:v2"
-    with tempfile.NamedTemporaryFile(suffix=".tar") as file:
-        with tarfile.open(file.name, "w") as archive:
-            _fill_image(archive)
-        subprocess.run(["podman", "import", "--quiet", file.name, name], check=True, capture_output=True)
-    return name
-
-
-def _fill_image(archive: tarfile.TarFile) -> None:
-    library = f"lib/python{os.path.realpath(PYTHON).rpartition('python')[2]}"
-    files = {
-        PYTHON,
-        *(shutil.which(name, path="/usr/bin") or "" for name in ("sh", "cat", "find", "sort", "true")),
-    }
-    for program in [os.path.realpath(one) for one in files]:
-        files.add(program)
-        said = subprocess.run(["ldd", program], check=True, capture_output=True, text=True).stdout
-        files |= {one if one.startswith("/usr") else f"/usr{one}" for one in re.findall(r"(/\S+) \(0x", said)}
-    for name in ("bin", "lib", "lib64"):
-        link = tarfile.TarInfo(name)
-        link.type, link.linkname = tarfile.SYMTYPE, f"usr/{name}"
-        archive.addfile(link)
-    for one in sorted(files | {os.path.realpath(one) for one in files}):
-        archive.add(one, recursive=False)
-    left_out = re.compile(r"/(test|__pycache__|idlelib|ensurepip|dist-packages|site-packages|config-[^/]*)$")
-    archive.add(f"/usr/{library}", filter=lambda one: None if left_out.search(one.name) else one)
 
 
 @pytest.fixture

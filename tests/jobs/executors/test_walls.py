@@ -390,12 +390,17 @@ def test_groups_of_lost_supervisors_are_swept(sandbox: Sandbox, study: Study) ->
     code = (
         "import sys; sys.path.insert(0, sys.argv[1])\n"
         "from jobsite.jobs.executors import cgroups, contract\n"
-        "print(cgroups.make('lost-001', contract.Limits()).folders[0])\n"
+        "print(cgroups.make('lost-001', contract.Limits()).folders[0], flush=True); sys.stdin.read()\n"
     )
-    done = subprocess.run([sys.executable, "-c", code, str(ROOT)], capture_output=True, text=True, check=True)
-    assert Path(done.stdout.strip()).exists()
+    words = [sys.executable, "-c", code, str(ROOT)]
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as supervisor:
+        assert supervisor.stdout
+        lost = Path(supervisor.stdout.readline().strip())
+        sandbox.sweep(study.root / "work", active=set())
+        assert lost.exists()  # until its supervisor is gone; then any sweep of this machine may take it
+        supervisor.kill()
     sandbox.sweep(study.root / "work", active=set())
-    assert not Path(done.stdout.strip()).exists()
+    assert not lost.exists()
     for folder in before:
         folder.rmdir()
 
