@@ -134,7 +134,7 @@ class Engine:
 
         Here and not in a task: no attempt begins meanwhile, so no new directory is taken for an old one.
         """
-        if self._swept_at is None or now() - self._swept_at >= SWEEP_EVERY:
+        if self._swept_at is None or abs(now() - self._swept_at) >= SWEEP_EVERY:
             self._swept_at = now()
             try:
                 sweep(self._executor)
