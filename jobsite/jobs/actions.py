@@ -3,7 +3,10 @@
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
+
+from peewee import fn
 
 from jobsite.accounts.models import Backend, User
 from jobsite.core import hub
@@ -128,8 +131,14 @@ def _check_runtimes(definition: Definition, plan: Plan) -> None:
             raise Invalid({"requested_actions": why_not})
 
 
+def _moment_after_all_that_wait() -> datetime:
+    """Now; where the clock was set back, the time of the newest job that is under way, so that nobody is overtaken."""
+    newest = Job.select(fn.MAX(Job.created_at)).where(Job.state.in_(("pending", "running"))).scalar()
+    return max(now(), newest) if newest else now()
+
+
 def _store_request(by: User, wish: Wish, plan: Plan, codelists: Codelists) -> JobRequest:
-    moment = now()
+    moment = _moment_after_all_that_wait()
     return JobRequest.create(
         identifier=short_id(),
         workspace=wish.workspace,

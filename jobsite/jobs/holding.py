@@ -5,9 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 
+from jobsite.jobs.faults import RETRIES
 from jobsite.pipelines.overlaps import can_meet
 
 Patterns = tuple[str, ...]
+LONGEST_PAUSE = max(pause for retry in RETRIES.values() for pause in retry.pauses)
+"""A job that would be tried again later than that waits for nothing: the clock was set back."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +51,7 @@ class Hold:
 
 def hold(job: Facts, at: datetime) -> Hold | None:
     """What keeps the job from starting at the moment `at`; None when nothing but room can."""
-    if job.retry_at is not None and job.retry_at > at:
+    if job.retry_at is not None and at < job.retry_at <= at + LONGEST_PAUSE:
         return Hold(job.code, keeps=True)
     if job.is_paused:
         return Hold("paused", keeps=job.code == "waiting_on_reboot")
