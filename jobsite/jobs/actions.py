@@ -16,6 +16,7 @@ from jobsite.core.errors import Invalid, require
 from jobsite.core.events import record
 from jobsite.core.ids import short_id
 from jobsite.jobs.codelists import Codelists, codelists_at
+from jobsite.jobs.data_needs import Uses, allowed_in, uses_of, why_not_data
 from jobsite.jobs.definitions import Definition
 from jobsite.jobs.models import Job, JobRequest, ProjectFile
 from jobsite.jobs.moving import move
@@ -49,11 +50,13 @@ def submit(*, by: User, wish: Wish) -> tuple[JobRequest, Plan]:
     require(why_not_submit(wish.workspace, wish.backend))
     _check_definition(wish.definition)
     codelists = codelists_at(wish.workspace.repo.url, wish.definition.commit)
+    uses = uses_of(wish.workspace, wish.definition, wish.actions)
     with writing():
         plan = plan_request(wish.workspace, wish.backend, wish.definition, wish.actions, force=wish.force)
         if wish.form_key and (made := JobRequest.get_or_none(JobRequest.form_key == wish.form_key)):
             return made, plan
         require_codelists(codelists, wish.definition, plan)
+        _check_data(wish.workspace, uses, plan)
         _check_runtimes(wish.definition, plan)
         request = _store_request(by, wish, plan, codelists)
         _store_jobs(request, wish.definition, plan)
@@ -122,6 +125,13 @@ def require_codelists(codelists: Codelists, definition: Definition, plan: Plan) 
     actions = definition.pipeline.actions
     if why_not := codelists.why_not(actions[name] for name in plan.new):
         raise Invalid({"codelists": why_not})
+
+
+def _check_data(workspace: Workspace, uses: dict[str, Uses], plan: Plan) -> None:
+    allowed = allowed_in(workspace) if uses else frozenset()
+    for name in plan.new:
+        if why_not := why_not_data(name, uses.get(name, frozenset()), allowed):
+            raise Invalid({"requested_actions": why_not})
 
 
 def _check_runtimes(definition: Definition, plan: Plan) -> None:

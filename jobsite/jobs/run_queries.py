@@ -11,6 +11,7 @@ from jobsite.core.clock import now
 from jobsite.core.errors import Invalid, NotFound
 from jobsite.jobs.actions import Wish, why_not_submit
 from jobsite.jobs.codelists import FINE, Codelists, codelists_at
+from jobsite.jobs.data_needs import allowed_in, uses_of, why_not_data
 from jobsite.jobs.graphs import Graph, graph_of
 from jobsite.jobs.maintenance_windows import late_actions
 from jobsite.jobs.models import Job, JobRequest
@@ -311,7 +312,7 @@ def _with_plan(page: RunPage, latest: dict[str, Job]) -> RunPage:
         )
     except Invalid as refusal:
         return replace(page, errors={**page.errors, **refusal.fields})
-    stopped = _stopped(plan, definition.pipeline, page.codelists)
+    stopped = _stopped(plan, page)
     reading = [name for name in plan.new if definition.pipeline.actions[name].is_database_action]
     return replace(
         page,
@@ -320,15 +321,21 @@ def _with_plan(page: RunPage, latest: dict[str, Job]) -> RunPage:
     )
 
 
-def _stopped(plan: Plan, pipeline: Pipeline, codelists: Codelists) -> dict[str, str]:
+def _stopped(plan: Plan, page: RunPage) -> dict[str, str]:
     """The new jobs that cannot run, each with its sentence."""
     found = {}
+    uses = uses_of(page.workspace, page.study.sound, plan.new)
+    allowed = allowed_in(page.workspace) if uses else frozenset()
     for name in plan.new:
-        action = pipeline.actions[name]
-        if codelists.stops(action):
-            found[name] = f"it reads the database, and its codelists cannot be used: {codelists.sentence}"
-        elif sentence := _why_no_runtime(action):
-            found[name] = sentence
+        action = page.study.sound.pipeline.actions[name]
+        if page.codelists.stops(action):
+            found[name] = (
+                f"it reads the database, and its codelists cannot be used: {page.codelists.sentence}"
+            )
+            continue
+        why_not = why_not_data(name, uses.get(name, frozenset()), allowed) or _why_no_runtime(action)
+        if why_not:
+            found[name] = why_not
     return found
 
 
