@@ -29,7 +29,7 @@ def test_every_event_is_in_the_list() -> None:
     documented = set(
         re.findall(r"^\| `([a-z-]+:[a-z_-]+)`", (DOCS / "events.md").read_text("utf-8"), re.MULTILINE)
     )
-    assert recorded_types() - documented == set()
+    assert recorded_types() - documented - {"user:email"} == set()  # that one is a scope of GitHub's
 
 
 def recorded_types() -> set[str]:
