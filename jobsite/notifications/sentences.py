@@ -240,11 +240,53 @@ def org_member_removed(facts: Facts) -> Worded:
 
 def backend_alert(facts: Facts) -> Worded:
     """A backend needs somebody."""
+    what = facts.get("what", "")
     return Worded(
         f"The backend {facts['name']} needs somebody",
-        (f"Failures on {facts['name']} that are not the users' were counted. Its status says which.",),
+        (f"Failures on {facts['name']} that are not the users' were counted.",),
         f"/status/{facts['backend']}/",
         "See its status",
+        (("What failed", what),) if what else (),
+    )
+
+
+def backend_missing(facts: Facts) -> Worded:
+    """A backend has not been heard of for too long."""
+    return Worded(
+        f"The backend {facts['name']} is missing",
+        (f"Nothing has been heard of {facts['name']} for longer than it may be silent.",),
+        f"/status/{facts['backend']}/",
+        "See its status",
+    )
+
+
+def backend_back(facts: Facts) -> Worded:
+    """A backend that was missing reports again."""
+    return Worded(
+        f"The backend {facts['name']} is back",
+        (f"{facts['name']} reports again.",),
+        f"/status/{facts['backend']}/",
+        "See its status",
+    )
+
+
+def copilot_given(facts: Facts) -> Worded:
+    """A project has a co-pilot from now on."""
+    return Worded(
+        f"{facts['copilot']} is co-pilot of {facts['name']}",
+        (f"{_by(facts)} made {facts['copilot']} the co-pilot of the project {facts['name']}.",),
+        f"/projects/{facts['project']}/",
+        "Open the project",
+    )
+
+
+def copilot_ending(facts: Facts) -> Worded:
+    """The support of a co-pilot ends soon."""
+    return Worded(
+        f"Support of {facts['name']} ends on {facts['day']}",
+        (f"The support of the project {facts['name']} by {facts['copilot']} ends on {facts['day']}.",),
+        f"/projects/{facts['project']}/",
+        "Open the project",
     )
 
 

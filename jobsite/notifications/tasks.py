@@ -6,12 +6,25 @@ from jobsite.core.queue import every, task
 from jobsite.notifications.delivering import deliver_due
 from jobsite.notifications.models import Delivery, Notice
 from jobsite.notifications.rules import GIVEN_UP, KEPT_READ, KEPT_SENT, KEPT_UNREAD, WAITING
+from jobsite.notifications.watching import watch_backends, watch_copilots
 
 
 @task
 def deliver(channel: str) -> None:
     """Hand over what is due for one channel."""
     deliver_due(channel)
+
+
+@every(minutes=5)
+def look_for_missing_backends() -> None:
+    """Note which backends are missing, and which are back."""
+    watch_backends()
+
+
+@every(minutes=60)
+def look_for_ending_support() -> None:
+    """Note whose co-pilot's support ends soon."""
+    watch_copilots()
 
 
 @every(minutes=60)

@@ -16,6 +16,8 @@ from jobsite.notifications.rules import SUMMARY, wants_each_job, wants_summary
 from jobsite.projects.models import Organisation, Project, Repo, Workspace
 from jobsite.settings import current
 
+ADDED = "project:added"
+
 
 @dataclass(frozen=True)
 class News:
@@ -173,7 +175,8 @@ def _backend_member(kind: str) -> Callable[[Event, _About], list[News]]:
 
 def _backend_news(kind: str) -> Callable[[Event, _About], list[News]]:
     def tell(event: Event, about: _About) -> list[News]:
-        return [News(kind, _backend_facts(about.name), _holders("backend_manage"))]
+        facts = {**_backend_facts(about.name), "what": str(about.data.get("sentence", ""))}
+        return [News(kind, facts, _holders("backend_manage"))]
 
     return tell
 
@@ -181,6 +184,31 @@ def _backend_news(kind: str) -> Callable[[Event, _About], list[News]]:
 def _backend_facts(slug: str) -> dict[str, Any]:
     backend = Backend.get_or_none(Backend.slug == slug)
     return {"backend": slug, "name": backend.name if backend else slug}
+
+
+def _copilot_given(event: Event, about: _About) -> list[News]:
+    """A project has a co-pilot from now on. That is told once, although both of its events may tell of it."""
+    project = Project.get_or_none(Project.slug == about.name)
+    if project is None or project.copilot is None or (event.type != ADDED and "copilot" not in about.data):
+        return []
+    facts = {
+        "by": about.by,
+        "project": project.slug,
+        "name": project.title,
+        "copilot": project.copilot.username,
+    }
+    key = f"{project.id}:{project.copilot_id}"
+    return [News("copilot-given", facts, about.others(project.copilot), key)]
+
+
+def _copilot_ending(event: Event, about: _About) -> list[News]:
+    project = Project.get_or_none(Project.slug == about.name)
+    if project is None:
+        return []
+    facts = {"project": project.slug, "name": project.title, "copilot": about.data["copilot"]}
+    facts |= {"day": str(about.data["ends"])[:10]}
+    person = user_named(about.data["copilot"])
+    return [News("copilot-ending", facts, (person,) if person else ())]
 
 
 def _signed_off(event: Event, about: _About) -> list[News]:
@@ -236,6 +264,11 @@ _TELLERS: Mapping[str, Callable[[Event, _About], list[News]]] = {
     "org:member-removed": _org_member("org-member-removed"),
     "backend:member-added": _backend_member("backend-member-added"),
     "backend:member-removed": _backend_member("backend-member-removed"),
+    ADDED: _copilot_given,
+    "project:details": _copilot_given,
+    "project:copilot-ending": _copilot_ending,
+    "backend:missing": _backend_news("backend-missing"),
+    "backend:back": _backend_news("backend-back"),
     "backend:alert": _backend_news("backend-alert"),
     "backend:alert-cleared": _backend_news("backend-cleared"),
     "repo:signed-off": _signed_off,

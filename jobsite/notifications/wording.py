@@ -44,6 +44,7 @@ _ASKED = "You ticked “E-mail me when it is done” for this job request, or it
 _YOURS = "It is about your own account."
 _MEMBER = "It is about your own roles and memberships."
 _STAFF = "You manage backends."
+_COPILOT = "You are the co-pilot of this project."
 
 KINDS = {
     kind.name: kind
@@ -90,6 +91,10 @@ KINDS = {
         ),
         Kind("backend-alert", SITE, "Backends in trouble", _STAFF, said.backend_alert),
         Kind("backend-cleared", SITE, "Backends that work again", _STAFF, said.backend_cleared),
+        Kind("backend-missing", SITE, "Backends that are missing", _STAFF, said.backend_missing),
+        Kind("backend-back", SITE, "Backends that are back", _STAFF, said.backend_back),
+        Kind("copilot-given", ACCESS, "Projects to look after", _COPILOT, said.copilot_given),
+        Kind("copilot-ending", ACCESS, "Support that ends", _COPILOT, said.copilot_ending),
         Kind("user-added", SITE, "New users", "It is sent to the webhook of this site.", said.user_added),
         Kind(
             "catch-up",

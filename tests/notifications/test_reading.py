@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable
 from datetime import timedelta
 from types import SimpleNamespace
+from urllib.parse import quote
 
 import pytest
 
@@ -17,10 +18,13 @@ from jobsite.core import clock
 from jobsite.core.db import writing
 from jobsite.core.events import record
 from jobsite.jobs.actions import cancel
+from jobsite.jobs.backend_alerts import RAISED_AT, count_failure
 from jobsite.jobs.models import Job, JobRequest
 from jobsite.notifications.choices import choose
 from jobsite.notifications.models import Delivery, Notice, Reading
 from jobsite.notifications.reading import BATCH, read_news
+from jobsite.notifications.watching import watch_backends, watch_copilots
+from jobsite.projects import sign_off
 from jobsite.projects.actions import (
     add_member,
     add_organisation,
@@ -28,7 +32,8 @@ from jobsite.projects.actions import (
     remove_member,
     set_member_roles,
 )
-from jobsite.projects.models import Project
+from jobsite.projects.models import Project, Workspace
+from jobsite.projects.workspaces import edit_workspace
 
 End = Callable[..., Job]
 Ask = Callable[..., JobRequest]
@@ -202,17 +207,64 @@ class TestAccounts:
 class TestSite:
     """News for staff, the webhook and the sign-off."""
 
-    def test_a_backend_in_trouble_is_told_to_those_who_manage_backends(
+    def test_a_backend_in_trouble_is_told_to_those_who_manage_backends_once_with_what_failed(
+        self, quiet: SimpleNamespace, local: Backend, configure: Callable[..., None]
+    ) -> None:
+        configure(webhook_url="https://hooks.example")
+        for _ in range(RAISED_AT + 3):
+            with writing():
+                count_failure(local.id, "jobs", "platform", at_once=False)
+        assert told(quiet.sam) == mails(quiet.sam) == ["backend-alert"]
+        assert told(quiet.ada) == []
+        [hook] = Delivery.select().where(Delivery.channel == "webhook")
+        assert (hook.kind, hook.facts["backend"]) == ("backend-alert", "local")
+        assert f"({RAISED_AT} times)" in hook.facts["what"]
+
+    def test_a_backend_that_is_silent_is_told_once_and_so_is_its_return(
+        self, quiet: SimpleNamespace, local: Backend, configure: Callable[..., None]
+    ) -> None:
+        configure(side="public", webhook_url="https://hooks.example")
+        watch_backends()
+        assert told(quiet.sam) == [], "one that was never heard of is not missing"
+        Backend.update(last_seen_at=clock.now()).execute()
+        with clock.at(clock.now() + timedelta(seconds=local.alert_timeout + 1)):
+            watch_backends()
+            watch_backends()
+            assert told(quiet.sam) == ["backend-missing"]
+            Backend.update(last_seen_at=clock.now()).execute()
+            watch_backends()
+            watch_backends()
+            assert told(quiet.sam) == ["backend-missing", "backend-back"]
+        hooks = Delivery.select().where(Delivery.channel == "webhook").order_by(Delivery.id)
+        assert [one.kind for one in hooks] == ["backend-missing", "backend-back"]
+
+    def test_a_backend_is_not_watched_where_it_is_this_machine(
+        self, quiet: SimpleNamespace, local: Backend
+    ) -> None:
+        Backend.update(last_seen_at=clock.now() - timedelta(days=2)).execute()
+        watch_backends()
+        assert told(quiet.sam) == []
+
+    def test_a_co_pilot_is_told_of_a_project_and_before_the_support_ends(
         self, quiet: SimpleNamespace, configure: Callable[..., None]
     ) -> None:
         configure(webhook_url="https://hooks.example")
-        with writing():
-            record("backend:alert", by="system", subject="backend:local")
-        assert told(quiet.sam) == mails(quiet.sam) == ["backend-alert"]
-        assert told(quiet.ada) == []
-        assert [row.kind for row in Delivery.select().where(Delivery.channel == "webhook")] == [
-            "backend-alert"
+        org = add_organisation(by="system", name="Northfield")
+        project = add_project(by="system", name="Air", orgs=[org], number="7", copilot=quiet.sam)
+        watch_copilots()
+        assert told(quiet.sam) == ["copilot-given"]
+        Project.update(copilot_support_ends_at=clock.now() + timedelta(days=6)).execute()
+        watch_copilots()
+        assert told(quiet.sam) == ["copilot-given"]
+        with clock.at(clock.now() + timedelta(days=2)):
+            watch_copilots()
+            watch_copilots()
+            assert told(quiet.sam) == ["copilot-given", "copilot-ending"]
+        kinds = [
+            one.kind for one in Delivery.select().where(Delivery.channel == "webhook").order_by(Delivery.id)
         ]
+        assert kinds == ["copilot-given", "copilot-ending"]
+        assert Notice.get(Notice.kind == "copilot-ending").facts["name"] == project.title
 
     def test_the_webhook_gets_the_kinds_of_the_setting(
         self, quiet: SimpleNamespace, configure: Callable[..., None]
@@ -354,14 +406,18 @@ class TestOldNews:
         assert Delivery.select().count() == 0
 
 
-def test_project_titles_come_along_with_a_sign_off(
-    cast: SimpleNamespace, workspace: object, configure: Callable[..., None]
+def test_a_sign_off_tells_makers_co_pilots_and_then_an_owner_at_github(
+    cast: SimpleNamespace, workspace: Workspace, configure: Callable[..., None]
 ) -> None:
-    configure(webhook_url="https://hooks.example")
-    url = Project.get().workspaces.get().repo.url
-    with writing():
-        facts = {"repo": "study", "url": url, "creators": ["ada"], "copilots": []}
-        record("repo:signed-off", by="ben", subject=f"repo:{url}", has_github_outputs=False, **facts)
-    read_news()
-    row = Delivery.get(Delivery.kind == "sign-off", Delivery.channel == "webhook")
-    assert row.facts["projects"] == ["Air"]
+    configure(sign_off_repo="org/tracker", webhook_url="https://hooks.example")
+    Project.update(copilot=cast.sam).execute()
+    edit_workspace(by=cast.ada, workspace=workspace, purpose="All jobs")
+    sign_off.sign_off_workspace(by=cast.ada, workspace=workspace)
+    sign_off.request_public(by=cast.ben, repo=workspace.repo)
+    sign_off.sign_off_internally(by=cast.sam, repo=workspace.repo)
+    assert "sign-off" in told(cast.ada) and "sign-off" in told(cast.sam)
+    assert "sign-off" not in told(cast.ben)
+    for channel, kind in (("webhook", "sign-off"), ("issue", "sign-off-internal")):
+        row = Delivery.get(Delivery.channel == channel, Delivery.kind == kind)
+        assert row.facts["projects"] == ["Air"]
+        assert row.facts["path"] == f"/publish-repo/{quote(quote(workspace.repo.url, safe=''), safe='')}/"

@@ -33,6 +33,9 @@ FACTS = {
     "counts": {"job-ended": 3, "token-used": 1},
     "first": "1",
     "last": "2",
+    "copilot": "sam",
+    "day": "2026-11-30",
+    "what": "out of disk (3 times)",
 }
 
 
