@@ -38,7 +38,7 @@ OWN_NAMES = {
 """Icons that our pages call by what they mean; all others have the name that the package gives them."""
 
 ICONS = (
-    "archive", "arrow-left", "arrow-right", "bell", "book", "calendar", "check", "clock", "code",
+    "archive", "arrow-left", "arrow-right", "bell", "book", "calendar", "check", "circle", "clock", "code",
     "comment", "copy", "dash", "download", "eye", "file", "filter", "gear", "git-branch", "globe",
     "graph", "history", "home", "inbox", "info", "key", "link", "link-external", "lock", "log",
     "megaphone", "organization", "package", "pause", "pencil", "people", "person", "play", "plus",

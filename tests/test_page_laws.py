@@ -114,7 +114,8 @@ class Reader(HTMLParser):
             self.broken.append(f"an inline or foreign <{tag}>")
         if tag == "img" and "alt" not in given:
             self.broken.append("a picture without words")
-        if given.get("aria-disabled") == "true" and not given.get("aria-describedby"):
+        shut = given.get("aria-disabled") == "true" or ("disabled" in given and tag != "option")
+        if shut and not given.get("aria-describedby"):
             self.broken.append("a control that is shut without its reason")
 
     def verdict(self) -> list[str]:
@@ -171,6 +172,7 @@ def test_every_page_keeps_the_laws(
         ("<h1>A</h1><a href='#gone'>x</a>", "'gone' is referred to and is not there"),
         ("<h1>A</h1><p><details></details></p>", "<details> stands inside <p>"),
         ("<h1>A</h1><button aria-disabled='true'>x</button>", "a control that is shut without its reason"),
+        ("<h1>A</h1><button disabled>x</button>", "a control that is shut without its reason"),
         ("<h1>A</h1><div><span></div>", "<span> is not closed before </div>"),
         ("<h1>A</h1><img src='/x'>", "a picture without words"),
     ],

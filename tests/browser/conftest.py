@@ -112,7 +112,7 @@ def keep_screenshot() -> Callable[[Page, str], None]:
     def keep(page: Page, name: str) -> None:
         if os.environ.get("SCREENSHOTS"):
             folder.mkdir(exist_ok=True)
-            page.set_viewport_size({"width": 900, "height": 560})
+            page.set_viewport_size({"width": 860, "height": 500})
             page.screenshot(path=folder / f"{name}.png")
 
     return keep
