@@ -8,9 +8,10 @@ from jobsite.accounts.rules import PROJECT, SYSTEM, roles_in
 from jobsite.core.clock import wire
 from jobsite.core.commands import as_json, instance_command, print_json
 from jobsite.core.errors import Denied
-from jobsite.projects import actions, lists
+from jobsite.projects import actions, data_permissions, lists
 from jobsite.projects.models import ProjectMembership, Workspace
 from jobsite.projects.queries import org_named, project_named
+from jobsite.projects.rules import DATA_PERMISSIONS
 from jobsite.projects.workspaces import create_workspace
 from jobsite.settings import Settings
 
@@ -84,6 +85,29 @@ def add_project(settings: Settings, name: str, orgs: tuple[str, ...], number: st
     owners = [org_named(one) for one in orgs]
     made = actions.add_project(by=SYSTEM, name=name, orgs=owners, number=number, slug=slug)
     click.echo(made.slug)
+
+
+_data = (
+    _project,
+    click.argument("kind", type=click.Choice(tuple(DATA_PERMISSIONS))),
+    click.argument("value"),
+)
+
+
+@instance_command(*_data, click.option("--reason", default="", help="Why it may."), name="permit")
+def permit_data(settings: Settings, project: str, kind: str, value: str, reason: str) -> None:
+    """Let PROJECT (its slug) use a dataset, population or component that needs a permission."""
+    where = project_named(project)
+    data_permissions.add(by=SYSTEM, project=where, kind=kind, value=value, reason=reason)
+    click.echo(f"{where.name} may use {value}.")
+
+
+@instance_command(*_data, name="forbid")
+def forbid_data(settings: Settings, project: str, kind: str, value: str) -> None:
+    """Take the permission to use a dataset, population or component from PROJECT (its slug)."""
+    where = project_named(project)
+    data_permissions.remove(by=SYSTEM, project=where, kind=kind, value=value)
+    click.echo(f"{where.name} may not use {value} any more.")
 
 
 @instance_command(as_json, name="list")
@@ -200,7 +224,7 @@ def _active(username: str) -> User:
 
 for _group, _commands in (
     (org, (add_org, add_org_member, remove_org_member)),
-    (project, (add_project, list_projects)),
+    (project, (add_project, list_projects, permit_data, forbid_data)),
     (member, (add_member, remove_member, list_members)),
     (workspace, (add_workspace, list_workspaces)),
 ):

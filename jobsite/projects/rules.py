@@ -14,6 +14,7 @@ LONGEST_SLUG = 255
 LONGEST_PURPOSE = 5_000
 LONGEST_DESCRIPTION = 20_000
 MOST_BRACKETS = 400
+MOST_NAMED = 6
 
 
 @dataclass(frozen=True)
@@ -300,4 +301,6 @@ def why_not_sign_off_internally(
 
 
 def _listed(names: Sequence[str]) -> str:
+    if len(names) > MOST_NAMED:
+        return f"{', '.join(names[:MOST_NAMED])} and {len(names) - MOST_NAMED} more"
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

@@ -113,3 +113,13 @@ def test_nobody_acts_in_the_name_of_somebody_deactivated(jobsite, cast, project:
         "workspace", "add", "x", "--project", "air", "--repo", study.url, "--branch", "main", "--by", "ada"
     )
     assert refused.exit_code == 1 and "ada has been deactivated" in refused.stderr
+
+
+def test_data_permissions_are_given_and_taken_by_command(jobsite, project: Project) -> None:
+    given = jobsite("project", "permit", "air", "dataset", "ukrr", "--reason", "Approved in May")
+    assert (given.exit_code, given.output) == (0, "Air may use ukrr.\n")
+    assert [one.reason for one in project.data_permissions] == ["Approved in May"]
+    assert jobsite("project", "permit", "air", "dataset", "ukrr").exit_code == 1
+    assert jobsite("project", "permit", "air", "dataset", "nothing").exit_code == 1
+    assert jobsite("project", "forbid", "air", "dataset", "ukrr").exit_code == 0
+    assert list(project.data_permissions) == []
