@@ -17,6 +17,7 @@ from jobsite.accounts.rules import GLOBAL, PERMISSIONS, PROJECT, ROLES, permissi
 from jobsite.core.limits import Limits, TooMany
 from jobsite.core.web import ANYONE, LOGIN, Route
 from jobsite.jobs.actions import why_not_submit
+from jobsite.projects import data_permissions
 from jobsite.projects.models import Organisation, Project, ProjectMembership, Workspace
 from jobsite.projects.queries import has_org, workspaces
 from jobsite.projects.rules import why_not_create_workspace, why_not_permitted, why_not_run_jobs
@@ -117,7 +118,18 @@ def thing_named(text: str) -> Thing | None:
 def explained(user: User, wish: str, thing: Thing, limits: Limits) -> Case:
     """Every step for this person, this wish (a key of `WISHES`) and this thing, in the order of the rules."""
     case = Case(user, wish, thing, limits)
-    for look in (_account, _side, _roles, _organisation, _archived, _backend, _submitting, _token, _limit):
+    for look in (
+        _account,
+        _side,
+        _roles,
+        _organisation,
+        _archived,
+        _backend,
+        _submitting,
+        _data,
+        _token,
+        _limit,
+    ):
         case.steps += look(case)
     return case
 
@@ -326,6 +338,17 @@ def _submitting(case: Case) -> list[Step]:
                 Step(backend.name, WAIT, f"{backend.name} is {state}: jobs can be asked for and wait.", way)
             )
     return steps
+
+
+def _data(case: Case) -> list[Step]:
+    """What the project may use beyond what all may: a run that needs more is refused when its code is known."""
+    project = case.thing.project
+    if case.wish != "job_run" or project is None:
+        return []
+    names = ", ".join(one.value for one in data_permissions.of(project))
+    sentence = f"{project.name} may use beyond what every project may: {names or 'nothing'}."
+    way = ("Data permissions", f"/staff/projects/{project.slug}/data-permissions/")
+    return [Step("Data", NOTE, f"{sentence} A run that needs more is refused.", way)]
 
 
 def _token(case: Case) -> list[Step]:

@@ -42,7 +42,14 @@ def refusal(case: Case) -> Step:
 def test_who_may_is_refused_by_nothing(app: Flask, site: SimpleNamespace) -> None:
     case = ask(app, "ada", "job_run", "asthma")
     assert case.refusals == []
-    assert [step.title for step in case.steps] == ["Account", "Roles", "Workspace", "Backends", "Limit"]
+    assert [step.title for step in case.steps] == [
+        "Account",
+        "Roles",
+        "Workspace",
+        "Backends",
+        "Data",
+        "Limit",
+    ]
 
 
 def test_a_deactivated_account(app: Flask, site: SimpleNamespace) -> None:
