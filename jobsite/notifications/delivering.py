@@ -14,7 +14,17 @@ from jobsite.notifications.deadlines import Undelivered
 from jobsite.notifications.issues import send_issue
 from jobsite.notifications.mailing import send_mail
 from jobsite.notifications.models import Delivery
-from jobsite.notifications.rules import GIVEN_UP, ISSUE, LEASE, MAIL, SENT, WAITING, WEBHOOK, wait_after
+from jobsite.notifications.rules import (
+    FIRST_WAIT,
+    GIVEN_UP,
+    ISSUE,
+    LEASE,
+    MAIL,
+    SENT,
+    WAITING,
+    WEBHOOK,
+    wait_after,
+)
 from jobsite.notifications.webhook import send_webhook
 
 SENDERS: Mapping[str, Callable[[Delivery], str]] = {
@@ -36,8 +46,8 @@ def due_channels() -> list[str]:
 def deliver_due(channel: str) -> int:
     """Hand over everything of one channel that is due, oldest first; gives how many were tried.
 
-    Ends early when nobody can be reached, so that a dead server costs one wait and not one for each delivery. Does
-    nothing where another thread is at it: that one takes what comes meanwhile.
+    When nobody can be reached the others are put off untried, so that a dead server costs one wait a minute and not one
+    for each delivery. Does nothing where another thread is at it: that one takes what comes meanwhile.
     """
     if not _busy[channel].acquire(blocking=False):
         return 0
@@ -46,6 +56,8 @@ def deliver_due(channel: str) -> int:
         while reached and (delivery := take(channel)):
             reached = hand_over(delivery)
             tried += 1
+        if not reached:
+            _put_off(channel)
         return tried
     finally:
         _busy[channel].release()
@@ -77,6 +89,14 @@ def hand_over(delivery: Delivery) -> bool:
         log.exception("delivery %s cannot be tried", delivery.identifier)
         _fail(delivery, f"A fault of this program: {type(fault).__name__}.", final=False)
         return True
+
+
+def _put_off(channel: str) -> None:
+    """Let what is due wait for a minute, without counting that as a try."""
+    moment = now()
+    with writing():
+        due = (Delivery.state == WAITING) & (Delivery.channel == channel) & (Delivery.next_try_at <= moment)
+        Delivery.update(next_try_at=moment + FIRST_WAIT).where(due).execute()
 
 
 def _close(delivery: Delivery, state: str) -> None:

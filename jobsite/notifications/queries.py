@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from peewee import JOIN, fn
+from peewee import JOIN, Case, fn
 
 from jobsite.accounts.models import User
 from jobsite.core.clock import now
@@ -102,7 +102,7 @@ class Backlog:
 
 def backlog() -> list[Backlog]:
     """The channels for which something waits, by name. One query."""
-    failing = fn.SUM(Delivery.last_error != "")
+    failing = fn.SUM(Case(None, [(Delivery.last_error != "", 1)], 0))
     columns = (Delivery.channel, fn.COUNT(Delivery.id), failing, fn.MIN(Delivery.created_at))
     waiting = Delivery.select(*columns).where(Delivery.state == WAITING).group_by(Delivery.channel)
     moment = now()

@@ -91,7 +91,7 @@ def _news_of(event: Event) -> list[News]:
 
 def _store(news: News, event: Event) -> None:
     held = is_old_news(event.at, now())
-    for person in news.people:
+    for person in (one for one in news.people if not one.is_bot):
         _tell(person, news, event, held)
     if held:
         return

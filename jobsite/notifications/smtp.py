@@ -10,6 +10,7 @@ import ssl
 from contextlib import suppress
 from dataclasses import dataclass, field
 from email.message import EmailMessage
+from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from jobsite.notifications.deadlines import Deadline, Undelivered, why_not_reached
@@ -79,10 +80,10 @@ def submit(message: EmailMessage, sender: str, recipient: str) -> str:
 class _Timed(smtplib.SMTP):
     """A connection that is cut at the deadline, however slowly the server speaks."""
 
-    def __init__(self, server: Server, deadline: Deadline) -> None:
+    def __init__(self, server: Server, deadline: Deadline, **more: Any) -> None:
         self._timer = deadline.hang_up_on(lambda: self.sock)
         try:
-            super().__init__(server.host, server.port, local_hostname=host(), timeout=deadline.left)
+            super().__init__(server.host, server.port, local_hostname=host(), timeout=deadline.left, **more)
         except BaseException:
             self._timer.cancel()
             raise
@@ -94,9 +95,10 @@ class _Timed(smtplib.SMTP):
 
 
 class _TimedSecure(_Timed, smtplib.SMTP_SSL):
-    """The same with TLS from the first byte."""
+    """The same with TLS from the first byte. Without a context, smtplib would check no certificate."""
 
-    context = ssl.create_default_context()
+    def __init__(self, server: Server, deadline: Deadline) -> None:
+        super().__init__(server, deadline, context=ssl.create_default_context())
 
 
 def _talk(server: Server, deadline: Deadline, message: EmailMessage, sender: str, recipient: str) -> str:

@@ -15,13 +15,14 @@ import pytest
 from jobsite.accounts.models import User
 from jobsite.accounts.signing_in import make_token
 from jobsite.core import clock, hub
-from jobsite.core.db import close_database
+from jobsite.core.db import close_database, writing
 from jobsite.core.errors import Denied
-from jobsite.core.events import Event
+from jobsite.core.events import Event, record
+from jobsite.core.queue import every, open_queue
 from jobsite.notifications.actions import retry
 from jobsite.notifications.delivering import deliver_due, due_channels, hand_over, take
 from jobsite.notifications.mailing import send_mail
-from jobsite.notifications.models import Delivery
+from jobsite.notifications.models import Delivery, Notice
 from jobsite.notifications.queries import backlog, failed_deliveries, heartbeats
 from jobsite.notifications.reading import follow_events, read_news
 from jobsite.notifications.rules import KEPT_SENT, LEASE, TRIES
@@ -225,3 +226,28 @@ def test_who_reads_the_news_wakes_by_itself_and_leaves_a_sign_of_life(people: Si
     assert not thread.is_alive()
     [sign] = [one for one in heartbeats() if one.name == "notifications"]
     assert sign.failure == "" and sign.failed_at is None
+
+
+def test_every_tick_leaves_a_sign_of_life_and_a_failed_one_says_so(instance: Path) -> None:
+    def breaks() -> None:
+        raise RuntimeError("no more")
+
+    every(minutes=60)(breaks)
+    huey = open_queue(instance / "huey.db")
+    ticks = {one.name: one for one in huey._registry.periodic_tasks}
+    broken = next(name for name in ticks if "breaks" in name)
+    for name in ("clear_old_notices.tick", broken):
+        huey.execute(ticks[name])
+    found = {one.name: one for one in heartbeats()}
+    assert found["clear_old_notices"].failed_at is None
+    assert found[broken.removesuffix(".tick")].failure == "RuntimeError"
+    assert found[broken.removesuffix(".tick")].failed_at is not None
+
+
+def test_a_bot_has_no_inbox(people: SimpleNamespace) -> None:
+    User.update(is_bot=True).where(User.id == people.ada.id).execute()
+    make_token(by="system", user=people.ben)
+    with writing():
+        record("user:api-token-made", by="sam", subject="user:ada", name="x")
+    read_news()
+    assert [one.user.username for one in Notice.select()] == ["ben"]

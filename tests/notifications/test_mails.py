@@ -17,8 +17,9 @@ from jobsite.accounts import email_change
 from jobsite.accounts.actions import deactivate, edit_user, set_roles
 from jobsite.accounts.models import User
 from jobsite.accounts.signing_in import make_token
+from jobsite.core import clock
 from jobsite.notifications.deadlines import Undelivered
-from jobsite.notifications.delivering import deliver_due
+from jobsite.notifications.delivering import deliver_due, due_channels
 from jobsite.notifications.models import Delivery
 from jobsite.notifications.reading import read_news
 from jobsite.notifications.smtp import server_of
@@ -220,15 +221,29 @@ class TestServers:
         assert row.state == "sent", row.last_error
         assert len(office.mails) == 1
 
+    @pytest.mark.parametrize("scheme", ["smtp", "smtps"])
     def test_a_server_whose_certificate_is_not_trusted_gets_nothing(
-        self, people: SimpleNamespace, configure: Configure
+        self, people: SimpleNamespace, configure: Configure, scheme: str
     ) -> None:
-        office = PostOffice(tls_context=context_of(trustme.CA()))
+        context = context_of(trustme.CA())
+        office = PostOffice(**({"tls_context": context} if scheme == "smtp" else {"ssl_context": context}))
+        with running(office):
+            configure(smtp_url=f"{scheme}://127.0.0.1:{office.port}")
+            row = send(people.ada)
+        assert "could not be reached over a secure connection" in row.last_error
+        assert (row.state, office.mails) == ("waiting", [])
+
+    def test_a_certificate_for_another_name_is_not_trusted(
+        self, people: SimpleNamespace, configure: Configure, authority: trustme.CA, trusted: ssl.SSLContext
+    ) -> None:
+        other = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        authority.issue_cert("mail.example.org").configure_cert(other)
+        office = PostOffice(tls_context=other)
         with running(office):
             configure(smtp_url=office.url)
             row = send(people.ada)
         assert "could not be reached over a secure connection" in row.last_error
-        assert (row.state, office.mails) == ("waiting", [])
+        assert office.mails == []
 
     def test_a_password_never_goes_out_in_the_clear(
         self, people: SimpleNamespace, configure: Configure
@@ -339,6 +354,9 @@ class TestRefusals:
         rows = list(Delivery.select().order_by(Delivery.id))
         assert [(row.state, row.attempts) for row in rows] == [("waiting", 1), ("waiting", 0)]
         assert "nobody answers there" in rows[0].last_error
+        assert due_channels() == [], "and for a minute nobody is asked again"
+        with clock.at(clock.now() + timedelta(seconds=61)):
+            assert deliver_due("mail") == 1
 
     def test_a_server_that_says_nothing_is_left_in_time(
         self, people: SimpleNamespace, configure: Configure, patient: None, listener: Callable[..., Listener]
