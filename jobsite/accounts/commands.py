@@ -6,6 +6,7 @@ import click
 
 from jobsite.accounts import actions, backends, queries
 from jobsite.accounts.api_tokens import make_api_token
+from jobsite.accounts.identities import link, unlink
 from jobsite.accounts.models import Backend, User
 from jobsite.accounts.rules import GLOBAL, SYSTEM, roles_in
 from jobsite.accounts.sessions import sign_out_everywhere
@@ -67,6 +68,28 @@ def user_api_token(settings: Settings, username: str, name: str, days: int) -> N
     """Make an API token for a person or bot and print it, this once."""
     person = queries.user_or_stop(username)
     click.echo(make_api_token(by=SYSTEM, user=person, name=name, days=days))
+
+
+@instance_command(
+    _username,
+    click.option(
+        "--provider", default="github", show_default=True, help="github, or the address of an issuer."
+    ),
+    click.option("--uid", required=True, help="The number the person was told when the login was refused."),
+    name="link",
+)
+def user_link(settings: Settings, username: str, provider: str, uid: str) -> None:
+    """Let whoever has this number at a provider log in as this person."""
+    person = queries.user_or_stop(username)
+    link(by=SYSTEM, user=person, provider=provider, uid=uid)
+    click.echo(f"Number {uid} at {provider} is {person.username}.")
+
+
+@instance_command(_username, name="unlink")
+def user_unlink(settings: Settings, username: str) -> None:
+    """Forget who a person is at all providers, and end their logins."""
+    gone = unlink(by=SYSTEM, user=queries.user_or_stop(username))
+    click.echo(f"Forgot {gone} identities of {username}.")
 
 
 @instance_command(_username, _role, name="roles")
@@ -211,6 +234,8 @@ for group, commands in (
             add_user,
             user_token,
             user_api_token,
+            user_link,
+            user_unlink,
             list_users,
             user_roles,
             user_log_out,

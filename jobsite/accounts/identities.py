@@ -3,7 +3,7 @@
 from peewee import fn
 
 from jobsite import settings
-from jobsite.accounts.models import Identity, User
+from jobsite.accounts.models import Identity, User, permissions_everywhere, username_of
 from jobsite.accounts.providers import Profile
 from jobsite.accounts.queries import identities_of, user_named, user_signing_in, why_email_not_free
 from jobsite.accounts.rules import (
@@ -12,12 +12,13 @@ from jobsite.accounts.rules import (
     why_not_email,
     why_not_fullname,
     why_not_log_in,
+    why_not_manage,
     why_not_username,
 )
-from jobsite.accounts.sessions import start
+from jobsite.accounts.sessions import sign_out_everywhere, start
 from jobsite.core.clock import now
 from jobsite.core.db import writing
-from jobsite.core.errors import Denied, require
+from jobsite.core.errors import Denied, refuse, require
 from jobsite.core.events import record
 
 
@@ -39,6 +40,40 @@ def sign_in_with(*, profile: Profile, user_agent: str) -> tuple[User, str, bool]
         session = start(person=person, way=profile.way, user_agent=user_agent)
         record("session:started", by=person.username, subject=f"user:{person.username}", way=profile.way)
     return User.get_by_id(person.id), session, known is None and person.fullname == person.username
+
+
+def link(*, by: User | str, user: User, provider: str, uid: str) -> Identity:
+    """Let whoever has this number at a provider log in as `user`: "github", or the address of a server or issuer.
+
+    For those whom a first sign-in refuses: the refusal tells them their number. Raises `Invalid` when the number is
+    missing or somebody's already, `Denied` when `by` may not manage people or `user` is a bot.
+    """
+    require(why_not_manage(permissions_everywhere(by)))
+    require(why_not_log_in(True, user.is_bot))
+    provider, uid = provider.strip().rstrip("/"), uid.strip()
+    with writing():
+        holder = Identity.get_or_none((Identity.provider == provider) & (Identity.uid == uid))
+        taken = f"This is {holder.user.username} already." if holder else None
+        refuse(provider=None if provider else "Enter a provider.", uid=taken if uid else "Enter a number.")
+        made = Identity.create(
+            provider=provider, uid=uid, user=user, name_there=user.username, created_at=now()
+        )
+        _record("identity-added", by, user, provider)
+    return made
+
+
+def unlink(*, by: User | str, user: User) -> int:
+    """Forget who a person is at all providers, and end their logins; gives how many identities there were."""
+    require(why_not_manage(permissions_everywhere(by)))
+    with writing():
+        gone = Identity.delete().where(Identity.user == user).execute()
+        _record("identity-removed", by, user, "all")
+        sign_out_everywhere(by=by, user=user)
+    return gone
+
+
+def _record(what: str, by: User | str, user: User, provider: str) -> None:
+    record(f"user:{what}", by=username_of(by), subject=f"user:{user.username}", provider=provider)
 
 
 def _first_sign_in(profile: Profile) -> User:
@@ -76,7 +111,7 @@ def _adopted(profile: Profile) -> User | None:
         can_log_in=why_not_log_in(found.is_active, found.is_bot) is None,
     )
     if why_not and profile.login:
-        raise Denied(f"{why_not} {_whom_to_ask()}")
+        raise Denied(f"{why_not} {_whom_to_ask()} Your number at {profile.way} is {profile.uid}.")
     return None if why_not else found
 
 

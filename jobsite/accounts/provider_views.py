@@ -4,6 +4,8 @@ Coming back is the one page that waits for the network, and only a few at a time
 """
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from types import ModuleType
 from urllib.parse import urlsplit
@@ -24,6 +26,7 @@ from jobsite.core.web import ANYONE, LOGIN, Routes, page, redirect_here, safe_ne
 
 LONGEST = timedelta(minutes=10)
 KEPT = "provider"
+BUSY = "Many people are logging in at this moment. Try again in a minute."
 _waiting = threading.BoundedSemaphore(4)
 
 routes = Routes("accounts")
@@ -78,11 +81,23 @@ def _start(provider: ModuleType, back: str) -> Response:
     limits().check("sign-in starts per address", where)
     limits().count("sign-in starts per address", where)
     try:
-        address, kept = provider.begin(_return_to(back))
+        with _turn():
+            address, kept = provider.begin(_return_to(back))
     except ProviderFailed as failure:
         return _refused(failure, 503)
     session[KEPT] = {**kept, "back": back, "next": safe_next("/"), "at": now().isoformat()}
     return _go_to(provider, address)
+
+
+@contextmanager
+def _turn() -> Iterator[None]:
+    """Within the block one of the few waits for a provider: a provider that hangs must not take all of the server."""
+    if not _waiting.acquire(blocking=False):
+        raise ProviderFailed(BUSY)
+    try:
+        yield
+    finally:
+        _waiting.release()
 
 
 def _go_to(provider: ModuleType, address: str) -> Response:
@@ -100,18 +115,15 @@ def _complete(provider: ModuleType, back: str) -> Response:
     kept = session.pop(KEPT, None)
     if not _fresh(kept, back):
         return redirect_here("/") if current_user.is_authenticated else _refused(NOT_BEGUN, 400)
-    if not _waiting.acquire(blocking=False):
-        return _refused("Many people are logging in at this moment. Try again in a minute.", 503)
     try:
-        profile = provider.finish(kept, request.args, _return_to(back))
+        with _turn():
+            profile = provider.finish(kept, request.args, _return_to(back))
         agent = request.user_agent.string
         person, token, nameless = identities.sign_in_with(profile=profile, user_agent=agent)
     except (NotAllowed, Denied) as refusal:
         return _refused(refusal, 403)
     except ProviderFailed as failure:
         return _refused(failure, 400 if str(failure) == NOT_BEGUN else 503)
-    finally:
-        _waiting.release()
     begin(person, token)
     flash(f"You have been logged in with {profile.way}.", "good")
     return redirect_here(url_for("accounts.name_page", next=kept["next"]) if nameless else kept["next"])

@@ -56,6 +56,7 @@ class Provider(ThreadingHTTPServer):
         assert query["client_id"] == self.client
         assert query["response_type"] == "code"
         assert query["code_challenge_method"] == "S256"
+        assert query["scope"] == ("openid profile email" if "nonce" in query else "user:email")
         code = secrets.token_urlsafe(8)
         self.codes[code] = query
         return f"{query['redirect_uri']}?{urlencode({'code': code, 'state': query['state']})}"

@@ -5,6 +5,7 @@ import json
 import threading
 from base64 import urlsafe_b64encode
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,24 +13,30 @@ from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
+from click.testing import CliRunner
 from flask import Flask
 from flask.testing import FlaskClient
 from joserfc.jwk import OctKey
 
 from jobsite.accounts import actions, oidc
+from jobsite.accounts.commands import COMMANDS
+from jobsite.accounts.identities import link
 from jobsite.accounts.models import Identity, Session, User
 from jobsite.accounts.queries import user_or_stop
 from jobsite.application import create_app
 from jobsite.core import clock
 from jobsite.core.db import close_database
+from jobsite.core.errors import Denied
 from jobsite.core.events import Event
 from jobsite.core.limits import NAMED
-from jobsite.settings import Settings
+from jobsite.settings import Settings, use
 
+from ..servers import until
 from .provider import ED, OTHER, RSA, SECOND, Answer, Provider, drips, says, says_nothing
 
 Csrf = Callable[[FlaskClient, str], str]
 KINDS = ("github", "oidc")
+WAYS = {"github": "GitHub", "oidc": "Northfield"}
 TOKEN = {"github": "/login/oauth/access_token", "oidc": "/token"}
 
 
@@ -177,7 +184,7 @@ def test_the_session_begins_anew_at_sign_in(
     with client.session_transaction() as session:
         assert not {"planted", "provider"} & set(session)
     assert client.get_cookie("jobsite").value != before
-    assert Session.get().way == {"github": "GitHub", "oidc": "Northfield"}[kind]
+    assert Session.get().way == WAYS[kind]
 
 
 def test_where_no_name_came_one_is_asked_for(client: FlaskClient, csrf: Csrf, provider: Provider) -> None:
@@ -216,7 +223,7 @@ def test_an_account_made_by_staff_is_adopted_by_its_name_once(
     answer = log_in(app.test_client(), csrf, provider, kind)
     assert answer.status_code == 403
     assert "There is an account cat here already" in answer.text
-    assert "Write to help@example.org." in answer.text
+    assert f"Write to help@example.org. Your number at {WAYS[kind]} is" in answer.text
     assert Identity.select().count() == 1
 
 
@@ -343,6 +350,37 @@ def test_two_servers_numbers_are_two_people(
     log_in(app.test_client(), csrf, provider, "oidc")
     assert [one.provider for one in Identity.select()] == [provider.address] * 2
     assert len({one.user for one in Identity.select()}) == 2
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_staff_link_somebody_who_was_refused_by_their_number(
+    app: Flask, csrf: Csrf, cast: SimpleNamespace, provider: Provider, settings: Settings, kind: str
+) -> None:
+    User.update(created_by="cat").where(User.id == cast.cat.id).execute()
+    provider.person |= {"login": "cat", "preferred_username": "cat"}
+    here = app.test_client()
+    refused = log_in(here, csrf, provider, kind)
+    number = {"github": "248289", "oidc": "248289761001"}[kind]
+    assert (refused.status_code, f"is {number}." in refused.text) == (403, True)
+    with pytest.raises(Denied):
+        link(by=cast.ada, user=cast.cat, provider=provider.address, uid=number)
+    words = ["link", "cat", "--provider", provider.address, "--uid", number]
+    assert command(settings, *words).exit_code == 0
+    again = command(settings, *words)
+    assert (again.exit_code, again.stderr) == (1, "This is cat already.\n")
+    assert log_in(here, csrf, provider, kind).status_code == 303
+    assert is_somebody(here)
+    assert command(settings, "unlink", "cat").output == "Forgot 1 identities of cat.\n"
+    assert not is_somebody(here)
+    assert log_in(here, csrf, provider, kind).status_code == 403
+
+
+def command(settings: Settings, *words: str) -> Any:
+    close_database()
+    group = next(one for one in COMMANDS if one.name == "user")
+    done = CliRunner().invoke(group, [*words, "--instance", str(settings.instance)])
+    use(settings)  # a command of its own process leaves those of the server as they are
+    return done
 
 
 # What must not work
@@ -560,8 +598,8 @@ def test_another_origin_for_the_login_is_reached_by_a_page_of_ours(
 
 
 BROKEN: dict[str, tuple[Answer, str]] = {
-    "no answer": (says_nothing, "did not answer within 0.3 seconds"),
-    "drips": (drips, "did not answer within 0.3 seconds"),
+    "no answer": (says_nothing, "did not answer within 0.8 seconds"),
+    "drips": (drips, "did not answer within 0.8 seconds"),
     "huge": (says(b"[" * (2**20 + 1)), "gave an answer that is too long"),
     "deep": (says(b"[" * 100_000), "gave an answer that cannot be understood"),
     "elsewhere": (says(b"", 302, Location="http://evil.example/"), "a redirect, which is not followed"),
@@ -579,8 +617,9 @@ class TestBroken:
     """Where the provider breaks at any of its answers."""
 
     @pytest.fixture
-    def settings(self, settings: Settings) -> Settings:
-        return Settings(**{**settings.__dict__, "login_timeout": timedelta(seconds=0.3)})
+    def settings(self, settings: Settings, how: str) -> Settings:
+        seconds = 0.8 if how in ("no answer", "drips") else 10
+        return Settings(**{**settings.__dict__, "login_timeout": timedelta(seconds=seconds)})
 
     @pytest.mark.parametrize("how", BROKEN)
     @pytest.mark.parametrize(
@@ -601,7 +640,7 @@ class TestBroken:
         page = log_in(client, csrf, provider, kind)
         assert page.status_code == 503
         assert sentence in page.text
-        assert {"github": "GitHub", "oidc": "Northfield"}[kind] in page.text
+        assert WAYS[kind] in page.text
         assert 'name="token"' in page.text, "the other way in stays open"
         assert User.select().count() == 0
         provider.answers.clear()
@@ -615,6 +654,30 @@ class TestBroken:
         provider.answers["/.well-known/openid-configuration"] = BROKEN[how][0]
         answer = client.post("/login/oidc/", data={"csrf_token": csrf(client, "/login/")})
         assert (answer.status_code, "Northfield" in answer.text) == (503, True)
+
+
+def test_a_provider_that_hangs_takes_only_a_few_threads_of_the_server(
+    app: Flask, csrf: Csrf, provider: Provider
+) -> None:
+    clients = [app.test_client() for _ in range(5)]
+    addresses = [provider.authorise(begin(client, csrf, "github")) for client in clients]
+    provider.answers[TOKEN["github"]] = says_nothing
+
+    def wait(number: int) -> int:
+        try:
+            return come_back(clients[number], addresses[number]).status_code
+        finally:
+            close_database()
+
+    with ThreadPoolExecutor(4) as threads:
+        waiting = [threads.submit(wait, number) for number in range(4)]
+        until(lambda: provider.asked.count(TOKEN["github"]) == 4)
+        answer = come_back(clients[4], addresses[4])
+        started = clients[4].post("/login/oidc/", data={"csrf_token": csrf(clients[4], "/login/")})
+        provider.over.set()
+        assert [done.result() for done in waiting] == [503] * 4
+    for refused in (answer, started):
+        assert (refused.status_code, "Many people are logging in" in refused.text) == (503, True)
 
 
 @pytest.mark.parametrize("kind", KINDS)
