@@ -16,6 +16,7 @@ from pathlib import Path
 from jobsite.accounts.models import User
 from jobsite.core.clock import now, wire
 from jobsite.core.db import writing
+from jobsite.core.errors import Conflict
 from jobsite.jobs.execution import attempt_dir, executor, work_dir
 from jobsite.jobs.executors import records
 from jobsite.jobs.executors.contract import Executor, Exit, Limits, read_exit, read_spec
@@ -31,9 +32,11 @@ from jobsite.projects.models import Repo, Workspace
 from jobsite.settings import current
 from jobsite.store.collecting import Collected, Input, collect
 from jobsite.store.facts import JobFacts, Published
+from jobsite.store.journal import resume_workspace
 from jobsite.store.level4 import Level4Limits
+from jobsite.store.metadata import published_before
 from jobsite.store.publish import publish, record_log
-from jobsite.store.roots import Roots
+from jobsite.store.roots import Roots, locked
 
 EPOCH = datetime(1970, 1, 1)
 LINES_AT_ONCE = 2000
@@ -64,7 +67,7 @@ class Outcome:
 def finish(job_id: int) -> None:
     """Take a job whose run has ended to its final code.
 
-    Does nothing for a job that has moved on, or that another thread is finishing.
+    Does nothing for a job that has moved on, also while it is looked at, or that another thread is finishing.
     """
     with _door:
         if job_id in _under_way:
@@ -72,6 +75,8 @@ def finish(job_id: int) -> None:
         _under_way.add(job_id)
     try:
         _finish(job_id)
+    except Conflict:
+        log.info("job %s moved on while it was finished", job_id)
     finally:
         _under_way.discard(job_id)
 
@@ -82,10 +87,14 @@ def _finish(job_id: int) -> None:
     end = read_exit(attempt_dir(job, attempt)) if attempt else None
     if job.state != "running" or attempt is None or end is None:
         return
-    if job.status_code != "finalizing":
+    again = job.status_code == "finalizing"
+    if not again:
         move(job, "finalizing")
     try:
-        outcome = _outcome(job, attempt, end)
+        stored = _decided(job, attempt) if again else {}
+        outcome = _succeeded(stored) if stored else _outcome(job, attempt, end)
+    except Conflict:
+        raise
     except Exception as fault:
         log.exception("job %s cannot be finished", job.identifier)
         outcome = platform_fault(job, attempt, kind_of_error(fault), f"while saving outputs: {fault!r}")
@@ -189,11 +198,24 @@ def _with_outputs(job: Job, attempt: Attempt, end: Exit) -> Outcome:
         message = CODES["unmatched_patterns"].sentence
         return _without_outputs(job, attempt, end, "unmatched_patterns", message, collected)
     facts = _facts(job, attempt, end, CODES["succeeded"].sentence)
-    lines = _unless_cancelled(job, _lines(folder))
+    lines = _while_wanted(job, _lines(folder))
     try:
         files = publish(_roots(), facts, work_dir(attempt), collected, _level4_limits(), lines)
     except _Cancelled:
         return _without_outputs(job, attempt, end, "cancelled_by_user", "")
+    return _succeeded(files)
+
+
+def _decided(job: Job, attempt: Attempt) -> dict[str, Published]:
+    """What the attempt has published, where the server ended between the decision and its own row: readers have it
+    by then, so no cancellation that came afterwards undoes it. Empty when nothing was decided."""
+    roots = _roots()
+    with locked(roots, job.workspace.name):
+        resume_workspace(roots, job.workspace.name)
+    return published_before(roots, job.identifier, attempt.identifier) or {}
+
+
+def _succeeded(files: Mapping[str, Published]) -> Outcome:
     excluded = any(one.message for one in files.values())
     return Outcome("succeeded", CODES["succeeded"].sentence + (EXCLUDED if excluded else ""), files)
 
@@ -304,13 +326,17 @@ def _lines(folder: Path) -> Iterator[bytes]:
             line = window.next_line
 
 
-def _unless_cancelled(job: Job, lines: Iterator[bytes]) -> Iterator[bytes]:
-    """The same lines; at their end, the last moment before the publication is decided, a cancellation stops it.
+def _while_wanted(job: Job, lines: Iterator[bytes]) -> Iterator[bytes]:
+    """The same lines; at their end, the last moment before the publication is decided, a cancellation stops it, and
+    so does the end of the job, which another process has brought about: newer outputs may be there by now.
 
-    Raises `_Cancelled`, with the job as it is by then.
+    Raises `_Cancelled`, with the job as it is by then, and `Conflict`.
     """
     yield from lines
-    now_there = Job.select(Job.cancel_asked_at, Job.cancel_asked_by).where(Job.id == job.id).get()
+    columns = (Job.state, Job.cancel_asked_at, Job.cancel_asked_by)
+    now_there = Job.select(*columns).where(Job.id == job.id).get()
+    if now_there.state != "running":
+        raise Conflict(f"Job {job.identifier} has moved on.")
     if now_there.cancel_asked_at:
         job.cancel_asked_at, job.cancel_asked_by = now_there.cancel_asked_at, now_there.cancel_asked_by
         raise _Cancelled
