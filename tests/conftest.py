@@ -42,6 +42,13 @@ def pytest_runtest_setup() -> None:
     socket_allow_hosts(["127.0.0.1", "::1", "localhost"], allow_unix_socket=True)
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """What a test has to say (`record_property("said", …)`) is said at the end, also when it ran in another process."""
+    for report in (*terminalreporter.getreports("passed"), *terminalreporter.getreports("failed")):
+        for line in (value for name, value in report.user_properties if name == "said"):
+            terminalreporter.write_line(str(line))
+
+
 @pytest.fixture(scope="session", autouse=True)
 def cheap_hashes() -> Iterator[None]:
     """Argon2id as in the program, but at a cost that lets hundreds of tests sign in."""

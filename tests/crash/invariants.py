@@ -83,7 +83,10 @@ def wrong_outputs(instance: Path, workspace: Workspace) -> list[str]:
     for path, row in manifest.items():
         content = (stores[HIGH] / path).read_bytes()
         good = Job.select().where((Job.action == row["action"]) & (Job.state == "succeeded"))
-        last = good.where(Job.workspace == workspace).order_by(Job.completed_at.desc()).get()
+        last = good.where(Job.workspace == workspace).order_by(Job.completed_at.desc()).first()
+        if last is None:
+            wrong.append(f"{path} is of {row['job_id']}, and no such job succeeded")
+            continue
         stored = JobOutput.get((JobOutput.job == last) & (JobOutput.path == path))
         hashes = {hashlib.sha256(content).hexdigest(), row["content_hash"], stored.sha256}
         wrong += [] if len(hashes) == 1 else [f"{path} has another content than its rows"]
@@ -107,5 +110,4 @@ def wrong_reading(log: Path, readers: list[Reader]) -> list[str]:
     *pages, download = readers
     wrong = [one for person in readers for one in person.wrong]
     wrong += [f"{one.name}: other lines than the log" for one in pages if one.lines != lines]
-    wrong += [f"{one.name}: read from one server only" for one in readers if len(one.served_by) < 2]
     return wrong if download.content == content else [*wrong, "the download has other bytes than the log"]
