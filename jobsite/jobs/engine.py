@@ -207,9 +207,10 @@ class Engine:
         if seen.exit is None:
             self._watched.append(folder / records.EXIT)
             self._pass_on_stop(job, folder)
+        if busy:  # being launched, or being given up: what comes of it is seen when that is over
+            return
         if seen.exit is None and not seen.alive:
-            if not busy:
-                self._launch_beside(job, attempt)
+            self._launch_beside(job, attempt)
             return
         self._sound.add(job.id)
         # After the exit record there is nothing to do any more but to save what it left.
