@@ -10,7 +10,7 @@ from peewee import ModelSelect
 
 from jobsite.accounts.models import User
 from jobsite.core.errors import Conflict, Invalid, require
-from jobsite.core.web import Routes, granted, login_needed, page
+from jobsite.core.web import Routes, granted, login_needed, page, see
 from jobsite.jobs.listing import page_in
 from jobsite.projects.lists import Page, paged
 from jobsite.staff.rules import STAFF, why_not_staff
@@ -68,6 +68,17 @@ def _tell(form: FlaskForm, name: str, sentence: str) -> None:
         form[name].errors = [*form[name].errors, sentence]
     else:
         form.form_errors.append(sentence)
+
+
+def people_asked_for(endpoint: str, **values: str) -> Response | None:
+    """Where the press of "Find" in a form of people leads: to its page, with who was found and who was ticked.
+
+    None when another button was pressed. The address has nothing else of the form in it.
+    """
+    if request.form.get("step") != "find":
+        return None
+    kept: dict[str, Any] = {name: request.form.getlist(name) for name in ("users", "roles")}
+    return see(endpoint, find=request.form.get("find", "")[:LONGEST_TEXT], **kept, **values)
 
 
 def question(

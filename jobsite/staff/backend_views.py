@@ -10,10 +10,11 @@ from jobsite.accounts.models import Backend, BackendMembership
 from jobsite.accounts.queries import backend_or_stop, membership_asked_for, user_or_stop
 from jobsite.core.errors import refuse
 from jobsite.core.web import page, see
+from jobsite.jobs.maintenance_windows import plan_maintenance
 from jobsite.staff import audit, health, people, places
 from jobsite.staff.actions import add_each
-from jobsite.staff.area import asked, listed, question, routes, staff, sure, tried
-from jobsite.staff.forms import OVERLAPS, BackendForm, RotateForm
+from jobsite.staff.area import asked, listed, people_asked_for, question, routes, staff, sure, tried
+from jobsite.staff.forms import OVERLAPS, BackendForm, MaintenanceForm, RotateForm, moment_in, moment_text
 
 BACKENDS = "backend_manage"
 
@@ -107,6 +108,28 @@ def turn_backend(backend: str) -> Response:
     return see("staff.backend", backend=backend)
 
 
+@routes("/staff/backends/<backend>/maintenance/", needs=BACKENDS, methods=("GET", "POST"))
+def plan_backend_maintenance(backend: str) -> Response:
+    """The form of the next maintenance of the database, and its answer. Nothing is stopped by it."""
+    person = staff(BACKENDS)
+    shown = backend_or_stop(backend)
+    planned = (
+        (shown.maintenance_from, shown.maintenance_until) if shown.is_maintenance_planned else (None, None)
+    )
+    form = MaintenanceForm(data={"starts_at": moment_text(planned[0]), "ends_at": moment_text(planned[1])})
+
+    def plan() -> Response:
+        start, until = (moment_in(name, form[name].data) for name in ("starts_at", "ends_at"))
+        plan_maintenance(by=person, backend=shown, start=start, until=until)
+        flash(
+            "People are told of the maintenance." if start else "No maintenance is planned any more.", "good"
+        )
+        return see("staff.backend", backend=backend)
+
+    answer, status = tried(form, plan)
+    return answer or page("staff/maintenance.html", entry=form, backend=shown, status=status)
+
+
 @routes("/staff/backends/<backend>/rotate/", needs=BACKENDS, methods=("GET", "POST"))
 def rotate_token(backend: str) -> Response:
     """Ask for how long the old token works on; then make a new one and show it, this once."""
@@ -134,6 +157,8 @@ def add_backend_people(backend: str) -> Response:
     """Let the chosen people use it."""
     person = staff(BACKENDS)
     shown = backend_or_stop(backend)
+    if finding := people_asked_for("staff.backend", backend=backend):
+        return finding
     chosen = people.people_named(request.form.getlist("users"))
     add_each(chosen, lambda user: verbs.add_backend_member(by=person, backend=shown, user=user))
     flash(f"They may use {shown.name} now: {', '.join(user.username for user in chosen)}.", "good")

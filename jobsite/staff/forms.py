@@ -105,6 +105,13 @@ class BackendForm(FlaskForm):
     accepts_jobs = BooleanField("Accepts new job requests")
 
 
+class MaintenanceForm(FlaskForm):
+    """When the database of a backend is in maintenance next; both left empty: no more is planned."""
+
+    starts_at = StringField("From")
+    ends_at = StringField("Until")
+
+
 class RotateForm(FlaskForm):
     """How long the old token of a backend works on."""
 

@@ -14,7 +14,7 @@ from jobsite.projects.actions import add_members, remove_member, set_member_role
 from jobsite.projects.models import Project, ProjectMembership
 from jobsite.projects.queries import project_named
 from jobsite.staff import people, places
-from jobsite.staff.area import asked, question, routes, staff, sure, tried
+from jobsite.staff.area import asked, people_asked_for, question, routes, staff, sure, tried
 
 
 @routes("/staff/projects/<project>/members/", needs="user_edit_project_roles", methods=("GET", "POST"))
@@ -22,6 +22,8 @@ def members(project: str) -> Response:
     """The members of a project, and the form that adds several people at once with the same roles."""
     person = staff("user_edit_project_roles")
     shown = project_named(project)
+    if finding := people_asked_for("staff.members", project=project):
+        return finding
     form = FlaskForm()
     chosen, roles = request.values.getlist("users"), request.values.getlist("roles")
 

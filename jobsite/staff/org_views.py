@@ -18,7 +18,7 @@ from jobsite.projects.queries import org_named
 from jobsite.projects.rules import why_not_permitted
 from jobsite.staff import audit, people, places
 from jobsite.staff.actions import add_each
-from jobsite.staff.area import asked, listed, routes, staff, tried
+from jobsite.staff.area import asked, listed, people_asked_for, routes, staff, tried
 from jobsite.staff.forms import OrganisationForm, words_in
 
 
@@ -92,6 +92,8 @@ def add_org_people(org: str) -> Response:
     """Let the chosen people belong to it."""
     person = staff("org_create")
     shown = org_named(org)
+    if finding := people_asked_for("staff.organisation", org=org):
+        return finding
     chosen = people.people_named(request.form.getlist("users"))
     add_each(chosen, lambda user: add_org_member(by=person, org=shown, user=user))
     flash(f"Added to {shown.name}: {', '.join(user.username for user in chosen)}.", "good")

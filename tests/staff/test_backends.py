@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from datetime import datetime
 from types import SimpleNamespace
 from typing import Any
 
@@ -69,6 +70,17 @@ def test_the_buttons_of_a_backend_do_what_they_say_and_stopping_jobs_is_asked_fi
     send(sam, where, turn="prepare-for-reboot", sure=True)
     assert Backend.get(slug="local").is_rebooting
     assert send(sam, where, turn="explode", sure=True).status_code == 422
+
+
+def test_a_maintenance_is_planned_and_taken_back(sam: FlaskClient, site: SimpleNamespace, send: Send) -> None:
+    where = "/staff/backends/local/maintenance/"
+    refused = send(sam, where, starts_at="2099-01-02 10:00", ends_at="2099-01-01")
+    assert refused.status_code == 422 and 'value="2099-01-02 10:00"' in refused.text
+    send(sam, where, starts_at="2099-01-01 10:00", ends_at="2099-01-01 12:30")
+    assert Backend.get(slug="local").maintenance_until == datetime(2099, 1, 1, 12, 30)
+    assert 'value="2099-01-01 12:30"' in sam.get(where).text
+    send(sam, where, starts_at="", ends_at="")
+    assert Backend.get(slug="local").maintenance_from is None
 
 
 def test_people_are_let_in_and_out(sam: FlaskClient, site: SimpleNamespace, send: Send) -> None:

@@ -112,8 +112,20 @@ def test_a_form_without_people_keeps_the_roles_that_were_ticked(
     assert re.search(r'value="ProjectDeveloper" checked', refused.text)
 
 
-def test_people_are_found_without_a_script(sam: FlaskClient, site: SimpleNamespace) -> None:
-    page = sam.get("/staff/projects/air/members/?find=duarte&users=cat").text
+@pytest.mark.parametrize(
+    "where",
+    [
+        "/staff/projects/air/members/",
+        "/staff/organisations/northfield/members/",
+        "/staff/backends/far/members/",
+    ],
+)
+def test_people_are_found_without_a_script_and_the_address_holds_no_secret(
+    sam: FlaskClient, site: SimpleNamespace, send: Send, where: str
+) -> None:
+    back = send(sam, where, step="find", find="duarte", users=["cat"])
+    assert back.status_code == 303 and "csrf" not in back.location
+    page = sam.get(back.location).text
     assert 'id="user-dan"' in page and 'id="user-pat"' not in page
     assert re.search(r'id="user-cat"[^>]* checked', page)
 
