@@ -1,5 +1,6 @@
 """The pages of the manual."""
 
+import mimetypes
 from typing import Any
 
 from flask import request
@@ -10,6 +11,9 @@ from jobsite.manual.finding import search
 from jobsite.manual.reading import groups, pages
 
 routes = Routes("manual")
+mimetypes.add_type(
+    "image/webp", ".webp"
+)  # not every system's list has it, and the pictures of the manual are that
 
 
 @routes("/manual/", needs=ANYONE)

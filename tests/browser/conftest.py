@@ -1,5 +1,6 @@
 """A real Chromium against a real server with the demo study."""
 
+import base64
 import os
 import re
 import shutil
@@ -112,7 +113,10 @@ def keep_screenshot() -> Callable[[Page, str], None]:
     def keep(page: Page, name: str) -> None:
         if os.environ.get("SCREENSHOTS"):
             folder.mkdir(exist_ok=True)
-            page.set_viewport_size({"width": 860, "height": 500})
-            page.screenshot(path=folder / f"{name}.png")
+            page.set_viewport_size({"width": 860, "height": 520})
+            drawn = page.context.new_cdp_session(page).send(
+                "Page.captureScreenshot", {"format": "webp", "quality": 80}
+            )
+            (folder / f"{name}.webp").write_bytes(base64.b64decode(drawn["data"]))
 
     return keep
