@@ -211,6 +211,14 @@ def _served(path: str) -> bool:
 
 
 def _asset(name: str) -> str:
+    """The address of a static file, looked up once a request: a list names the picture of the icons in every row."""
+    known: dict[str, str] = g.setdefault("assets", {})
+    if name not in known:
+        known[name] = _hashed(name)
+    return known[name]
+
+
+def _hashed(name: str) -> str:
     """The address of a static file, with the hash of its content, so that it can be kept for a year."""
     path = _folder("static") / name
     try:
