@@ -100,17 +100,21 @@ def page(template: str, *, fragments: tuple[str, ...] = (), status: int = 200, *
     the client. `Vary` keeps caches from mixing the two.
     """
     g.fragments = fragments  # a test asks for each of them on its own
-    asked = (
-        htmx_request.htmx and not htmx_request.htmx.boosted and not htmx_request.htmx.history_restore_request
-    )
-    target = htmx_request.htmx.target if asked else None
-    if target in fragments:
+    target = fragment_asked(fragments)
+    if target is not None:
         html = render_block(template, (target, *_companions(fragments, target)), data)
     else:
         html = render_template(template, **data)
     response = make_response(html, status)
     response.vary.update(("HX-Request", "HX-Target"))
     return response
+
+
+def fragment_asked(fragments: tuple[str, ...]) -> str | None:
+    """The one of these ids that htmx asks for alone, None when the whole page is wanted."""
+    htmx = htmx_request.htmx
+    whole = not htmx or htmx.boosted or htmx.history_restore_request
+    return None if whole or htmx.target not in fragments else htmx.target
 
 
 def render_block(template: str, ids: tuple[str, ...], data: Mapping[str, Any]) -> str:

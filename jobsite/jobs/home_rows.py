@@ -53,6 +53,12 @@ def home_rows(person: User) -> HomeRows:
     )
 
 
+def running_rows(person: User) -> tuple[RequestRow, ...]:
+    """The requests of a person that run or wait, the newest first. One query."""
+    active = (JobRequest.created_by == person.id) & JobRequest.completed_at.is_null()
+    return rows_of(JobRequest.select(JobRequest.id).where(active), MOST)
+
+
 def _standing(person: User) -> tuple[int, datetime]:
     """How many requests a person has made, and since when nothing is seen. One query."""
     mark = SeenMark.select(SeenMark.at).where(SeenMark.user == person.id)

@@ -3,7 +3,7 @@
 from jobsite.accounts.models import AnonymousPerson, User
 from jobsite.core.clock import now
 from jobsite.jobs.first_runs import PRIVATE_FOR, first_run
-from jobsite.jobs.home_rows import home_rows
+from jobsite.jobs.home_rows import home_rows, running_rows
 from jobsite.jobs.listing import RequestRow, newest_requests
 from jobsite.projects.models import Project, Workspace
 from jobsite.projects.parts import MAIN, Part
@@ -32,6 +32,12 @@ def home_parts(*, person: User | AnonymousPerson) -> list[Part]:
     ]
 
 
+def running_parts(*, person: User | AnonymousPerson) -> list[Part]:
+    """The region of home that keeps itself up to date, alone. One query, none for a visitor."""
+    rows = running_rows(person) if isinstance(person, User) else ()
+    return [Part("jobs/_home_running.html", "running", {"rows": rows})]
+
+
 def workspace_parts(*, person: User | AnonymousPerson, workspace: Workspace) -> list[Part]:
     """The newest requests of a workspace; for its members, a reminder when its code has been private for long.
 
@@ -55,7 +61,12 @@ def project_parts(*, person: User | AnonymousPerson, project: Project) -> list[P
     return [Part("", "timeline", {"moments": moments})]
 
 
-PARTS = {"home": (home_parts,), "workspace": (workspace_parts,), "project": (project_parts,)}
+PARTS = {
+    "home": (home_parts,),
+    "home-running": (running_parts,),
+    "workspace": (workspace_parts,),
+    "project": (project_parts,),
+}
 
 
 def _part(title: str, rows: tuple[RequestRow, ...], address: str, *, wide: bool = True) -> Part:

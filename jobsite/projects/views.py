@@ -7,7 +7,7 @@ from flask.typing import ResponseReturnValue
 
 from jobsite import settings
 from jobsite.core.errors import Invalid, NotFound
-from jobsite.core.web import ANYONE, LOGIN, page, see, show_refusal
+from jobsite.core.web import ANYONE, LOGIN, fragment_asked, page, see, show_refusal
 from jobsite.projects import changes, lists, workspaces
 from jobsite.projects.forms import WorkspaceForm
 from jobsite.projects.models import Workspace
@@ -18,16 +18,20 @@ from jobsite.projects.rules import why_not_permitted
 
 __all__ = ["routes"]
 
+RUNNING = ("running",)
+"""The region of home that asks again as long as something runs; it is made without the rest."""
+
 
 @routes("/", needs=ANYONE)
 def home() -> Response:
     """What the site is, or for somebody logged in what is theirs; the newest job requests."""
     person = me()
-    data: dict[str, Any] = {"parts": parts("home", person=person)}
-    if person.is_authenticated:
+    only_running = fragment_asked(RUNNING) == "running"
+    data: dict[str, Any] = {"parts": parts("home-running" if only_running else "home", person=person)}
+    if person.is_authenticated and not only_running:
         spaces = lists.newest_workspaces(person, 5)
         data |= {"projects": lists.my_projects(person), "spaces": spaces, "changes": changes.changes(person)}
-    return page("home.html", fragments=("running",), **data)
+    return page("home.html", fragments=RUNNING, **data)
 
 
 @routes("/seen/", needs=LOGIN, methods=("POST",))

@@ -90,6 +90,20 @@ def test_what_runs_is_a_region_that_asks_again_and_goes_when_all_has_ended(
     assert 'id="running"' not in client.get("/").text
 
 
+def test_the_region_alone_is_cheap_and_the_whole_page_comes_to_those_who_want_it(
+    asked: Callable[[], JobRequest], app: Flask, sign_in: Callable[..., FlaskClient], queries
+) -> None:
+    asked()
+    client = sign_in(app.test_client(), "ada")
+    wants = {"HX-Request": "true", "HX-Target": "running"}
+    with queries() as seen:
+        client.get("/", headers=wants)
+    assert len(seen) <= 2, "\n".join(map(str, seen))
+    for more in ({"HX-Boosted": "true"}, {"HX-History-Restore-Request": "true"}):
+        assert "<h1>Your work</h1>" in client.get("/", headers={**wants, **more}).text
+    assert app.test_client().get("/", headers=wants).text.strip() == ""
+
+
 def test_home_asks_ten_queries_at_most(
     asked: Callable[[], JobRequest], app: Flask, sign_in: Callable[..., FlaskClient], queries
 ) -> None:
