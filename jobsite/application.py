@@ -71,7 +71,7 @@ ROOMS = (
     gallery,
     search,
 )
-PARTS: tuple[Mapping[str, tuple[Adds, ...]], ...] = (
+PARTS: tuple[Mapping[str, tuple[Any, ...]], ...] = (
     project_parts,
     job_parts,
     notification_parts,
@@ -131,7 +131,7 @@ def _folder(name: str) -> Path:
     return next(folder for folder in (package / name, package.parent / name) if folder.is_dir())
 
 
-def _gathered(rooms: tuple[Mapping[str, tuple[Adds, ...]], ...]) -> dict[str, tuple[Adds, ...]]:
+def _gathered(rooms: tuple[Mapping[str, tuple[Any, ...]], ...]) -> dict[str, tuple[Adds, ...]]:
     """What all rooms add to each page, in the order of the rooms."""
     pages = {page for room in rooms for page in room}
     return {page: tuple(add for room in rooms for add in room.get(page, ())) for page in pages}
