@@ -39,7 +39,7 @@ class Notice(Model):
     held = BooleanField(default=False)
 
     class Meta:
-        indexes = ((("user", "key"), True), (("user", "id"), False))
+        indexes = ((("user", "key"), True), (("user", "id"), False), (("user", "kind", "read_at"), False))
 
 
 Notice.add_index(Notice.index(Notice.user, where=SQL("read_at IS NULL"), name="notice_unread"))

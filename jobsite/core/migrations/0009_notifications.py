@@ -39,7 +39,7 @@ def up(migrator, db):
         held = BooleanField()
 
         class Meta:
-            indexes = ((("user", "key"), True), (("user", "id"), False))
+            indexes = ((("user", "key"), True), (("user", "id"), False), (("user", "kind", "read_at"), False))
 
     class Delivery(Base):
         identifier = FixedCharField(32, unique=True)
