@@ -11,9 +11,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from jobsite.accounts.api_tokens import person_with_token
-from jobsite.accounts.backends import backend_with_token
+from jobsite.accounts.backends import backend_with_token, start_maintenance
 from jobsite.accounts.commands import COMMANDS
-from jobsite.accounts.queries import user_or_stop
+from jobsite.accounts.queries import backend_or_stop, user_or_stop
 from jobsite.accounts.signing_in import sign_in
 from jobsite.core.limits import Limits
 from jobsite.settings import Settings
@@ -53,7 +53,6 @@ def test_a_user_added_by_command_signs_in_with_three_words_on_one_line(run: Run)
         (("backend", "add", "local", "--name", "Again"), "There is already a backend local."),
         (("backend", "token", "north"), "There is no backend north."),
         (("backend", "resume", "local"), "local is not paused."),
-        (("backend", "maintenance", "local", "off"), "local is not in maintenance."),
         (("backend", "remove-member", "local", "ada"), "ada is no member of local."),
     ],
 )
@@ -68,7 +67,7 @@ def test_wrong_input_is_a_sentence_on_standard_error_and_exit_1(
 
 def test_wrong_usage_is_exit_2(run: Run) -> None:
     assert run("user", "add", "ada").exit_code == 2
-    assert run("backend", "maintenance", "local", "perhaps").exit_code == 2
+    assert run("user", "api-token", "ada", "--days", "many").exit_code == 2
 
 
 def test_lists_as_text_and_as_one_json_document(run: Run, cast: SimpleNamespace, local: object) -> None:
@@ -79,7 +78,7 @@ def test_lists_as_text_and_as_one_json_document(run: Run, cast: SimpleNamespace,
     assert [person["username"] for person in people if not person["is_active"]] == ["dan"]
     assert "dan  Dan Duarte  -  (deactivated)" in run("user", "list").output
     run("backend", "pause", "local")
-    run("backend", "maintenance", "local")
+    start_maintenance(by="system", backend=backend_or_stop("local"))
     assert run("backend", "list").output == "local  Local  paused, database maintenance\n"
     (listed,) = json.loads(run("backend", "list", "--json").output)
     assert (listed["slug"], listed["is_paused"], listed["is_in_maintenance_mode"]) == ("local", True, True)
