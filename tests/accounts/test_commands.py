@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from jobsite.accounts.api_tokens import person_with_token
-from jobsite.accounts.backends import backend_with_token, start_maintenance
+from jobsite.accounts.backends import backend_with_token, end_maintenance, start_maintenance
 from jobsite.accounts.commands import COMMANDS
 from jobsite.accounts.queries import backend_or_stop, user_or_stop
 from jobsite.accounts.signing_in import sign_in
@@ -84,7 +84,7 @@ def test_lists_as_text_and_as_one_json_document(run: Run, cast: SimpleNamespace,
     assert (listed["slug"], listed["is_paused"], listed["is_in_maintenance_mode"]) == ("local", True, True)
     assert listed["has_token"] is False
     run("backend", "resume", "local")
-    run("backend", "maintenance", "local", "off")
+    end_maintenance(by="system", backend=backend_or_stop("local"))
     assert run("backend", "list").output == "local  Local  running\n"
 
 
