@@ -113,27 +113,20 @@ def _copiloted() -> tuple[ModelSelect, dict[str, Any]]:
     return rows.where(Project.copilot.is_null(False)), by
 
 
+def first_run() -> Function:
+    """When a repository was first used by a job request: a column of a select of repositories, named `first_run`."""
+    runs = JobRequest.select(fn.MIN(JobRequest.created_at)).join(Workspace).where(Workspace.repo == Repo.id)
+    return moment_of(fn.IFNULL(runs, None)).alias("first_run")
+
+
 def _repositories() -> tuple[ModelSelect, dict[str, Any]]:
     """Repositories with `first_run`, `spaces` and `projects`, how many projects use them, and their names."""
-    first = fn.MIN(JobRequest.created_at)
     many = fn.COUNT(Project.id.distinct())
     names = fn.GROUP_CONCAT(Project.slug.distinct())
-    spaces = fn.COUNT(Workspace.id.distinct())
-    rows = (
-        Repo.select(
-            Repo,
-            moment_of(first).alias("first_run"),
-            many.alias("projects"),
-            names.alias("slugs"),
-            spaces.alias("spaces"),
-        )
-        .join_from(Repo, Workspace)
-        .join_from(Workspace, Project)
-        .join_from(Workspace, JobRequest, JOIN.LEFT_OUTER)
-        .group_by(Repo.id)
-        .objects()
-    )
-    by = {"repo": fn.LOWER(Repo.url), "run": first, "projects": many, "spaces": spaces}
+    spaces = fn.COUNT(Workspace.id)
+    columns = (first_run(), many.alias("projects"), names.alias("slugs"), spaces.alias("spaces"))
+    rows = Repo.select(Repo, *columns).join(Workspace).join(Project).group_by(Repo.id).objects()
+    by = {"repo": fn.LOWER(Repo.url), "run": SQL('"first_run"'), "projects": many, "spaces": spaces}
     return rows, {**by, "asked": Repo.researcher_signed_off_at, "signed": Repo.internal_signed_off_at}
 
 

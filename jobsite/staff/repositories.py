@@ -20,9 +20,10 @@ from jobsite.projects.models import (
     Repo,
     Workspace,
 )
-from jobsite.staff.dashboards import moment_of, months_before
+from jobsite.staff.dashboards import first_run, months_before
 
 LARGEST_ID = 2**53
+MOST = 100
 MONTHS_ALLOWED = 12
 """How long after its first run a repository may be private (specification, 7.12)."""
 
@@ -35,13 +36,14 @@ class Whole:
     """A repository with what staff have to know before they sign it off.
 
     `spaces` are its workspaces with their projects and co-pilots; `people` the members of those projects, each with
-    their roles by project; `contacts` who made the workspaces, and the co-pilots, as usernames.
+    their roles by project: `MOST` of each, with `more` when there are others. `contacts` are who made the workspaces, and the co-pilots, as usernames.
     """
 
     repo: Repo
     spaces: list[Workspace]
     people: list[ProjectMembership]
     first_run: datetime | None
+    more: bool
 
     @property
     def contacts(self) -> list[str]:
@@ -57,10 +59,8 @@ class Whole:
 
 def found(text: str, *, sight: str = "", outputs: str = "", org: str = "") -> ModelSelect:
     """The repositories whose address contains every word, each with `spaces` and `first_run`, by address."""
-    runs = JobRequest.select(fn.MIN(JobRequest.created_at)).join(Workspace).where(Workspace.repo == Repo.id)
     spaces = Workspace.select(fn.COUNT(Workspace.id)).where(Workspace.repo == Repo.id)
-    first = moment_of(fn.IFNULL(runs, None)).alias("first_run")
-    rows = Repo.select(Repo, spaces.alias("spaces"), first).order_by(fn.LOWER(Repo.url))
+    rows = Repo.select(Repo, spaces.alias("spaces"), first_run()).order_by(fn.LOWER(Repo.url))
     for word in text.split()[:5]:
         rows = rows.where(Repo.url.contains(word))
     if sight in SIGHTS:
@@ -89,10 +89,12 @@ def whole(number: int) -> Whole:
     guide = User.alias()
     spaces = Workspace.select(Workspace, Project, guide).join(Project)
     spaces = spaces.join(guide, JOIN.LEFT_OUTER, on=(Project.copilot == guide.id), attr="copilot")
-    spaces = list(spaces.where(Workspace.repo == repo).order_by(fn.LOWER(Workspace.name)))
+    spaces = list(spaces.where(Workspace.repo == repo).order_by(fn.LOWER(Workspace.name)).limit(MOST + 1))
     people = ProjectMembership.select(ProjectMembership, User, Project).join(User)
     people = people.switch(ProjectMembership).join(Project)
     people = people.where(ProjectMembership.project.in_({space.project_id for space in spaces}))
     first = JobRequest.select(fn.MIN(JobRequest.created_at)).join(Workspace).where(Workspace.repo == repo)
     by_name = people.order_by(fn.LOWER(User.fullname), fn.LOWER(User.username))
-    return Whole(repo, spaces, list(by_name), first.scalar())
+    found = list(by_name.limit(MOST + 1))
+    more = len(spaces) > MOST or len(found) > MOST
+    return Whole(repo, spaces[:MOST], found[:MOST], first.scalar(), more)
