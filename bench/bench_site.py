@@ -40,7 +40,11 @@ LISTS = (
     "/search/?q=plot",
     "/search/?q=person1",
     "/staff/?q=asthma",
-    "/staff/audit-log/?type=job:failed",
+    "/staff/audit/?type=job:failed",
+    "/staff/audit/?q=nothing-has-this-name",
+    "/staff/users/?role=ProjectDeveloper&missing=backend",
+    "/staff/requests/?org=university-1&status=failed",
+    "/staff/dashboards/shared-repositories/?sort=run",
     "/first/logs/?q=plot_figure",
 )
 
@@ -86,6 +90,8 @@ def _paths(instance: Path) -> list[str]:
         "username": "ada",
         "status": "404",
         "org": "university-1",
+        "workspace": job.workspace.name,
+        "dashboard": "projects",
     }
     routes = [route for route in app.extensions["jobsite.routes"] if "GET" in route.methods]
     found = {_address(route, values) for route in routes if "path:" not in route.rule}
