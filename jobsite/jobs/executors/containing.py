@@ -198,15 +198,18 @@ def end_left_behind(engine: str, work_dir: str) -> None:
     engine does not do it."""
     name = oci.name(work_dir)
     try:
+        known = oci.identity(engine, name) if any(processes.with_word(name)) else None
         oci.remove(engine, name)
+        # A podman that was killed between making the first process and noting it has forgotten that process and its
+        # monitor, which wait for ever, and what its runtime has set up around them.
+        while left := list(processes.with_word(name)):
+            for pid in [below for one in left for below in reversed(processes.tree(one))]:
+                _kill_one(pid)
+            time.sleep(_LOOK_FOR_FILE)
+        if known:
+            oci.forget(engine, known)
     except oci.EngineFailed as problem:
         raise NotStarted(f"the container of {os.path.basename(work_dir)} stays: {problem}") from None
-    # A podman that was killed between making the first process and noting it has forgotten that process and its
-    # monitor; both wait for ever.
-    while left := list(processes.with_word(name)):
-        for pid in [below for one in left for below in reversed(processes.tree(one))]:
-            _kill_one(pid)
-        time.sleep(_LOOK_FOR_FILE)
 
 
 def _pull(spec: AttemptSpec, should_stop: Callable[[], bool]) -> None:

@@ -103,9 +103,13 @@ def run_environment(spec: AttemptSpec) -> dict[str, str]:
 
 def call(engine: str, *words: str, seconds: float = LONGEST_ANSWER) -> str:
     """Asks the engine; gives what it wrote. Raises EngineFailed with its own words."""
+    return _run([_program(engine), *words], seconds)
+
+
+def _run(command: list[str], seconds: float) -> str:
     try:
         done = subprocess.run(
-            [_program(engine), *words],
+            command,
             stdin=subprocess.DEVNULL,
             capture_output=True,
             env=_client_environment(),
@@ -117,7 +121,7 @@ def call(engine: str, *words: str, seconds: float = LONGEST_ANSWER) -> str:
         raise EngineFailed(str(problem)) from None
     if done.returncode != 0:
         said = done.stderr.decode("utf-8", "replace").strip()[-1000:]
-        raise EngineFailed(said or f"{engine} {words[0]} ended with {done.returncode}")
+        raise EngineFailed(said or f"{' '.join(command[:2])} ended with {done.returncode}")
     return done.stdout.decode("utf-8", "replace")
 
 
@@ -151,8 +155,29 @@ def pinned(engine: str, image: str) -> str | None:
 def state(engine: str, container: str) -> dict[str, Any] | None:
     """What the engine knows of a container (`Running`, `ExitCode`, `OOMKilled`, `Pid`, `StartedAt`, …), or None
     when there is none of this name. Raises EngineFailed."""
+    facts = _inspect(engine, container)
+    return None if facts is None else facts["State"]
+
+
+def identity(engine: str, container: str) -> str | None:
+    """The id by which engine and runtime know a container, or None when there is none of this name. Raises
+    EngineFailed."""
+    facts = _inspect(engine, container)
+    return None if facts is None else str(facts["Id"])
+
+
+def forget(engine: str, known: str) -> None:
+    """Takes away what the runtime below podman still has of a container that podman has removed (state, control
+    groups); that of docker belongs to a service which does so by itself. Raises EngineFailed."""
+    if engine != "podman":
+        return
+    runtime = call(engine, "info", "--format", "{{.Host.OCIRuntime.Path}}").strip()
+    _run([runtime, "delete", "--force", known], LONGEST_ANSWER)
+
+
+def _inspect(engine: str, container: str) -> dict[str, Any] | None:
     try:
-        return json.loads(call(engine, "container", "inspect", container))[0]["State"]
+        return json.loads(call(engine, "container", "inspect", container))[0]
     except EngineFailed as problem:
         if _GONE.search(str(problem)):
             return None

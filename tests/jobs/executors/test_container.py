@@ -323,16 +323,20 @@ def test_a_client_killed_before_the_program_starts_leaves_nothing(container: Con
     spec = study.script("")
     Path(spec.work_dir).mkdir(parents=True)
     pid_file = study.root / "pid"
+    runtime = podman("info", "--format", "{{.Host.OCIRuntime.Path}}").strip()
     for _ in range(3):
         pid_file.unlink(missing_ok=True)
         client = subprocess.Popen(oci.run_command(spec, str(pid_file)), env=oci.run_environment(spec))
         while not (pid_file.exists() and pid_file.read_text()):
             assert client.poll() is None
+        known = oci.identity("podman", oci.name(spec.work_dir))
         client.kill()
         client.wait()
         containing.end_left_behind("podman", spec.work_dir)
         assert processes_with(oci.name(spec.work_dir)) == []
         until(lambda: not os.path.exists(f"/proc/{pid_file.read_text()}"))
+        assert known and not list(Path("/sys/fs/cgroup").rglob(f"*{known}*"))
+        assert subprocess.run([runtime, "state", known], check=False, capture_output=True).returncode != 0
         assert oci.name(spec.work_dir) not in containers()
 
 
