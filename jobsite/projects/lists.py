@@ -23,6 +23,7 @@ from jobsite.projects.queries import has_org, workspaces
 from jobsite.projects.rules import why_not_create_workspace
 
 SIZE = 25  # rows of a page
+NO_RESEARCH = "non-research"  # the topic of repositories that are not offered
 
 
 @dataclass(frozen=True)
@@ -153,6 +154,19 @@ def repositories_of(project: Project) -> list[Repo]:
     """The repositories that workspaces of a project use, by address. One query."""
     used = Workspace.select(Workspace.repo).where(Workspace.project == project)
     return list(Repo.select().where(Repo.id.in_(used)).order_by(Repo.url))
+
+
+def repositories_offered(person: User, project: Project) -> list[Repo]:
+    """The repositories to choose from for a new workspace: those of the project, then those of the owners at GitHub of
+    the person's organisations, without those whose topics say that they are no research. Three queries.
+    """
+    mine = Organisation.select().join(OrgMembership).where(OrgMembership.user == person.id)
+    owners = {owner.lower() for org in mine for owner in org.github_orgs}
+    used = repositories_of(project)
+    begins = [Repo.url.startswith(f"{settings.current().github_url}/{owner}/") for owner in sorted(owners)]
+    others = Repo.select().where(_any(begins)).order_by(Repo.url) if begins else []
+    known = {repo.id for repo in used}
+    return used + [repo for repo in others if repo.id not in known and NO_RESEARCH not in repo.topics]
 
 
 def repository(url: str) -> Repo | None:

@@ -128,7 +128,7 @@ def _workspace_form(
     data = {
         "entry": form,
         "known": known,
-        "used": lists.repositories_of(shown),
+        "offered": lists.repositories_offered(me(), shown),
         "why_not": why_not_create_workspace(shown.permissions, has_org=has_org(me())),
     }
     return page("projects/new_workspace.html", fragments=("branches",), status=status, project=shown, **data)

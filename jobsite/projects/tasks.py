@@ -1,10 +1,14 @@
-"""Background work of projects: mirrors of repositories, and who can read them. Each may run twice or late."""
+"""Background work of projects: mirrors of repositories, who can read them, which there are. Each may run twice or late."""
+
+import logging
 
 from jobsite.core.clock import now
 from jobsite.core.db import writing
 from jobsite.core.queue import every, nudge, task
-from jobsite.projects import repositories, visibility
-from jobsite.projects.models import Repo, Workspace
+from jobsite.projects import github, repositories, visibility
+from jobsite.projects.models import Organisation, Repo, Workspace
+
+log = logging.getLogger("jobsite.projects")
 
 
 @task
@@ -45,3 +49,22 @@ def check_visibilities() -> None:
     for repo in Repo.select().where(Repo.id.in_(Workspace.select(Workspace.repo))):
         if not repo.is_local:
             nudge(check_visibility, repo.id)
+
+
+@task
+def list_repositories(org_id: int) -> None:
+    """Keep which repositories the owners at GitHub of one organisation have."""
+    org = Organisation.get_or_none(Organisation.id == org_id)
+    for owner in org.github_orgs if org else ():
+        try:
+            visibility.note_listed(owner)
+        except repositories.RepositoryError as problem:
+            log.warning("%s", problem)
+
+
+@every(15)
+def list_all_repositories() -> None:
+    """Ask for the repositories of every organisation, where there is a token to ask with."""
+    if github.is_asked():
+        for org in Organisation.select():
+            nudge(list_repositories, org.id)

@@ -4,7 +4,6 @@ With `GITHUB_TOKEN` set, GitHub's API tells of the repositories at `GITHUB_URL`.
 gives its branches to a stranger.
 """
 
-import json
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,12 +11,12 @@ from jobsite import settings
 from jobsite.core.clock import now
 from jobsite.core.db import writing
 from jobsite.core.events import record
-from jobsite.core.outgoing import NoAnswer, exchange
-from jobsite.projects import repositories
+from jobsite.projects import github, repositories
+from jobsite.projects.addresses import why_not_repo
 from jobsite.projects.models import Repo
 from jobsite.projects.repositories import RepositoryError, RepositoryUnreachable
 
-SECONDS = 20.0
+SECONDS = 20.0  # for a host that is asked as a stranger
 OUTPUTS_TOPIC = "github-releases"
 """A repository with this topic keeps its outputs at GitHub (reference/jobs-site.md, section 3)."""
 
@@ -34,7 +33,7 @@ class Visibility:
 def look(url: str) -> Visibility:
     """Ask now whether the repository at `url` can be read by anybody. Takes up to `SECONDS`; raises nothing."""
     try:
-        if settings.current().github_token and _at_github(url):
+        if github.is_asked() and github.knows(url):
             return _told_by_github(url)
         return Visibility(is_private=not repositories.is_open(url, seconds=SECONDS))
     except RepositoryError as problem:
@@ -57,40 +56,57 @@ def note(repo: Repo, heard: Visibility) -> None:
             record(kind, by="system", subject=f"repo:{before.url}")
 
 
-def _at_github(url: str) -> bool:
-    return url.startswith(f"{settings.current().github_url}/")
+def note_listed(owner: str) -> None:
+    """Keep every repository that GitHub lists for an owner, so that new workspaces can offer it, with who can read it.
+
+    Raises `RepositoryUnreachable`.
+    """
+    heard = {
+        url: said
+        for row in github.repositories_of(owner)
+        if (url := _address(row, owner)) and (said := _said(row))
+    }
+    known = {repo.url: repo for repo in Repo.select().where(Repo.url.in_(list(heard)))}
+    with writing():
+        for url, said in heard.items():
+            if url not in known:
+                change = {
+                    "is_private": said.is_private,
+                    "visibility_checked_at": now(),
+                    "topics": said.topics,
+                }
+                Repo.create(url=url, has_github_outputs=OUTPUTS_TOPIC in said.topics, **change)
+        Repo.update(visibility_checked_at=now(), visibility_problem="").where(
+            Repo.url.in_(list(known))
+        ).execute()
+    for url, repo in known.items():
+        if (repo.is_private, repo.topics) != (heard[url].is_private, heard[url].topics):
+            note(repo, heard[url])
 
 
-def _told_by_github(url: str) -> Visibility:
-    status, answer = _get(_api_address(url), settings.current().github_token)
-    if status == 200 and isinstance(answer, dict) and isinstance(answer.get("private"), bool):
-        topics = answer.get("topics")
-        known = [one for one in topics if isinstance(one, str)] if isinstance(topics, list) else []
-        return Visibility(answer["private"], known)
-    if status == 404:
-        raise RepositoryUnreachable(f"GitHub does not know {url}, or this site's token may not see it.")
-    raise RepositoryUnreachable(f"GitHub did not tell about {url}: status {status}.")
+def _address(row: dict[str, object], owner: str) -> str | None:
+    """The address of a listed repository, where it is one that a workspace could use and it is that owner's."""
+    name = row.get("full_name")
+    if not isinstance(name, str) or name.partition("/")[0].lower() != owner.lower():
+        return None
+    url = f"{settings.current().github_url}/{name}"
+    return None if why_not_repo(url, settings.current().allowed_repos) else url
 
 
-def _api_address(url: str) -> str:
-    """Where GitHub's API tells of a repository: a host of its own for github.com, a path on a server of one's own."""
-    github = settings.current().github_url
-    path = url.removeprefix(github)
-    return (
-        f"https://api.github.com/repos{path}"
-        if github == "https://github.com"
-        else f"{github}/api/v3/repos{path}"
+def _said(row: dict[str, object]) -> Visibility | None:
+    """What GitHub says of a repository, None where it is not what it says of one."""
+    is_private, topics = row.get("private"), row.get("topics")
+    if not isinstance(is_private, bool):
+        return None
+    return Visibility(
+        is_private, [one for one in topics if isinstance(one, str)] if isinstance(topics, list) else []
     )
 
 
-def _get(address: str, token: str) -> tuple[int, object]:
-    """Status and JSON of the answer, None for what is no JSON."""
-    headers = {"Authorization": f"Bearer {token}", "Accept": "application/vnd.github+json"}
-    try:
-        answer = exchange(address, seconds=SECONDS, headers=headers)
-    except NoAnswer as cause:
-        raise RepositoryUnreachable(f"GitHub {cause}.") from None
-    try:
-        return answer.status, json.loads(answer.body)
-    except (ValueError, RecursionError):
-        return answer.status, None
+def _told_by_github(url: str) -> Visibility:
+    status, answer = github.repository(url)
+    if status == 200 and isinstance(answer, dict) and (said := _said(answer)):
+        return said
+    if status == 404:
+        raise RepositoryUnreachable(f"GitHub does not know {url}, or this site's token may not see it.")
+    raise RepositoryUnreachable(f"GitHub did not tell about {url}: status {status}.")
