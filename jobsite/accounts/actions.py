@@ -101,11 +101,6 @@ def set_roles(*, by: User | str, user: User, roles: Sequence[str]) -> User:
     return User.get_by_id(user.id)
 
 
-def clear_roles(*, by: User | str, user: User) -> User:
-    """Take all global roles from a person; those in projects are the projects'. Raises `Denied`."""
-    return set_roles(by=by, user=user, roles=())
-
-
 def deactivate(*, by: User | str, user: User) -> None:
     """Shut a person out at once: all sessions and tokens end, no new ones are made. History stays.
 

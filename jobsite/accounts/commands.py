@@ -5,7 +5,7 @@ from datetime import timedelta
 import click
 
 from jobsite.accounts import actions, backends, queries
-from jobsite.accounts.api_tokens import make_api_token
+from jobsite.accounts.api_tokens import api_tokens_of, make_api_token, revoke_api_token
 from jobsite.accounts.identities import link, unlink
 from jobsite.accounts.models import Backend, User
 from jobsite.accounts.rules import GLOBAL, SYSTEM, roles_in
@@ -68,6 +68,29 @@ def user_api_token(settings: Settings, username: str, name: str, days: int) -> N
     """Make an API token for a person or bot and print it, this once."""
     person = queries.user_or_stop(username)
     click.echo(make_api_token(by=SYSTEM, user=person, name=name, days=days))
+
+
+@instance_command(_username, as_json, name="api-tokens")
+def user_api_tokens(settings: Settings, username: str, json_wanted: bool) -> None:
+    """List the API tokens of a person or bot that work."""
+    found = api_tokens_of(queries.user_or_stop(username))
+    facts = [
+        {"name": one.name, "expires_at": wire(one.expires_at), "last_used_at": wire(one.last_used_at)}
+        for one in found
+    ]
+    if json_wanted:
+        return print_json(facts)
+    for one in facts:
+        click.echo(f"{one['name']}  ends {one['expires_at']}  last used {one['last_used_at'] or 'never'}")
+
+
+@instance_command(_username, click.option("--name", required=True), name="revoke-api-token")
+def user_revoke_api_token(settings: Settings, username: str, name: str) -> None:
+    """End an API token at once."""
+    person = queries.user_or_stop(username)
+    number = next((one.id for one in api_tokens_of(person) if one.name == name), 0)
+    revoke_api_token(by=SYSTEM, user=person, number=number)
+    click.echo(f"The token {name} of {person.username} is revoked.")
 
 
 @instance_command(
@@ -234,6 +257,8 @@ for group, commands in (
             add_user,
             user_token,
             user_api_token,
+            user_api_tokens,
+            user_revoke_api_token,
             user_link,
             user_unlink,
             list_users,

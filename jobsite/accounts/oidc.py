@@ -150,8 +150,8 @@ def _claims(about: Mapping[str, Any], tokens: Mapping[str, Any], nonce: str) -> 
         claims.validate(int(now().replace(tzinfo=UTC).timestamp()), LEEWAY)
         if not text(claims, "sub", 255):
             raise ValueError("no subject")
-    except (JoseError, ValueError, TypeError, KeyError, AttributeError):
-        raise ProviderFailed(f"What {name()} says of you cannot be relied on. Start again.") from None
+    except (JoseError, ValueError, TypeError, KeyError, AttributeError) as error:
+        raise ProviderFailed(f"What {name()} says of you cannot be relied on. Start again.") from error
     return dict(claims)
 
 
@@ -189,4 +189,6 @@ def _more(about: Mapping[str, Any], claims: Mapping[str, Any], access_token: str
     said = asked(name(), address, headers=bearer(access_token), statuses=(200,))
     if not isinstance(said, dict) or said.get("sub") != claims["sub"]:
         raise ProviderFailed(f"What {name()} says of you cannot be relied on. Start again.")
+    if "email_verified" not in claims:  # of an address and that it was checked, both come from one place
+        claims = {name: value for name, value in claims.items() if name != "email"}
     return {claim: said[claim] for claim in (*wanted, "given_name") if claim in said and claim not in claims}

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from types import ModuleType
 from urllib.parse import urlsplit
 
-from flask import Response, flash, request, session, url_for
+from flask import Response, current_app, flash, request, session, url_for
 from flask_login import current_user
 
 from jobsite import settings
@@ -148,4 +148,6 @@ def _return_to(back: str) -> str:
 
 
 def _refused(why: object, status: int) -> Response:
+    if isinstance(why, ProviderFailed):  # whoever runs the site has to know what the person cannot mend
+        current_app.logger.warning("%s: %s (%r)", request.path, why, why.__cause__)
     return login_page(SignInForm(formdata=None), str(why), status)

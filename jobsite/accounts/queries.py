@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from peewee import ModelSelect, fn
+from peewee import fn
 
 from jobsite import settings
 from jobsite.accounts.models import Backend, BackendMembership, Identity, User
@@ -41,51 +41,6 @@ def why_email_not_free(email: str, but: User | None = None) -> str | None:
     if holder is not None and holder != but:
         return "This e-mail address belongs to another user."
     return None
-
-
-def find_users(
-    *,
-    text: str = "",
-    backend: Backend | None = None,
-    role: str = "",
-    active: bool | None = None,
-    having: str = "",
-    among: ModelSelect | None = None,
-    outside: ModelSelect | None = None,
-) -> ModelSelect:
-    """The people and bots all of these hold for, in the order of `users`; a select to count and to take pages of.
-
-    Each word of `text` (at most 10) is in the username, name or address. `role` is a global role, `backend` one they
-    are members of. `having` is "roles", "no roles" (on the whole site), "backends" or "no backends". `among` and
-    `outside` are selects of user ids, with which later rooms ask for members of projects and organisations.
-    """
-    rows = User.select().order_by(fn.LOWER(User.fullname), fn.LOWER(User.username))
-    for word in text.split()[:10]:
-        rows = rows.where(
-            User.username.contains(word) | User.fullname.contains(word) | User.email.contains(word)
-        )
-    for ids, wanted in _memberships(backend, having):
-        rows = rows.where(User.id.in_(ids) if wanted else User.id.not_in(ids))
-    if role:
-        rows = rows.where(fn.INSTR(User.roles, f'"{role}"') > 0)
-    if having in ("roles", "no roles"):
-        rows = rows.where((fn.json_array_length(User.roles) > 0) == (having == "roles"))
-    if active is not None:
-        rows = rows.where(User.is_active == active)
-    rows = rows if among is None else rows.where(User.id.in_(among))
-    return rows if outside is None else rows.where(User.id.not_in(outside))
-
-
-def _memberships(backend: Backend | None, having: str) -> list[tuple[ModelSelect, bool]]:
-    """Selects of the ids of members, and whether those are wanted or the others."""
-    members = BackendMembership.select(BackendMembership.user)
-    asked = [] if backend is None else [(members.where(BackendMembership.backend == backend), True)]
-    return [*asked, (members, having == "backends")] if having.endswith("backends") else asked
-
-
-def members_of(backend: Backend) -> ModelSelect:
-    """The people who were made members of a backend, by name; a select to count and to take pages of."""
-    return find_users(backend=backend)
 
 
 def backend_or_stop(slug: str) -> Backend:

@@ -6,9 +6,8 @@ from types import SimpleNamespace
 import pytest
 
 from jobsite.accounts import actions, signing_in
-from jobsite.accounts.backends import add_backend_member
-from jobsite.accounts.models import Backend, User
-from jobsite.accounts.queries import find_users, members_of, user_named, user_or_stop, user_signing_in, users
+from jobsite.accounts.models import User
+from jobsite.accounts.queries import user_named, user_or_stop, user_signing_in, users
 from jobsite.core.errors import Conflict, Denied, Invalid, NotFound
 from jobsite.core.events import Event, verify
 
@@ -69,7 +68,6 @@ def test_only_staff_manage_people(cast: SimpleNamespace) -> None:
     wishes = (
         lambda by: actions.add_user(by=by, username="eve", fullname="Eve"),
         lambda by: actions.set_roles(by=by, user=cast.dan, roles=["OutputChecker"]),
-        lambda by: actions.clear_roles(by=by, user=cast.dan),
         lambda by: actions.edit_user(by=by, user=cast.ben, fullname="Benny", email=""),
         lambda by: actions.deactivate(by=by, user=cast.ben),
         lambda by: actions.reactivate(by=by, user=cast.ben),
@@ -171,29 +169,3 @@ def test_people_are_found_and_listed_ignoring_case(cast: SimpleNamespace) -> Non
 def test_the_event_chain_holds_after_all_of_this(cast: SimpleNamespace) -> None:
     actions.set_roles(by=cast.sam, user=cast.dan, roles=[])
     assert verify() == (len(_events()), None)
-
-
-def _found(**wish: object) -> list[str]:
-    return [person.username for person in find_users(**wish)]
-
-
-def test_people_are_found_by_all_that_is_asked(cast: SimpleNamespace, local: Backend) -> None:
-    add_backend_member(by="system", backend=local, user=cast.ada)
-    actions.deactivate(by="system", user=cast.ben)
-    everybody = ["ada", "ben", "cat", "cyd", "dan", "pat", "sam"]
-    assert _found() == everybody
-    assert _found(text="ADA adewale") == _found(text="ada@example") == ["ada"]
-    assert _found(text="%") == _found(text="a_a") == []
-    assert _found(role="OutputChecker") == ["cat", "cyd"]
-    assert _found(having="roles") == ["cat", "cyd", "pat", "sam"]
-    assert _found(having="no roles") == ["ada", "ben", "dan"]
-    assert _found(having="no roles", active=True) == ["ada", "dan"]
-    assert _found(backend=local) == _found(having="backends") == [one.username for one in members_of(local)]
-    assert _found(having="no backends") == everybody[1:]
-    some = User.select(User.id).where(User.username.in_(["cat", "dan"]))
-    assert (_found(among=some), _found(outside=some, active=False)) == (["cat", "dan"], ["ben"])
-
-
-def test_clearing_roles_takes_all_of_the_site_and_records_them(cast: SimpleNamespace) -> None:
-    assert actions.clear_roles(by=cast.sam, user=cast.cat).permissions == frozenset()
-    assert _events()[-1][3] == {"before": ["OutputChecker"], "after": []}

@@ -97,7 +97,7 @@ def test_revoking_deactivating_and_a_lost_role_count_at_once(cast: SimpleNamespa
     with pytest.raises(Conflict):
         revoke_api_token(by=cast.cat, user=cast.cat, number=number)
     assert "release_file_view" in person_with_token(f"cat:{second}").permissions
-    actions.clear_roles(by=cast.sam, user=cast.cat)
+    actions.set_roles(by=cast.sam, user=cast.cat, roles=[])
     assert person_with_token(f"cat:{second}").permissions == frozenset()
     actions.deactivate(by=cast.sam, user=cast.cat)
     actions.reactivate(by=cast.sam, user=cast.cat)

@@ -15,6 +15,7 @@ from jobsite.accounts.backends import backend_with_token, end_maintenance, start
 from jobsite.accounts.commands import COMMANDS
 from jobsite.accounts.queries import backend_or_stop, user_or_stop
 from jobsite.accounts.signing_in import sign_in
+from jobsite.core.errors import Denied
 from jobsite.core.limits import Limits
 from jobsite.settings import Settings
 
@@ -105,6 +106,14 @@ def test_a_bot_is_added_with_a_token_and_has_no_login(run: Run) -> None:
     made = run("user", "api-token", "ci", "--name", "nightly", "--days", "3")
     assert re.fullmatch(r"[0-9a-f]{64}-\d{4}-\d\d-\d\d\n", made.output)
     assert person_with_token(f"ci:{made.output.strip()}").is_bot
+    listed = json.loads(run("user", "api-tokens", "ci", "--json").output)
+    assert [(one["name"], one["last_used_at"] is None) for one in listed] == [("nightly", False)]
+    assert run("user", "api-tokens", "ci").output.startswith("nightly  ends ")
+    assert run("user", "revoke-api-token", "ci", "--name", "nightly").exit_code == 0
+    again = run("user", "revoke-api-token", "ci", "--name", "nightly")
+    assert (again.exit_code, again.stderr) == (1, "This token has ended already.\n")
+    with pytest.raises(Denied):
+        person_with_token(f"ci:{made.output.strip()}")
     refused = run("user", "token", "ci")
     assert (refused.exit_code, "is a bot" in refused.stderr) == (1, True)
     assert "ci  Nightly  -  (bot)" in run("user", "list").output

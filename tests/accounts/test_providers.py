@@ -342,6 +342,29 @@ def test_what_is_not_in_the_id_token_comes_from_userinfo_of_the_same_person(
     assert (answer.status_code, "cannot be relied on" in answer.text) == (503, True)
 
 
+def test_an_address_and_that_it_was_checked_come_from_one_place(
+    app: Flask, csrf: Csrf, provider: Provider
+) -> None:
+    provider.person = {"sub": "1", "name": "O", "preferred_username": "octo", "email": "claimed@x.org"}
+    provider.userinfo = {"email": "checked@x.org", "email_verified": True}
+    log_in(app.test_client(), csrf, provider, "oidc")
+    assert user_or_stop("octo").email == "checked@x.org"
+    provider.person |= {"sub": "2", "preferred_username": "octo2", "email_verified": False}
+    provider.userinfo = {"email": "other@x.org", "email_verified": True}
+    log_in(app.test_client(), csrf, provider, "oidc")
+    assert user_or_stop("octo2").email is None
+
+
+def test_whoever_runs_the_site_finds_in_the_log_what_was_wrong(
+    client: FlaskClient, csrf: Csrf, provider: Provider, caplog: pytest.LogCaptureFixture
+) -> None:
+    provider.claims = {"aud": "another"}
+    log_in(client, csrf, provider, "oidc")
+    assert "/complete/oidc/" in caplog.text
+    assert "aud" in caplog.text
+    assert not any(secret in caplog.text for secret in (provider.secret, *provider.tokens))
+
+
 def test_two_servers_numbers_are_two_people(
     app: Flask, csrf: Csrf, provider: Provider, settings: Settings
 ) -> None:
