@@ -12,6 +12,7 @@ import signal
 import subprocess
 import time
 from contextlib import suppress
+from datetime import datetime
 
 from jobsite.accounts.backends import DATABASE_ANSWERS, report_database
 from jobsite.accounts.models import Backend
@@ -38,8 +39,10 @@ class NoAnswer(Exception):
 def check_database(patience: float = PATIENCE) -> None:
     """Ask, and tell each active backend whose checks are not disabled. Does nothing without a program."""
     command, asked_at = current().database_status_command, now()
-    backends = list(Backend.select().where(Backend.is_active & ~Backend.are_checks_disabled))
-    if not command or not backends:
+    active = list(Backend.select().where(Backend.is_active))
+    backends = [one for one in active if command and not one.are_checks_disabled]
+    _forget([one.id for one in active if one not in backends], asked_at)
+    if not backends:
         return
     try:
         answer = run_program(command, patience)
@@ -54,6 +57,13 @@ def check_database(patience: float = PATIENCE) -> None:
         _report(backend.id, answer)
         with writing():
             note_success(backend.id, DATABASE, asked_at)
+
+
+def _forget(backend_ids: list[int], at: datetime) -> None:
+    """Where nobody is asked any more, nothing fails."""
+    with writing():
+        for key in backend_ids:
+            note_success(key, DATABASE, at)
 
 
 def _report(backend_id: int, answer: str) -> None:

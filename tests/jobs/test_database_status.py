@@ -182,6 +182,16 @@ def test_an_answer_ends_the_alert_after_a_while(answers: Answers) -> None:
     assert open_alerts() == []
 
 
+def test_where_nobody_is_asked_any_more_the_alert_ends_too(answers: Answers, local: Backend) -> None:
+    answers("print('?')")
+    check_database()
+    backends.set_checks(by="system", backend=local, disabled=True)
+    check_database()
+    with clock.at(clock.now() + QUIET):
+        tasks.end_alerts()
+    assert open_alerts() == []
+
+
 def test_a_running_database_job_is_stopped_by_the_answer_and_runs_again_after_it(
     answers: Answers, study: Study, ask: Callable[..., JobRequest], run_until: Callable[..., None]
 ) -> None:
