@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
@@ -12,17 +13,19 @@ from flask.testing import FlaskClient
 
 from jobsite.accounts.models import User
 from jobsite.accounts.signing_in import make_token
+from jobsite.application import create_app
 from jobsite.core import clock
 from jobsite.core.events import Event
-from jobsite.notifications.choices import choices_of, link_for
+from jobsite.notifications.choices import choices_of, choose, link_for
 from jobsite.notifications.models import Notice
 from jobsite.notifications.reading import read_news
 from jobsite.notifications.rules import KEPT_READ, KEPT_UNREAD
 from jobsite.notifications.tasks import clear_old_notices
+from jobsite.projects.models import Workspace
 from jobsite.settings import Settings
 
 from ..conftest import csrf_of
-from .conftest import settings_of_jobs  # noqa: F401
+from .conftest import TWO, Study, settings_of_jobs  # noqa: F401
 
 SignIn = Callable[..., FlaskClient]
 
@@ -251,3 +254,40 @@ class TestUnsubscribe:
         address = f"/unsubscribe/{link_for(cast.ada, 'security')}/"
         assert "cannot be ended" in client.post(address).text
         assert choices_of(cast.ada).off == []
+
+
+class TestElsewhere:
+    """What other pages say of notifications."""
+
+    def test_the_settings_say_what_was_chosen(self, ada: FlaskClient, cast: SimpleNamespace) -> None:
+        choose(by=cast.ada, jobs="summary", off=["access"])
+        shown = ada.get("/settings/").text
+        assert "E-mails about your jobs: <strong>one summary</strong>." in shown
+        assert "Switched off: My projects and roles." in shown
+
+    @pytest.mark.parametrize(
+        ("smtp_url", "confirmed", "sentence"),
+        [
+            ("", True, "This site sends no e-mail"),
+            ("smtp://mail.example.org", True, "To ada@example.org, and to your"),
+            ("smtp://mail.example.org", False, "You have no confirmed e-mail address"),
+        ],
+    )
+    def test_the_run_form_says_where_a_mail_goes(
+        self,
+        cast: SimpleNamespace,
+        workspace: Workspace,
+        study: Study,
+        settings: Settings,
+        sign_in: SignIn,
+        smtp_url: str,
+        confirmed: bool,
+        sentence: str,
+    ) -> None:
+        study.commit(project__yaml=TWO)
+        client = sign_in(create_app(replace(settings, smtp_url=smtp_url)).test_client(), "ada")
+        if not confirmed:
+            User.update(email_confirmed_at=None).where(User.id == cast.ada.id).execute()
+        shown = client.get("/asthma/run-jobs/").text
+        hint = re.search(r'id="notify-hint">(.*?)</span>', shown, re.DOTALL)
+        assert hint and sentence in hint[1] and "/settings/notifications/" in hint[1]
