@@ -35,9 +35,7 @@ TURNS: Mapping[str, tuple[Callable[..., None], str]] = {
 def all_backends() -> Response:
     """Every backend with its state, its people and its jobs."""
     staff(BACKENDS)
-    q = asked("q").lower()
-    shown = [one for one in places.backends() if q in one.slug or q in one.name.lower()]
-    return page("staff/backends.html", cards=health.cards(shown), q=asked("q"))
+    return page("staff/backends.html", cards=health.cards(places.backends(asked("q"))), q=asked("q"))
 
 
 @routes("/staff/backends/add/", needs=BACKENDS, methods=("GET", "POST"))

@@ -123,13 +123,14 @@ def request_counts(workspace: Workspace) -> tuple[int, int]:
     return total, still or 0
 
 
-def backends() -> list[Backend]:
-    """Every backend by name, each with `people`, how many were made members."""
+def backends(text: str = "") -> list[Backend]:
+    """The backends whose name or slug contains every word, by name, each with `people`: how many were made members."""
     people = BackendMembership.select(fn.COUNT(BackendMembership.id))
     people = people.where(BackendMembership.backend == Backend.id)
-    return list(
-        Backend.select(Backend, people.alias("people")).order_by(fn.LOWER(Backend.name), Backend.slug)
-    )
+    rows = Backend.select(Backend, people.alias("people"))
+    for word in text.split()[:5]:
+        rows = rows.where(Backend.name.contains(word) | Backend.slug.contains(word))
+    return list(rows.order_by(fn.LOWER(Backend.name), Backend.slug))
 
 
 def members_of_backend(backend: Backend) -> ModelSelect:

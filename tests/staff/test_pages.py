@@ -179,23 +179,25 @@ def fill(site: SimpleNamespace) -> None:
         {"username": f"u{n}", "fullname": f"Anna {n}", "date_joined": moment, "created_by": "x", "roles": []}
         for n in range(300)
     ).execute()
-    for n in range(60):
-        project = Project.create(
-            name=f"Area {n}",
-            slug=f"area-{n}",
-            number=str(100 + n),
-            copilot=site.sam,
-            created_by="x",
-            updated_by="x",
-        )
-        ProjectCollaboration.create(project=project, org=site.org, is_lead=True)
-        ProjectMembership.create(project=project, user=site.ada, roles=["ProjectDeveloper"], created_by="x")
-        ask(make_workspace(project, f"area-{n}"), site.local, site.ada)
-    for n in range(150):
-        ProjectMembership.create(project=site.air, user=20 + n, roles=[], created_by="x")
-        BackendMembership.create(backend=site.local, user=20 + n, created_at=moment, created_by="x")
-        OrgMembership.create(org=site.org, user=20 + n, created_by="x")
     with writing():
+        for n in range(60):
+            project = Project.create(
+                name=f"Area {n}",
+                slug=f"area-{n}",
+                number=str(100 + n),
+                copilot=site.sam,
+                created_by="x",
+                updated_by="x",
+            )
+            ProjectCollaboration.create(project=project, org=site.org, is_lead=True)
+            ProjectMembership.create(
+                project=project, user=site.ada, roles=["ProjectDeveloper"], created_by="x"
+            )
+            ask(make_workspace(project, f"area-{n}"), site.local, site.ada)
+        for n in range(150):
+            ProjectMembership.create(project=site.air, user=20 + n, roles=[], created_by="x")
+            BackendMembership.create(backend=site.local, user=20 + n, created_at=moment, created_by="x")
+            OrgMembership.create(org=site.org, user=20 + n, created_by="x")
         for n in range(120):
             record("project:edited", by="ada", subject="project:air", n=n)
             record("user:edited", by="ada", subject="user:ada", n=n)
