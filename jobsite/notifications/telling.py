@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from email.utils import parseaddr
 from typing import Any
 from urllib.parse import quote
 
@@ -215,8 +216,9 @@ def _signed_off(event: Event, about: _About) -> list[News]:
     facts = _repo_facts(about)
     names = dict.fromkeys([*about.data["creators"], *about.data["copilots"]])
     told = [News("sign-off", facts, about.others(*map(user_named, names)))]
-    if about.data["has_github_outputs"] and current().publications_email:
-        told.append(News("sign-off-outputs", facts, address=current().publications_email))
+    address = parseaddr(current().publications_email)[1]
+    if about.data["has_github_outputs"] and address:
+        told.append(News("sign-off-outputs", facts, address=address))
     return told
 
 

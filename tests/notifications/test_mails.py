@@ -18,6 +18,8 @@ from jobsite.accounts.actions import deactivate, edit_user, set_roles
 from jobsite.accounts.models import User
 from jobsite.accounts.signing_in import make_token
 from jobsite.core import clock
+from jobsite.core.db import writing
+from jobsite.core.events import record
 from jobsite.notifications.deadlines import Undelivered
 from jobsite.notifications.delivering import deliver_due, due_channels
 from jobsite.notifications.models import Delivery
@@ -181,6 +183,20 @@ class TestWhom:
         email_change.withdraw(by=people.ada)
         deliver_due("mail")
         assert "new@example.org" not in [mail.recipients[0] for mail in office.mails]
+
+    def test_the_address_of_the_settings_for_publications_gets_its_mail(
+        self, people: SimpleNamespace, office: PostOffice, configure: Configure
+    ) -> None:
+        configure(publications_email="Publications <pub@example.org>")
+        facts = {"repo": "org/study", "url": "https://github.com/org/study", "has_github_outputs": True}
+        with writing():
+            record("repo:signed-off", by="ben", subject="repo:x", creators=[], copilots=[], **facts)
+        read_news()
+        deliver_due("mail")
+        [mail] = office.mails
+        assert mail.recipients == ["pub@example.org"]
+        assert mail.message["Subject"] == "Repository with outputs signed off: org/study"
+        assert "List-Unsubscribe" not in mail.message
 
     def test_without_a_mail_server_it_is_noted_without_address_and_link(
         self, people: SimpleNamespace, configure: Configure, caplog: pytest.LogCaptureFixture
