@@ -62,11 +62,12 @@ class Contained:
         self._last_look = threading.Thread(target=self._look_at_the_end, daemon=True)
         self._last_look.start()
 
-    def ask_to_end(self) -> None:
-        """SIGTERM to the program itself, below the init process."""
+    def ask_to_end(self) -> bool:
+        """SIGTERM to the program itself, below the init process, which passes on what it gets by the engine."""
         first = processes.children(self._root) if self._root else []
         if not (first and _sent(_open_process(first[0]), signal.SIGTERM)):
             self._ask_engine("TERM")
+        return True
 
     def kill(self) -> None:
         """SIGKILL to the init process; the kernel ends all others of the container with it."""

@@ -13,6 +13,7 @@ from jobsite.jobs.logs.writer import LogWriter
 
 _READ = 256 * 1024
 _LAST_OUTPUT = 2.0
+_SOON = 0.01
 _LAST_WORDS = 1000
 _AT_ONCE = ("out_of_memory", "disk_limit")
 
@@ -59,6 +60,7 @@ class Follower:
         self._wish = wish
         self._watch = Watch(spec, running)
         self._kill_at: float | None = None
+        self._asked = False
         self._selector = selectors.DefaultSelector()
         self._program = os.pidfd_open(running.process.pid)
         self.reason: str | None = None
@@ -125,17 +127,19 @@ class Follower:
         reason = self._watch.look()
         if reason:
             self._end(reason, 0.0 if reason in _AT_ONCE else self._spec.limits.grace_seconds)
+        if self.reason and not self._asked:
+            self._asked = self._running.ask_to_end()
         if self._kill_at is not None and time.monotonic() >= self._kill_at:
             self._running.kill()
 
     def _end(self, reason: str, grace: float) -> None:
         """Makes the program end for the first reason given; a later wish can only shorten the grace."""
-        if self.reason is None:
-            self.reason = reason
-            self._running.ask_to_end()
+        self.reason = self.reason or reason
         latest = time.monotonic() + grace
         self._kill_at = latest if self._kill_at is None else min(self._kill_at, latest)
 
     def _next_look(self) -> float:
         due = self._watch.seconds_until_due()
+        if self.reason and not self._asked:  # it is about to start
+            return min(due, _SOON)
         return due if self._kill_at is None else max(0.0, min(due, self._kill_at - time.monotonic()))

@@ -46,8 +46,8 @@ class Started(Protocol):
     group: Group | None
     sandboxed: int
 
-    def ask_to_end(self) -> None:
-        """Sends the polite signal to the program itself."""
+    def ask_to_end(self) -> bool:
+        """Sends the polite signal to the program itself; False when it is not there yet."""
 
     def kill(self) -> None:
         """Ends every process of the attempt."""
@@ -83,13 +83,15 @@ class Running:
         self._unread_go = unread_go
         self._root_handle = os.pidfd_open(root)
 
-    def ask_to_end(self) -> None:
-        """The polite signal, to the program itself."""
-        first = processes.children(self.root) if self.sandboxed else []
+    def ask_to_end(self) -> bool:
+        """The polite signal, to the program itself: the first process of a sandbox does not hear it."""
+        if not self.sandboxed:
+            self._signal_root(signal.SIGTERM)
+            return True
+        first = processes.children(self.root)
         if first:
             _signal(first[0], signal.SIGTERM)
-        else:
-            self._signal_root(signal.SIGTERM)
+        return bool(first)
 
     def kill(self) -> None:
         """Ends every process of the attempt."""

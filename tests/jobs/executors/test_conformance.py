@@ -439,6 +439,15 @@ def test_a_cancel_before_the_launch_holds(executor: Sandbox, study: Study) -> No
     assert output(spec) == b""
 
 
+def test_a_cancel_in_the_moment_of_the_start_is_heard(executor: Sandbox, study: Study) -> None:
+    for _ in range(1 if executor.name == "container" else 3):
+        spec = study.script(WAIT_FOR_EVER)
+        executor.launch(spec)
+        until(lambda spec=spec: executor.observe(spec.attempt_dir).stage == "executing")
+        executor.cancel(spec.attempt_dir)
+        assert ended(executor, spec).reason == "cancelled", "long before the grace is over"
+
+
 def test_a_cancel_after_the_end_changes_nothing(executor: Sandbox, study: Study) -> None:
     spec = study.script("raise SystemExit(4)")
     end = run(executor, spec)
