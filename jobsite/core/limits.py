@@ -17,7 +17,7 @@ NAMED = {
     "tokens per person": parse("20 per hour"),
     "wrong API tokens per address": parse("60 per 15 minutes"),
     "e-mail changes per person": parse("5 per hour"),
-    "searches per visitor": parse("300 per 5 minutes"),
+    "searches per visitor": parse("600 per 5 minutes"),
     "requests per person": parse("120 per hour"),
 }
 
