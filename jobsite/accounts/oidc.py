@@ -4,6 +4,7 @@ What the provider says of itself and its keys are kept for an hour; an ID token 
 them has the keys asked for again, so a provider may change them at any time.
 """
 
+import re
 import secrets
 import time
 from collections.abc import Mapping
@@ -57,8 +58,9 @@ def name() -> str:
 
 def origins() -> tuple[str, ...]:
     """Where the sign-in page may send the browser, as far as is known without asking the provider."""
-    known = _kept.get(_discovery(), (0.0, {}))[1].get("authorization_endpoint", "")
-    addresses = [urlsplit(address) for address in (settings.current().oidc_issuer, known) if address]
+    issuer = settings.current().oidc_issuer
+    known = text(_kept.get(_discovery(), (0.0, {}))[1], "authorization_endpoint", 2000)
+    addresses = [urlsplit(address) for address in (issuer, known) if _safe(address, issuer)]
     return tuple(dict.fromkeys(f"{parts.scheme}://{parts.netloc}" for parts in addresses))
 
 
@@ -99,10 +101,13 @@ def _about() -> dict[str, Any]:
     issuer = settings.current().oidc_issuer
     endpoints = ("authorization_endpoint", "token_endpoint", "jwks_uri")
     if text(about, "issuer").rstrip("/") != issuer:
-        raise ProviderFailed(f"{name()} calls itself by another address than OIDC_ISSUER. {_ASK}")
-    if not all(_safe(text(about, endpoint, 2000), issuer) for endpoint in endpoints):
-        raise ProviderFailed(f"{name()} does not say where to log in. {_ASK}")
-    return about
+        why_not = "calls itself by another address than OIDC_ISSUER"
+    elif not all(_safe(text(about, endpoint, 2000), issuer) for endpoint in endpoints):
+        why_not = "does not say where to log in"
+    else:
+        return about
+    _kept.pop(_discovery(), None)  # once it is mended there, it works here
+    raise ProviderFailed(f"{name()} {why_not}. {_ASK}")
 
 
 _ASK = "Ask the people who run this site."
@@ -110,8 +115,8 @@ _ASK = "Ask the people who run this site."
 
 def _safe(address: str, issuer: str) -> bool:
     """Whether an address may be used: over https, as the issuer is, unless that is not (a provider on this machine)."""
-    parts = urlsplit(address)
-    return bool(parts.netloc) and parts.scheme in ("https", urlsplit(issuer).scheme)
+    schemes = "https?" if issuer.startswith("http:") else "https"
+    return bool(re.fullmatch(rf"{schemes}://[A-Za-z0-9.-]+(:[0-9]+)?(/\S*)?", address))
 
 
 def _discovery() -> str:
@@ -130,8 +135,10 @@ def _asked_or_kept(address: str, again: bool = False) -> dict[str, Any]:
 
 def _client(about: Mapping[str, Any]) -> Client:
     current = settings.current()
-    methods = about.get("token_endpoint_auth_methods_supported") or ["client_secret_basic"]
-    method = "client_secret_basic" if "client_secret_basic" in methods else "client_secret_post"
+    methods = about.get("token_endpoint_auth_methods_supported")
+    listed = methods if isinstance(methods, list) else []
+    posts = "client_secret_post" in listed and "client_secret_basic" not in listed
+    method = "client_secret_post" if posts else "client_secret_basic"
     method = method if current.oidc_client_secret else "none"
     return Client(name(), current.oidc_client_id, current.oidc_client_secret, about["token_endpoint"], method)
 

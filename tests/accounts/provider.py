@@ -22,7 +22,10 @@ ED = OKPKey.generate_key("Ed25519", {"kid": "three", "use": "sig"})
 
 
 class Provider(ThreadingHTTPServer):
-    """Knows one client. `person` is who agrees; `answers` replaces what a path answers; `asked` are the paths asked."""
+    """Knows one client. `person` is who agrees; `answers` replaces what a path answers.
+
+    `asked` are the paths asked, `shown` how the client showed its secret.
+    """
 
     daemon_threads = True
     block_on_close = False
@@ -42,10 +45,10 @@ class Provider(ThreadingHTTPServer):
         self.published: list[Any] = [RSA]
         self.answers: dict[str, Answer] = {}
         self.asked: list[str] = []
+        self.shown: list[str] = []
         self.codes: dict[str, dict[str, str]] = {}
         self.tokens: set[str] = set()
         self.over = threading.Event()
-        self.idle = threading.Condition()
 
     def handle_error(self, request: object, client_address: object) -> None:
         """A client that hangs up is what some of these tests are about."""
@@ -98,10 +101,8 @@ class Handler(BaseHTTPRequestHandler):
             "/userinfo": lambda: self._private({"sub": self.server.person["sub"]} | self.server.userinfo),
             "/api/v3/user": lambda: self._private(self.server.person),
             "/api/v3/user/emails": lambda: self._private(self.server.emails),
-            "/token": lambda: self._token(form, self._basic()),
-            "/login/oauth/access_token": lambda: self._token(
-                form, (form.get("client_id"), form.get("client_secret"))
-            ),
+            "/token": lambda: self._token(form),
+            "/login/oauth/access_token": lambda: self._token(form),
         }[path]()
         self.say(200, json.dumps(given).encode())
 
@@ -115,16 +116,20 @@ class Handler(BaseHTTPRequestHandler):
             **self.server.about,
         }
 
-    def _basic(self) -> tuple[str, ...]:
+    def _client(self, form: dict[str, str]) -> tuple[str | None, ...]:
+        """The client's name and secret, by whichever way they were shown."""
         kind, _, text = self.headers.get("Authorization", "").partition(" ")
-        return tuple(b64decode(text).decode().split(":")) if kind == "Basic" else ()
+        self.server.shown.append("basic" if kind == "Basic" else "post")
+        if kind == "Basic":
+            return tuple(b64decode(text).decode().split(":"))
+        return form.get("client_id"), form.get("client_secret")
 
-    def _token(self, form: dict[str, str], client: tuple[str | None, ...]) -> dict[str, Any]:
+    def _token(self, form: dict[str, str]) -> dict[str, Any]:
         asked = self.server.codes.pop(form.get("code", ""), None)
         digest = hashlib.sha256(form.get("code_verifier", "").encode()).digest()
         if (
             asked is None
-            or client != (self.server.client, self.server.secret)
+            or self._client(form) != (self.server.client, self.server.secret)
             or form["grant_type"] != "authorization_code"
             or form["redirect_uri"] != asked["redirect_uri"]
             or urlsafe_b64encode(digest).decode().rstrip("=") != asked["code_challenge"]

@@ -594,6 +594,10 @@ def test_keys_that_are_not_understood_are_left_out(
         {"token_endpoint": None},
         {"token_endpoint": "ftp://x/"},
         {"authorization_endpoint": "javascript:alert(1)"},
+        {"authorization_endpoint": 7},
+        {"authorization_endpoint": "http://[/"},
+        {"authorization_endpoint": "http://x;script-src *;/"},
+        {"authorization_endpoint": "http://x /"},
         {"jwks_uri": 7},
     ],
     ids=str,
@@ -604,6 +608,22 @@ def test_a_provider_that_describes_itself_wrongly_is_not_used(
     provider.about = about
     field = {"csrf_token": csrf(client, "/login/")}
     assert client.post("/login/oidc/", data=field).status_code == 503
+    page = client.get("/login/")
+    assert (page.status_code, "*" in page.headers["Content-Security-Policy"]) == (200, False)
+    provider.about = {}
+    assert client.post("/login/oidc/", data=field).status_code == 303, "once it is mended, it works"
+
+
+@pytest.mark.parametrize(
+    "methods", [["client_secret_post"], ["client_secret_post", "client_secret_basic"], 7, None, []], ids=str
+)
+def test_the_secret_is_shown_in_the_way_the_provider_takes(
+    client: FlaskClient, csrf: Csrf, provider: Provider, methods: object
+) -> None:
+    provider.about = {"token_endpoint_auth_methods_supported": methods}
+    provider.person |= {"name": "Octo"}
+    assert log_in(client, csrf, provider, "oidc").status_code == 303
+    assert provider.shown == ["post" if methods == ["client_secret_post"] else "basic"]
 
 
 def test_another_origin_for_the_login_is_reached_by_a_page_of_ours(
