@@ -55,7 +55,10 @@ def _why_unsafe(relative: str) -> str | None:
         return "is absolute"
     if "\\" in relative:
         return "contains a backslash"
-    if any(unicodedata.category(character) in ("Cc", "Cf", "Cs") for character in relative):
+    plain = (
+        relative.isascii() and relative.isprintable()
+    )  # nearly every name; the rest is looked at by letter
+    if not plain and any(unicodedata.category(character) in ("Cc", "Cf", "Cs") for character in relative):
         return "contains a control or invisible character, or bytes that are not UTF-8"
     names = relative.split("/")
     if any(name in ("", ".", "..") for name in names):

@@ -198,7 +198,7 @@ def _with_outputs(job: Job, attempt: Attempt, end: Exit) -> Outcome:
         message = CODES["unmatched_patterns"].sentence
         return _without_outputs(job, attempt, end, "unmatched_patterns", message, collected)
     facts = _facts(job, attempt, end, CODES["succeeded"].sentence)
-    lines = _while_wanted(job, _lines(folder))
+    lines = _while_wanted(job, log_lines(folder))
     try:
         files = publish(_roots(), facts, work_dir(attempt), collected, _level4_limits(), lines)
     except _Cancelled:
@@ -224,7 +224,7 @@ def _without_outputs(
     job: Job, attempt: Attempt, end: Exit, code: str, message: str, collected: Collected | None = None
 ) -> Outcome:
     facts = _facts(job, attempt, end, message or CODES[code].sentence)
-    record_log(_roots(), facts, _lines(attempt_dir(job, attempt)), collected)
+    record_log(_roots(), facts, log_lines(attempt_dir(job, attempt)), collected)
     return Outcome(code, message)
 
 
@@ -314,7 +314,7 @@ def _actions_of(project_file: str) -> frozenset[str] | None:
     return frozenset(pipeline.actions) if pipeline else None
 
 
-def _lines(folder: Path) -> Iterator[bytes]:
+def log_lines(folder: Path) -> Iterator[bytes]:
     """The lines of an attempt's log, each with its time, in windows."""
     if not (folder / records.LOG).exists():
         return

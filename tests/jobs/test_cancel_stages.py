@@ -87,6 +87,7 @@ def executed(engine: Engine, study: Study) -> Iterator[Turn]:
 def finalizing(engine: Engine, study: Study) -> Iterator[Turn]:
     with held_while_saving() as other:
         wait(lambda: other.turn() and job().status_code == "finalizing")
+        wait(lambda: not processes_of_the_instance())  # the supervisor ends just after its record of the end
         yield other.turn
 
 
