@@ -91,10 +91,14 @@ class Follower:
             os.close(self._program)
 
     def _until_the_end(self) -> None:
+        """Until the program has ended and its pipes are closed, or nothing has come out of them for a while: somebody
+        else may hold them open."""
         ended: float | None = None
         sleep: float | None = 0.0
-        while ended is None or (self._open_pipes() and time.monotonic() - ended < _LAST_OUTPUT):
-            for key, _ in self._selector.select(sleep):
+        found: list[tuple[selectors.SelectorKey, int]] = []
+        while ended is None or (self._open_pipes() and (found or time.monotonic() - ended < _LAST_OUTPUT)):
+            found = self._selector.select(sleep)
+            for key, _ in found:
                 if key.data == "end":
                     self._selector.unregister(self._program)
                     self._running.kill()
@@ -102,9 +106,10 @@ class Follower:
                 else:
                     self._read(key)
             sleep = self._log.flush()
+            sleep = _LAST_OUTPUT if sleep is None else min(sleep, _LAST_OUTPUT)
             if ended is None:
                 self._consider_ending()
-                sleep = min(self._next_look(), sleep if sleep is not None else _LAST_OUTPUT)
+                sleep = min(self._next_look(), sleep)
 
     def _read(self, key: selectors.SelectorKey) -> None:
         data = os.read(key.fd, _READ)
