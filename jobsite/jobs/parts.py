@@ -22,10 +22,10 @@ def home_parts(*, person: User | AnonymousPerson) -> list[Part]:
         return [_part("Newest job requests", newest_requests(ALL_NEWEST), "/event-log/")]
     rows = home_rows(person)
     address = f"/users/{person.username}/logs/"
-    news = {"failed": rows.failed, "finished": rows.finished, "address": address}
     return [
         Part("jobs/_home_running.html", "running", {"rows": rows.running}),
-        Part("jobs/_home_news.html", "news", news),
+        Part("jobs/_home_failed.html", "waiting", {"failed": rows.failed}),
+        Part("jobs/_home_finished.html", "news", {"finished": rows.finished}),
         Part("jobs/_home_count.html", "counts", {"total": rows.total, "address": address}),
         _part("Your job requests", rows.own, address),
         _part("Newest job requests", rows.newest, "/event-log/"),
