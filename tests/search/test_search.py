@@ -8,7 +8,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from jobsite.accounts.actions import deactivate
-from jobsite.core.limits import NAMED
+from jobsite.core.limits import Limits
 from jobsite.jobs.models import Job, JobRequest
 from jobsite.projects import actions, data_permissions
 from jobsite.projects.models import Organisation, Project, Workspace
@@ -136,9 +136,9 @@ def test_the_page_and_its_fragment_ask_few_queries(app: Flask, sign_in, asked: J
 
 
 def test_visitors_may_search_so_often_and_people_as_they_like(
-    app: Flask, sign_in, cast: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+    app: Flask, sign_in: Callable[..., FlaskClient], cast: SimpleNamespace
 ) -> None:
-    monkeypatch.setitem(NAMED, "searches per visitor", NAMED["e-mail changes per person"])
+    app.extensions["jobsite.limits"] = Limits({"searches per visitor": "5 per hour"})
     visitor = app.test_client()
     statuses = [visitor.get("/search/?q=air").status_code for _ in range(6)]
     assert statuses == [200] * 5 + [429]
