@@ -110,7 +110,7 @@ comma := ,
 
 # --- one file ---------------------------------------------------------------------------------------------------
 
-SOURCES := $(shell find jobsite templates static -type f -not -path '*/__pycache__/*' -not -path 'static/vendor/*' 2>/dev/null)
+SOURCES := docs/words.md $(shell find jobsite templates static -type f -not -path '*/__pycache__/*' -not -path 'static/vendor/*' 2>/dev/null)
 SERVED := 3.11 3.12 3.13
 
 $(DIST)/jobsite.pyz: $(SOURCES) requirements.txt pyproject.toml hatch_build.py static/vendor/versions.json .venv/.develop

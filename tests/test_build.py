@@ -121,7 +121,7 @@ def wheel(tmp_path_factory):
 @pytest.mark.xdist_group("build")
 def test_the_wheel_holds_templates_static_files_scripts_and_the_demo_study(wheel):
     held = set(zipfile.ZipFile(wheel).namelist())
-    wanted = {"jobsite/demo/requirements-study.txt"}
+    wanted = {"jobsite/demo/requirements-study.txt", "jobsite/manual/words.md"}
     wanted |= {
         f"jobsite/static/vendor/{name}"
         for name in ("htmx.min.js", "sse.min.js", "idiomorph-ext.min.js", "icons.svg")

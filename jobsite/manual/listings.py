@@ -6,6 +6,7 @@ Each row has an anchor, so that a word anywhere on the site can lead to what it 
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from jobsite.accounts.rules import GLOBAL, PERMISSIONS, PROJECT, ROLES, Role
 from jobsite.jobs.rules import CODES, JOB, REQUEST_STATUSES
@@ -144,6 +145,19 @@ def permissions() -> Listing:
     return Listing(("What may be done", "By the roles"), tuple(rows))
 
 
+def words() -> Listing:
+    """The words of the site: the table of the document that people who change the code keep to."""
+    here = Path(__file__).parent
+    found = next(
+        path for path in (here / "words.md", here.parents[1] / "docs" / "words.md") if path.is_file()
+    )
+    lines = [line for line in found.read_text("utf-8").splitlines() if line.startswith("| ")]
+    cells = [[cell.strip().replace("`", "") for cell in line.strip("| ").split("|")] for line in lines[1:]]
+    return Listing(
+        ("Word", "Means"), tuple(Row(f"word-{_anchor(word)}", (word, means)) for word, means in cells)
+    )
+
+
 def settings() -> Listing:
     """Every setting of an installation."""
     rows = (
@@ -162,18 +176,23 @@ LISTINGS: Mapping[str, Callable[[], Listing]] = {
     "project-statuses": project_statuses,
     "roles": roles,
     "permissions": permissions,
+    "words": words,
     "settings": settings,
 }
 
 
 def _state(name: str, words: str, means: str, *, of: str = "state") -> Row:
-    return Row(f"{of}-{re.sub('[^a-z0-9]+', '-', words.lower())}", (words, means), state=name)
+    return Row(f"{of}-{_anchor(words)}", (words, means), state=name)
 
 
 def _role(role: Role) -> Row:
     where = " or ".join(words for scope, words in _SCOPES.items() if scope in role.scopes)
     may = "; ".join(one.what for name, one in PERMISSIONS.items() if name in role.permissions)
     return Row(f"role-{role.name}", (role.label, where, role.description, _sentence(may)))
+
+
+def _anchor(words: str) -> str:
+    return re.sub("[^a-z0-9]+", "-", words.lower())
 
 
 def _sentence(words: str) -> str:
