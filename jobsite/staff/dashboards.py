@@ -18,6 +18,7 @@ from jobsite.projects.models import (
     Repo,
     Workspace,
 )
+from jobsite.staff.sorting import ordered
 
 MONTHS_PRIVATE = 11
 """So long after its first run a repository should be public: the rule allows 12 months (specification, 7.12)."""
@@ -35,32 +36,10 @@ class Dashboard:
     rows: Callable[[], tuple[ModelSelect, Mapping[str, Any]]]
 
 
-@dataclass(frozen=True)
-class Sort:
-    """By which column a dashboard is sorted, and whether downwards."""
-
-    column: str
-    down: bool
-
-    def link(self, column: str) -> str:
-        """The value of `sort` that a press on a column's head asks for: the other way round when it is this one."""
-        return f"-{column}" if column == self.column and not self.down else column
-
-
-def sort_in(text: str, dashboard: Dashboard) -> Sort:
-    """The sort that a query string asks for, else the dashboard's own."""
-    for wanted in (text, dashboard.first):
-        name = wanted.removeprefix("-")
-        if name in dict(dashboard.columns):
-            return Sort(name, wanted.startswith("-"))
-    raise LookupError(f"{dashboard.key} has no column {dashboard.first}")
-
-
-def sorted_rows(dashboard: Dashboard, sort: Sort) -> ModelSelect:
-    """The rows of a dashboard in that order; rows without a value stand last."""
+def sorted_rows(dashboard: Dashboard, asked: str) -> tuple[ModelSelect, str]:
+    """The rows of a dashboard in the order that a query string asks for, else in its own; and the order that holds."""
     rows, by = dashboard.rows()
-    column = by[sort.column]
-    return rows.order_by(column.desc(nulls="last") if sort.down else column.asc(nulls="last"))
+    return ordered(rows, {name: by[name] for name, _ in dashboard.columns}, asked, dashboard.first)
 
 
 def months_before(moment: datetime, months: int) -> datetime:

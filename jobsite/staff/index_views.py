@@ -14,7 +14,7 @@ from jobsite.notifications.queries import backlog, delivery_or_stop, failed_deli
 from jobsite.projects.lists import Page
 from jobsite.staff import health, places, searching, why
 from jobsite.staff.area import ROWS, asked, listed, routes, staff
-from jobsite.staff.dashboards import DASHBOARDS, sort_in, sorted_rows
+from jobsite.staff.dashboards import DASHBOARDS, sorted_rows
 
 
 @routes("/staff/", needs="staff_area_access")
@@ -32,8 +32,8 @@ def dashboard(dashboard: str) -> Response:
     if dashboard not in DASHBOARDS:
         raise NotFound(f"There is no dashboard {dashboard}.")
     shown = DASHBOARDS[dashboard]
-    sort = sort_in(asked("sort"), shown)
-    data: dict[str, Any] = {"dashboard": shown, "sort": sort, "listed": listed(sorted_rows(shown, sort), 50)}
+    rows, sort = sorted_rows(shown, asked("sort"))
+    data: dict[str, Any] = {"dashboard": shown, "sort": sort, "listed": listed(rows, 50)}
     return page("staff/dashboard.html", others=DASHBOARDS, **data)
 
 

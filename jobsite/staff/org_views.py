@@ -20,13 +20,15 @@ from jobsite.staff import audit, people, places
 from jobsite.staff.actions import add_each
 from jobsite.staff.area import asked, listed, people_asked_for, routes, staff, tried
 from jobsite.staff.forms import OrganisationForm, words_in
+from jobsite.staff.sorting import ordered
 
 
 @routes("/staff/organisations/", needs="staff_area_access")
 def organisations() -> Response:
     """Every organisation; `q` searches."""
     person = staff()
-    data: dict[str, Any] = {"q": asked("q"), "listed": listed(places.organisations(asked("q")))}
+    rows, sort = ordered(places.organisations(asked("q")), places.ORG_ORDERS, asked("sort"), "name")
+    data: dict[str, Any] = {"q": asked("q"), "listed": listed(rows), "sort": sort}
     why_not = why_not_permitted("org_create", person.permissions)
     return page("staff/organisations.html", fragments=("listed",), why_not_add=why_not, **data)
 

@@ -6,7 +6,7 @@ Each function asks a fixed number of queries, said in its docstring.
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from peewee import JOIN, Expression, ModelSelect, fn
+from peewee import JOIN, SQL, Expression, ModelSelect, fn
 from werkzeug.datastructures import MultiDict
 
 from jobsite.accounts.models import Backend, BackendMembership, Identity, Session, User
@@ -18,6 +18,14 @@ from jobsite.staff.rules import roles_with
 LONGEST_TEXT = 200
 MOST_FOUND = 20
 MOST_CHOSEN = 50
+ORDERS = {
+    "name": fn.LOWER(User.fullname),
+    "projects": SQL('"projects"'),
+    "orgs": SQL('"orgs"'),
+    "backends": SQL('"backends"'),
+    "login": User.last_login,
+}
+"""By what the list of people can be sorted."""
 MISSING = {"backend": "No backend", "org": "No organisation", "project": "No project"}
 WORKING = {"yes": "Active", "no": "Deactivated"}
 HAVING = {"yes": "Any role", "no": "No role"}

@@ -5,7 +5,7 @@ Each function asks one query, where its docstring says nothing else.
 
 from collections.abc import Collection
 
-from peewee import JOIN, Case, ModelSelect, fn
+from peewee import JOIN, SQL, Case, ModelSelect, fn
 
 from jobsite.accounts.models import Backend, BackendMembership, User
 from jobsite.jobs.models import JobRequest
@@ -20,6 +20,14 @@ from jobsite.projects.models import (
     Workspace,
 )
 
+ORG_ORDERS = {"name": fn.LOWER(Organisation.name), "projects": SQL('"projects"'), "people": SQL('"people"')}
+SPACE_ORDERS = {
+    "name": fn.LOWER(Workspace.name),
+    "project": fn.LOWER(Project.name),
+    "repo": fn.LOWER(Repo.url),
+    "created": Workspace.created_at,
+}
+"""By what the lists of organisations and workspaces can be sorted."""
 ARCHIVED = {"no": "Active", "yes": "Archived"}
 
 

@@ -12,9 +12,10 @@ from jobsite.core.web import page, see
 from jobsite.projects.rules import why_not_permitted
 from jobsite.staff import audit, people, places
 from jobsite.staff.actions import set_backends, set_organisations
-from jobsite.staff.area import listed, question, routes, staff, sure, tried
+from jobsite.staff.area import asked, listed, question, routes, staff, sure, tried
 from jobsite.staff.forms import PersonForm
 from jobsite.staff.rules import own_lockout, why_not_clear
+from jobsite.staff.sorting import ordered
 
 PEOPLE = "user_manage"
 
@@ -24,9 +25,11 @@ def users() -> Response:
     """Everybody, with the filters of `people.Filters`."""
     staff(PEOPLE)
     filters = people.filters_in(request.args)
+    rows, sort = ordered(people.found(filters), people.ORDERS, asked("sort"), "name")
     data: dict[str, Any] = {
         "filters": filters,
-        "listed": listed(people.found(filters)),
+        "listed": listed(rows),
+        "sort": sort,
         "backends": backends(),
         "orgs": places.all_organisations(),
         "roles": list(ROLES.values()),

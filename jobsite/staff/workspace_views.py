@@ -14,6 +14,7 @@ from jobsite.staff import audit, places
 from jobsite.staff.actions import edit_whole_workspace
 from jobsite.staff.area import asked, listed, question, routes, staff, sure, tried
 from jobsite.staff.forms import WorkspaceForm
+from jobsite.staff.sorting import ordered
 
 LARGEST_ID = 2**53
 
@@ -23,8 +24,14 @@ def workspaces() -> Response:
     """Every workspace; `q`, `project` and `archived` narrow the list."""
     staff()
     given: dict[str, Any] = {name: asked(name) for name in ("project", "archived")}
-    found = listed(places.workspaces(asked("q"), **given))
-    data: dict[str, Any] = {"q": asked("q"), "given": given, "listed": found, "standings": places.ARCHIVED}
+    rows, sort = ordered(places.workspaces(asked("q"), **given), places.SPACE_ORDERS, asked("sort"), "name")
+    data: dict[str, Any] = {
+        "q": asked("q"),
+        "given": given,
+        "listed": listed(rows),
+        "sort": sort,
+        "standings": places.ARCHIVED,
+    }
     return page("staff/workspaces.html", fragments=("listed",), **data)
 
 

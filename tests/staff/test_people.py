@@ -50,6 +50,17 @@ def test_the_list_is_narrowed_by_every_filter_alone_and_together(site: SimpleNam
     assert names(role="OutputChecker", backend="far") == []
 
 
+def test_the_list_is_sorted_by_the_links_of_its_head(sam: FlaskClient, site: SimpleNamespace) -> None:
+    def order(sort: str) -> list[str]:
+        page = sam.get(f"/staff/users/?sort={sort}").text
+        return re.findall(r'<th scope="row"><a class="quiet" href="/staff/users/(\w+)/"', page)
+
+    assert order("name") == order("nonsense") == sorted(order("name"))
+    assert order("-name") == order("name")[::-1]
+    assert order("-projects")[:2] == ["ada", "ben"] and order("-login")[0] == "sam"
+    assert 'class="num"' in sam.get("/staff/users/").text.split("<tbody>")[0]
+
+
 def test_a_percent_sign_is_a_letter_like_any_other(site: SimpleNamespace) -> None:
     assert names(q="%") == []
 
