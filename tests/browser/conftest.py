@@ -113,7 +113,7 @@ def keep_screenshot() -> Callable[[Page, str], None]:
     def keep(page: Page, name: str) -> None:
         if os.environ.get("SCREENSHOTS"):
             folder.mkdir(exist_ok=True)
-            page.set_viewport_size({"width": 860, "height": 520})
+            page.set_viewport_size({"width": 860, "height": 700})
             drawn = page.context.new_cdp_session(page).send(
                 "Page.captureScreenshot", {"format": "webp", "quality": 80}
             )
