@@ -101,7 +101,8 @@ def study() -> Iterator[Study]:
     made = Study(root)
     yield made
     for spec in made.specs:
-        made.executor.kill_now(spec.attempt_dir)
+        if made.executor.observe(spec.attempt_dir).exit is None:
+            made.executor.kill_now(spec.attempt_dir)
         made.executor.clean(spec)
     shutil.rmtree(root)
 
