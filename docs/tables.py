@@ -1,11 +1,13 @@
 """The tables in the documents that are made from the code; `python docs/tables.py` writes them, a test compares."""
 
+import importlib.util
 import re
 import sys
 from pathlib import Path
 
 import click
 
+from jobsite.accounts.rules import PERMISSIONS, ROLES
 from jobsite.cli import main
 from jobsite.jobs.rules import CODES, JOB, steps_table
 from jobsite.settings import SETTINGS, default_text
@@ -41,9 +43,29 @@ def diagram() -> str:
     return f"```mermaid\n{JOB.diagram()}\n```"
 
 
+def matrix_table() -> str:
+    """Who gets which answer at which address, as the tests have it; the tests hold the site to it."""
+    spec = importlib.util.spec_from_file_location("route_matrix", DOCS.parent / "tests" / "route_matrix.py")
+    if spec is None or spec.loader is None:
+        raise LookupError("the tests have no matrix")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return str(module.table())
+
+
+def roles_table() -> str:
+    """Every permission, what it allows, and the roles that give it."""
+    lines = [
+        f"| `{name}` | {one.what} | {', '.join(role.label for role in ROLES.values() if name in role.permissions)} |"
+        for name, one in PERMISSIONS.items()
+    ]
+    return "\n".join(["| permission | allows to | roles |", "|---|---|---|", *lines])
+
+
 TABLES = {
     "settings.md": {"settings": settings_table},
     "commands.md": {"commands": commands_table},
+    "permissions.md": {"roles": roles_table, "matrix": matrix_table},
     "jobs.md": {"codes": codes_table, "states": diagram, "steps": steps_table},
 }
 

@@ -5,6 +5,7 @@ The people of the cast and a visitor try every address with real, foreign and un
 
 import re
 from collections.abc import Callable, Iterator
+from types import SimpleNamespace
 from urllib.parse import quote
 
 import pytest
@@ -18,6 +19,7 @@ from jobsite.core.web import ANYONE, LOGIN, SIDES, Route
 from jobsite.jobs.models import Job, JobRequest
 from jobsite.settings import Settings
 
+from . import route_matrix
 from .jobs.conftest import (  # noqa: F401  the study of the jobs' tests
     Study,
     ask,
@@ -28,6 +30,16 @@ from .jobs.conftest import (  # noqa: F401  the study of the jobs' tests
     settings,
     study,
     workspace,
+)
+from .route_world import (
+    Rewound,
+    address_of,
+    asked,
+    browsers,
+    routes_of,
+    things_of_ada,
+    things_of_dan,
+    things_that_are_not_there,
 )
 
 IN_THE_LOG = "MARKED-LINE-OF-THE-LOG"
@@ -178,3 +190,68 @@ def _try(client: FlaskClient, person: str | None, route: Route, where: str, real
         assert not leaked, (person, where, leaked)
         if route.needs == "unreleased_outputs_view" and real:
             assert answer.status_code in (302, 404), (person, where, answer.status_code)
+
+
+@pytest.fixture
+def both(world: dict[str, str], cast: SimpleNamespace, app: Flask) -> SimpleNamespace:
+    """ada's things and dan's, a value for each name in an address; and the database, to be put back after a POST."""
+    request = JobRequest.get()
+    ada = things_of_ada(cast, request, Job.get(Job.job_request == request), world["path"])
+    dan = things_of_dan(cast)
+    return SimpleNamespace(ada=ada, dan=dan, nobody=things_that_are_not_there(ada))
+
+
+def test_every_person_gets_the_answer_of_the_matrix_at_every_address(
+    both: SimpleNamespace,
+    app: Flask,
+    settings: Settings,  # noqa: F811
+    sign_in: Callable[..., FlaskClient],
+) -> None:
+    clients = browsers(app, sign_in, route_matrix.WHO)
+    app.config["WTF_CSRF_ENABLED"] = False
+    kept = Rewound(settings)
+    found: dict[tuple[str, str], dict[str, str]] = {}
+    for method, rule, route in routes_of(app):
+        found[method, rule] = {
+            who: asked(client, route, method, both.ada, kept) for who, client in clients.items()
+        }
+        found[method, rule]["unknown"] = asked(clients["sam"], route, method, both.nobody, kept)
+    assert found == route_matrix.rows(), wrong_rows(found, route_matrix.rows())
+
+
+def test_nobody_reaches_more_in_anothers_project_than_a_stranger_does(
+    both: SimpleNamespace,
+    app: Flask,
+    settings: Settings,  # noqa: F811
+    sign_in: Callable[..., FlaskClient],
+) -> None:
+    clients = browsers(app, sign_in, ("ada", "ben"))
+    app.config["WTF_CSRF_ENABLED"] = False
+    kept = Rewound(settings)
+    for method, rule, route in routes_of(app):
+        stranger = route_matrix.rows()[method, rule]["dan"]
+        for who, client in clients.items():
+            answer = asked(client, route, method, both.dan, kept)
+            assert answer == stranger, (who, method, address_of(route, both.dan), answer)
+
+
+def test_a_visitor_learns_from_no_private_address_whether_a_thing_is_there(
+    both: SimpleNamespace,
+    app: Flask,
+    settings: Settings,  # noqa: F811
+) -> None:
+    app.config["WTF_CSRF_ENABLED"] = False
+    kept = Rewound(settings)
+    for method, rule, route in routes_of(app):
+        if route.needs != ANYONE:
+            there = asked(app.test_client(), route, method, both.ada, kept)
+            assert there == asked(app.test_client(), route, method, both.nobody, kept) == "login", rule
+
+
+def wrong_rows(
+    found: dict[tuple[str, str], dict[str, str]], wanted: dict[tuple[str, str], dict[str, str]]
+) -> str:
+    """The rows that differ, as the matrix has them: what was found, to be compared with what stands there."""
+    differ = [key for key in found if found[key] != wanted.get(key)]
+    lines = [" ".join((*key, *found[key].values())) for key in differ]
+    return "\n".join(["", *lines, *(f"no such address: {key}" for key in wanted.keys() - found.keys())])

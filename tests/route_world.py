@@ -1,0 +1,209 @@
+"""A site on which everything that an address can name is there twice: ada's (or air's), and another person's (or soil's)."""
+
+import re
+import shutil
+from collections.abc import Callable, Mapping
+from types import SimpleNamespace
+from urllib.parse import quote
+
+from flask import Flask
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from jobsite.accounts import email_change
+from jobsite.accounts.api_tokens import make_api_token
+from jobsite.accounts.backends import add_backend
+from jobsite.accounts.models import ApiToken, Session, User
+from jobsite.accounts.sessions import start
+from jobsite.core.clock import now
+from jobsite.core.db import close_database, database
+from jobsite.core.ids import short_id
+from jobsite.core.web import Route
+from jobsite.jobs.models import Job, JobRequest, ProjectFile
+from jobsite.notifications.choices import link_for
+from jobsite.notifications.models import Delivery, Notice
+from jobsite.notifications.rules import GIVEN_UP
+from jobsite.projects.actions import add_member, add_organisation, add_project
+from jobsite.projects.models import Redirect, Repo, Workspace
+from jobsite.settings import Settings
+from jobsite.status.alerts import add_alert
+
+GONE = "nothing-4712"
+NO_NUMBER = "4712"
+
+Values = Mapping[str, Mapping[str, str]]
+"""For each endpoint, and under "" for all others, a value for each name in an address."""
+
+
+def things_of_ada(cast: SimpleNamespace, request: JobRequest, job: Job, path: str) -> Values:
+    """What stands for each name in an address: ada's things, and those of her project air."""
+    workspace = request.workspace
+    general = {
+        "name": workspace.name, "workspace": workspace.name, "slug": "air", "project": "air", "org": "northfield",
+        "backend": "local", "number": str(request.id), "older": str(request.id), "identifier": job.identifier,
+        "path": path, "ref": "main", "username": "ben", "repo": in_address(workspace.repo.url), "rest": "logs/x",
+        "first": GONE, "dashboard": "projects",
+    }  # fmt: skip
+    return {"": general, **_of_one_person(cast.ada, general)}
+
+
+def things_of_dan(cast: SimpleNamespace) -> Values:
+    """The same of another person in another project, with other members and another backend."""
+    org = add_organisation(by="system", name="Southfield")
+    project = add_project(by="system", name="Soil", orgs=[org])
+    add_member(by="system", project=project, user=cast.dan, roles=["ProjectDeveloper"])
+    add_member(by="system", project=project, user=cast.pat, roles=["ProjectCollaborator"])
+    backend = add_backend(by="system", slug="far", name="Far")
+    repo = Repo.create(url="https://github.com/southfield/soil")
+    workspace = Workspace.create(
+        name="acidity", project=project, repo=repo, branch="main", created_by="dan", updated_by="dan"
+    )
+    request = waiting_request(workspace, backend, cast.dan)
+    job = Job.get(Job.job_request == request)
+    general = {
+        "name": "acidity", "workspace": "acidity", "slug": "soil", "project": "soil", "org": "southfield",
+        "backend": "far", "number": str(request.id), "older": str(request.id), "identifier": job.identifier,
+        "path": "output/acid.csv", "ref": "main", "username": "pat", "repo": in_address(repo.url), "rest": "logs/x",
+        "first": GONE, "dashboard": "copiloting",
+    }  # fmt: skip
+    return {"": general, **_of_one_person(cast.dan, general)}
+
+
+def things_that_are_not_there(values: Values) -> Values:
+    """A name nobody has and a number nothing has, for every name in an address."""
+    numbers = {"number", "older", "alert", "redirect"}
+    general = {name: NO_NUMBER if name in numbers else GONE for name in values[""]}
+    general |= dict.fromkeys(("alert", "redirect", "number", "older"), NO_NUMBER)
+    return {"": general, "staff.repository": general | {"repo": NO_NUMBER}} | {
+        "staff.sign_off_repository": general | {"repo": NO_NUMBER}
+    }
+
+
+def waiting_request(workspace: Workspace, backend: object, by: object) -> JobRequest:
+    """A request whose one job waits."""
+    file, _ = ProjectFile.get_or_create(sha256="0" * 64, defaults={"text": "version: 5\n"})
+    moment = now()
+    request = JobRequest.create(
+        identifier=short_id(), workspace=workspace, backend=backend, requested_actions=["make"],
+        commit="0" * 40, project_file=file, jobs_total=1, created_at=moment, created_by=by,
+    )  # fmt: skip
+    Job.create(
+        identifier=short_id(), job_request=request, workspace=workspace, backend=backend, action="make",
+        run_command="python:v2 make.py", created_at=moment, updated_at=moment, status_code_updated_at=moment,
+    )  # fmt: skip
+    return request
+
+
+def _of_one_person(person: object, general: Mapping[str, str]) -> Values:
+    """What has numbers or signatures of its own, by the endpoints that take them."""
+    start(person=person, way="token", user_agent="Another browser")
+    make_api_token(by=person, user=person, name="A program", days=3)
+    session = Session.select().where(Session.user == person).order_by(Session.id.desc()).get()
+    token = ApiToken.select().where(ApiToken.user == person).get()
+    notice = Notice.create(user=person, kind="token_made", key=f"k{person.id}", facts={"username": "x"})
+    delivery = Delivery.create(
+        channel="mail", kind="token_made", facts={"username": "x"}, user=person, state=GIVEN_UP
+    )
+    alert = add_alert(by="system", title=f"Of {person.username}", message="Words.", level="info")
+    repo = Repo.get(Repo.id == Workspace.get(Workspace.name == general["name"]).repo_id)
+    workspace = Workspace.get(Workspace.name == general["name"])
+    redirect = Redirect.create(
+        old_url=f"/old-of-{person.username}/", workspace=workspace, created_by="system", expires_at=now()
+    )
+    wanted = f"new-{person.username}@example.org"
+    email_change.ask(by=person, email=wanted)
+    signed = email_change.confirmation_path(User.get_by_id(person.id), wanted).split("/")[-2]
+    own = {
+        "accounts.end_session": {"number": session.id},
+        "accounts.revoke_api_token": {"number": token.id},
+        "accounts.email_page": {"signed": signed},
+        "accounts.confirm_email": {"signed": signed},
+        "notifications.read_one": {"number": notice.id},
+        "notifications.read_one_again": {"number": notice.id},
+        "notifications.unsubscribe_page": {"link": link_for(person, "jobs")},
+        "notifications.unsubscribe_at_once": {"link": link_for(person, "jobs")},
+        "staff.edit_alert": {"alert": alert.id},
+        "staff.delete_alert": {"alert": alert.id},
+        "staff.repository": {"repo": repo.id},
+        "staff.sign_off_repository": {"repo": repo.id},
+        "staff.delete_redirect": {"redirect": redirect.id},
+        "staff.retry_delivery": {"identifier": delivery.identifier},
+        "status.backend_contact": {"slug": general["backend"]},
+        "status.backend_database": {"slug": general["backend"]},
+        "manual.show": {"slug": "roles"},
+        "projects.repo_badge": {"repo": in_address("https://github.com/southfield/soil")},
+        "projects.org": {"slug": general["org"]},
+        "jobs.org_logs": {"slug": general["org"]},
+    }
+    return {
+        name: {**general, **{key: str(value) for key, value in given.items()}} for name, given in own.items()
+    }
+
+
+def in_address(url: str) -> str:
+    """The address of a repository as one part of a path of ours."""
+    return quote(quote(url, safe=""), safe="")
+
+
+def address_of(route: Route, values: Values) -> str:
+    """The address of a route with these values; raises KeyError where one is missing."""
+    given = values.get(route.endpoint, values[""])
+    return re.sub(r"<(?:[^:>]+:)?([^>]+)>", lambda found: given.get(found[1], GONE), route.rule)
+
+
+def word_of(answer: TestResponse) -> str:
+    """An answer as the matrix has it: `login` where it asks to log in first, else the status."""
+    if answer.status_code in (302, 303) and (answer.location or "").startswith("/login/?next="):
+        return "login"
+    return str(answer.status_code)
+
+
+class Rewound:
+    """The database as it was, before each request that changes it."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._path = settings.database_path
+        self._kept = self._path.with_suffix(".kept")
+        self.keep()
+
+    def keep(self) -> None:
+        """What is there now is what `back` restores."""
+        database.execute_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+        close_database()
+        shutil.copy(self._path, self._kept)
+
+    def back(self) -> None:
+        """Undo all that was written since."""
+        close_database()
+        for end in ("-wal", "-shm"):
+            self._path.with_name(self._path.name + end).unlink(missing_ok=True)
+        shutil.copy(self._kept, self._path)
+
+
+def asked(client: FlaskClient, route: Route, method: str, values: Values, kept: Rewound) -> str:
+    """The answer to one request, an empty form where it posts, as a word of the matrix; what it did is undone."""
+    where, cookies = address_of(route, values), dict(client._cookies)
+    answer = client.open(where, method=method, data={} if method == "POST" else None, buffered=True)
+    assert answer.status_code < 500, (method, where, answer.status_code)
+    if method == "POST":
+        client._cookies = cookies
+        kept.back()
+    return word_of(answer)
+
+
+def routes_of(app: Flask) -> list[tuple[str, str, Route]]:
+    """Every pair of method and address, without the kinds of its parts, with its route."""
+    return [
+        (method, re.sub(r"<[^:>]+:", "<", route.rule), route)
+        for route in app.extensions["jobsite.routes"]
+        for method in sorted(route.methods)
+    ]
+
+
+def browsers(
+    app: Flask, sign_in: Callable[..., FlaskClient], people: tuple[str, ...]
+) -> dict[str, FlaskClient]:
+    """A browser for each of these people, logged in; `visitor` is nobody."""
+    return {
+        name: app.test_client() if name == "visitor" else sign_in(app.test_client(), name) for name in people
+    }
