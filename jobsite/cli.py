@@ -11,6 +11,7 @@ from jobsite.core.commands import as_json, instance_command, print_json
 from jobsite.demo.commands import COMMANDS as DEMO
 from jobsite.jobs.commands import COMMANDS as JOBS
 from jobsite.jobs.request_command import request
+from jobsite.jobs.upkeep_commands import COMMANDS as UPKEEP
 from jobsite.notifications.commands import COMMANDS as NOTIFICATIONS
 from jobsite.pipelines.commands import COMMANDS as PIPELINES
 from jobsite.projects.commands import COMMANDS as PROJECTS
@@ -73,6 +74,7 @@ for command in (
     *PROJECTS,
     *PIPELINES,
     *JOBS,
+    *UPKEEP,
     *NOTIFICATIONS,
     *DEMO,
 ):

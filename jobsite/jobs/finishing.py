@@ -197,7 +197,7 @@ def _with_outputs(job: Job, attempt: Attempt, end: Exit) -> Outcome:
     if not collected.complete:
         message = CODES["unmatched_patterns"].sentence
         return _without_outputs(job, attempt, end, "unmatched_patterns", message, collected)
-    facts = _facts(job, attempt, end, CODES["succeeded"].sentence)
+    facts = facts_of(job, attempt, end, CODES["succeeded"].sentence)
     lines = _while_wanted(job, log_lines(folder))
     try:
         files = publish(_roots(), facts, work_dir(attempt), collected, _level4_limits(), lines)
@@ -223,7 +223,7 @@ def _succeeded(files: Mapping[str, Published]) -> Outcome:
 def _without_outputs(
     job: Job, attempt: Attempt, end: Exit, code: str, message: str, collected: Collected | None = None
 ) -> Outcome:
-    facts = _facts(job, attempt, end, message or CODES[code].sentence)
+    facts = facts_of(job, attempt, end, message or CODES[code].sentence)
     record_log(_roots(), facts, log_lines(attempt_dir(job, attempt)), collected)
     return Outcome(code, message)
 
@@ -275,7 +275,8 @@ def _next_try(job: Job, attempt: Attempt, kind: str) -> Outcome | None:
     return Outcome("waiting_on_new_task", again.sentence(kind), fault=kind, retry_at=again.at)
 
 
-def _facts(job: Job, attempt: Attempt, end: Exit, message: str) -> JobFacts:
+def facts_of(job: Job, attempt: Attempt, end: Exit, message: str) -> JobFacts:
+    """What the store is told of an attempt that ended so, with the sentence of its job."""
     columns = (
         JobRequest.identifier,
         JobRequest.commit,

@@ -3,7 +3,7 @@
 import logging
 from functools import partial
 
-from jobsite.jobs.executors.contract import Executor
+from jobsite.jobs.executors.contract import Executor, Sweep
 from jobsite.jobs.models import Attempt, Job, JobOutput
 from jobsite.projects.models import Workspace
 from jobsite.settings import current
@@ -23,15 +23,21 @@ def resume_publications() -> None:
             log.error("publication of %s in %s: %s", resumed.attempt, resumed.workspace, resumed.problem)
 
 
-def sweep(executor: Executor) -> None:
-    """Remove directories that belong to no active attempt.
+def sweep(executor: Executor, *, dry_run: bool = False) -> Sweep:
+    """Remove what attempts left that are not active, or with `dry_run` only say what; while others launch some, too.
 
-    Only for the one who launches attempts, between launches. What cannot be removed is logged.
+    What cannot be removed is logged.
     """
-    active = Attempt.select(Attempt.identifier).join(Job).where(Job.state.in_(ACTIVE))
-    swept = executor.sweep(current().instance / "work", {row.identifier for row in active})
+    swept = executor.sweep(current().instance / "work", active_attempts, dry_run=dry_run)
     for name, why in swept.failed:
         log.error("the directory of %s stays: %s", name, why)
+    return swept
+
+
+def active_attempts() -> set[str]:
+    """The identifiers of the attempts whose directories may still be needed: an attempt is stored before it has one."""
+    active = Attempt.select(Attempt.identifier).join(Job).where(Job.state.in_(ACTIVE))
+    return {row.identifier for row in active}
 
 
 def release_unneeded_content() -> None:

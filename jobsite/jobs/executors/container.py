@@ -6,6 +6,7 @@ The verbs and what they promise are those of `contract.Executor`.
 
 import os
 import tempfile
+from collections.abc import Callable
 from dataclasses import replace
 
 from jobsite.jobs.executors import containing, oci
@@ -38,17 +39,23 @@ class Container(Sandbox):
         """As the sandbox does, by this engine. Raises Refused."""
         super().launch(replace(spec, engine=self._engine))
 
-    def sweep(self, work_root: str | os.PathLike[str], active: set[str]) -> Sweep:
+    def sweep(
+        self, work_root: str | os.PathLike[str], active: Callable[[], set[str]], *, dry_run: bool = False
+    ) -> Sweep:
         """Removes the containers that no active attempt owns, also those whose directory is gone, then the
         directories."""
         failed: list[tuple[str, str]] = []
+        left_behind: set[str] = set()
         try:
-            for attempt in set(oci.attempts(self._engine, os.fspath(work_root))) - active:
+            found = set(oci.attempts(self._engine, os.fspath(work_root)))
+            left_behind = found - active()
+            for attempt in () if dry_run else left_behind:
                 self._end_left_behind(os.path.join(work_root, attempt))
         except (oci.EngineFailed, Refused) as problem:
             failed.append(("containers", str(problem)))
-        swept = super().sweep(work_root, active)
-        return Sweep(swept.removed, (*failed, *swept.failed))
+        swept = super().sweep(work_root, active, dry_run=dry_run)
+        removed = {*swept.removed, *left_behind} if dry_run else swept.removed
+        return Sweep(tuple(sorted(removed)), (*failed, *swept.failed))
 
     def _programs(self, spec: AttemptSpec) -> tuple[str, ...]:
         return ()

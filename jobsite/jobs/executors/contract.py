@@ -5,6 +5,7 @@ sides read them back from the attempt's folder. No process holds anything that a
 """
 
 import os
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -181,8 +182,12 @@ class Executor(Protocol):
         """6. Removes the attempt's work directory and processes left behind. Never follows a link. Raises
         Refused while the attempt runs, or with the reason why something stays."""
 
-    def sweep(self, work_root: str | os.PathLike[str], active: set[str]) -> Sweep:
-        """7. Cleans every directory of `work_root` that belongs to no attempt in `active` (B26)."""
+    def sweep(
+        self, work_root: str | os.PathLike[str], active: Callable[[], set[str]], *, dry_run: bool = False
+    ) -> Sweep:
+        """7. Cleans every directory of `work_root` that belongs to no attempt in `active()` (B26); with `dry_run`
+        only says which. It is asked after the directories were listed, so one that is made meanwhile, for an
+        attempt that is stored already, is never taken for an old one."""
 
 
 def read_spec(attempt_dir: str | os.PathLike[str]) -> AttemptSpec:

@@ -7,7 +7,7 @@ The verbs and what they promise are those of `contract.Executor`.
 import os
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -90,12 +90,18 @@ class Sandbox:
         except OSError as problem:
             raise Refused(f"The work directory of {spec.attempt} stays: {problem}.") from None
 
-    def sweep(self, work_root: str | os.PathLike[str], active: set[str]) -> Sweep:
+    def sweep(
+        self, work_root: str | os.PathLike[str], active: Callable[[], set[str]], *, dry_run: bool = False
+    ) -> Sweep:
         """Removes the directories of `work_root`, named like their attempts, that no active attempt owns."""
+        names = set(_names(work_root))
+        left_behind = sorted(names - active())
+        if dry_run:
+            return Sweep(tuple(left_behind), ())
         cgroups.remove_abandoned()
         removed: list[str] = []
         failed: list[tuple[str, str]] = []
-        for name in sorted(set(_names(work_root)) - active):
+        for name in left_behind:
             try:
                 self._end_left_behind(os.path.join(work_root, name))
                 remove_tree(Path(work_root, name))

@@ -556,9 +556,9 @@ def test_sweep_removes_what_belongs_to_no_active_attempt(executor: Sandbox, stud
         (work / name / "deep").mkdir(parents=True)
     (work / "stray").write_text("a file")
     os.symlink(study.root / "repos", work / "link")
-    swept = executor.sweep(work, active={"b-001"})
+    swept = executor.sweep(work, active=lambda: {"b-001"})
     assert swept.removed == ("a-001", "c-002", "link", "stray")
     assert swept.failed == ()
     assert os.listdir(work) == ["b-001"]
     assert study.repo.exists()
-    assert executor.sweep(study.root / "not there", active=set()).removed == ()
+    assert executor.sweep(study.root / "not there", active=set).removed == ()

@@ -357,7 +357,7 @@ def test_a_sweep_finds_containers_by_label_and_leaves_others_alone(
     until(lambda: log_shows(kept, b"up"))
     os.rename(lost.work_dir, study.root / "moved")
     podman("create", "--name", "somebody-elses", "--ulimit", "nofile=4096:4096", study.image, "/bin/true")
-    swept = container.sweep(study.root / "work", active={kept.attempt})
+    swept = container.sweep(study.root / "work", active=lambda: {kept.attempt})
     assert swept.failed == ()
     assert set(containers()) >= {oci.name(kept.work_dir), "somebody-elses"}
     assert oci.name(lost.work_dir) not in containers()
@@ -375,7 +375,7 @@ def test_an_engine_that_fails_is_told_and_nothing_is_taken_for_done(
         assert "nothing.conf" in container.available()
         with pytest.raises(Refused, match="nothing.conf"):
             container.clean(spec)
-        swept = container.sweep(study.root / "work", active=set())
+        swept = container.sweep(study.root / "work", active=set)
         end = run(container, study.script("print('ran')"))
     assert swept.removed == ()
     assert "nothing.conf" in swept.failed[0][1]

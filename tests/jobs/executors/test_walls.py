@@ -344,9 +344,9 @@ def test_a_sweep_ends_what_a_job_that_nobody_knows_still_runs(sandbox: Sandbox, 
     spec = study.script("import time\nprint('up', flush=True)\ntime.sleep(1000)\n", word)
     sandbox.launch(spec)
     until(lambda: log_shows(spec, b"up"))
-    assert sandbox.sweep(study.root / "work", active={spec.attempt}).removed == ()
+    assert sandbox.sweep(study.root / "work", active=lambda: {spec.attempt}).removed == ()
     assert processes_with(word) != []
-    assert sandbox.sweep(study.root / "work", active=set()).removed == (spec.attempt,)
+    assert sandbox.sweep(study.root / "work", active=set).removed == (spec.attempt,)
     assert processes_with(word) == []
     ended(sandbox, spec)
 
@@ -385,7 +385,7 @@ def test_groups_of_lost_supervisors_are_swept(sandbox: Sandbox, study: Study) ->
         pytest.skip("no control group can be made here by this user")
     before = groups_of("probe-001", os.getpid())
     assert before
-    sandbox.sweep(study.root / "work", active=set())
+    sandbox.sweep(study.root / "work", active=set)
     assert groups_of("probe-001", os.getpid()) == before
     code = (
         "import sys; sys.path.insert(0, sys.argv[1])\n"
@@ -396,10 +396,10 @@ def test_groups_of_lost_supervisors_are_swept(sandbox: Sandbox, study: Study) ->
     with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as supervisor:
         assert supervisor.stdout
         lost = Path(supervisor.stdout.readline().strip())
-        sandbox.sweep(study.root / "work", active=set())
+        sandbox.sweep(study.root / "work", active=set)
         assert lost.exists()  # until its supervisor is gone; then any sweep of this machine may take it
         supervisor.kill()
-    sandbox.sweep(study.root / "work", active=set())
+    sandbox.sweep(study.root / "work", active=set)
     assert not lost.exists()
     for folder in before:
         folder.rmdir()

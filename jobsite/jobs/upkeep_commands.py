@@ -1,0 +1,113 @@
+"""Commands of those who look after what jobs leave: sweep, the manifests of workspaces, their archive."""
+
+import click
+
+from jobsite.accounts.rules import SYSTEM
+from jobsite.core.commands import as_json, instance_command, print_json
+from jobsite.core.db import writing
+from jobsite.core.errors import Conflict, Refused
+from jobsite.core.events import record
+from jobsite.jobs import proving
+from jobsite.jobs.execution import executor
+from jobsite.jobs.models import Job
+from jobsite.jobs.sweeping import ACTIVE
+from jobsite.jobs.sweeping import sweep as sweep_now
+from jobsite.projects.commands import workspace as workspace_group
+from jobsite.projects.queries import workspace_named
+from jobsite.projects.workspaces import set_archived
+from jobsite.settings import Settings
+
+_name = click.argument("name")
+
+
+class SweepFailed(Refused):
+    """Something that nobody needs could not be taken away."""
+
+
+@instance_command(
+    as_json, click.option("--dry-run", is_flag=True, help="Only say what would go."), name="sweep"
+)
+def sweep(settings: Settings, json_wanted: bool, dry_run: bool) -> None:
+    """Take away now what ended attempts left behind: directories, processes, containers. Done hourly anyway."""
+    swept = sweep_now(executor(), dry_run=dry_run)
+    if swept.removed and not dry_run:
+        with writing():
+            record("instance:swept", by=SYSTEM, subject="instance", removed=list(swept.removed))
+    if json_wanted:
+        print_json({"dry_run": dry_run, "removed": swept.removed, "failed": dict(swept.failed)})
+    else:
+        verb = "would go" if dry_run else "removed"
+        for name in swept.removed:
+            click.echo(f"{name}  {verb}")
+        if not swept.removed and not swept.failed:
+            click.echo("Nothing is left behind.")
+    if swept.failed:
+        raise SweepFailed("\n".join(f"{name} stays: {why}" for name, why in swept.failed))
+
+
+@instance_command(_name, as_json, name="check")
+def check_manifest(settings: Settings, name: str, json_wanted: bool) -> None:
+    """Compare the manifest of the workspace NAME with its files and the records of its jobs; exit 1 if they differ."""
+    verdict = proving.examine(workspace_named(name))
+    if not verdict.sound:
+        _tell(name, verdict, json_wanted)
+        raise Conflict(
+            f"The manifest of {name} is not sound; `jobsite manifest repair {name}` writes what records prove."
+        )
+    _tell(name, verdict, json_wanted)
+
+
+@instance_command(_name, as_json, name="repair")
+def repair_manifest(settings: Settings, name: str, json_wanted: bool) -> None:
+    """Write the manifest of the workspace NAME as the records of its jobs prove it; files stay as they are."""
+    verdict = proving.repair(by=SYSTEM, workspace=workspace_named(name))
+    _tell(name, verdict, json_wanted, mended=True)
+    if verdict.files or verdict.lost_records:
+        raise Conflict(
+            "Not everything could be mended: run the actions of missing files again, and take away what lies "
+            "at Level 4 without right."
+        )
+
+
+def _tell(name: str, verdict: proving.Verdict, json_wanted: bool, *, mended: bool = False) -> None:
+    if json_wanted:
+        facts = {"sound": verdict.sound, "mended": mended and bool(verdict.entries)}
+        return print_json(
+            {**facts, "manifest": verdict.entries, "files": verdict.files, "lost": verdict.lost_records}
+        )
+    for sentence in verdict.entries:
+        click.echo(f"{'Mended: ' if mended else ''}{sentence}")
+    for sentence in verdict.files:
+        click.echo(sentence)
+    for job in verdict.lost_records:
+        click.echo(f"The record of job {job} is lost; its entries stay as they are.")
+    if verdict.sound:
+        click.echo(f"The manifest of {name}, its files and the records of its jobs say the same.")
+
+
+@instance_command(_name, name="archive")
+def archive(settings: Settings, name: str) -> None:
+    """Archive the workspace NAME: no jobs run in it, its files stay. Refused while jobs are active."""
+    found = workspace_named(name)
+    if active := Job.select().where((Job.workspace == found) & Job.state.in_(ACTIVE)).count():
+        raise Conflict(f"{name} has {active} active job{'s' if active != 1 else ''}: wait, or cancel first.")
+    set_archived(by=SYSTEM, workspace=found, is_archived=True)
+    click.echo(f"{name} is archived: no jobs run in it.")
+
+
+@instance_command(_name, name="restore")
+def restore(settings: Settings, name: str) -> None:
+    """Bring the archived workspace NAME back."""
+    set_archived(by=SYSTEM, workspace=workspace_named(name), is_archived=False)
+    click.echo(f"{name} is active again.")
+
+
+manifest = click.Group(
+    "manifest",
+    help="Check and repair the lists of outputs of workspaces.",
+    commands=[check_manifest, repair_manifest],
+)
+for command in (archive, restore):
+    workspace_group.add_command(command)
+
+COMMANDS = (sweep, manifest)
