@@ -4,6 +4,7 @@ Whoever follows something for hours would else hold a thread for as long. An ans
 any thread; the server closes it when it ends, when the other side has gone, or when the other side does not read.
 """
 
+import time
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
@@ -14,6 +15,12 @@ from waitress.task import WSGITask
 HAND_OVER = "jobsite.hand_over"
 MOST_UNSENT = 2**20
 """Bytes that may wait for somebody who reads slowly; beyond them the connection is lost."""
+
+
+PATIENCE = 60.0
+"""Seconds that a thread waits in all for the reader of one answer, besides what `SLOWEST` allows."""
+SLOWEST = 32 * 2**10
+"""Bytes a second of an answer; whoever takes fewer for long does not keep one of the few threads busy."""
 
 
 class ConnectionLost(Exception):
@@ -65,23 +72,77 @@ class Task(WSGITask):
             super().finish()
 
     def end(self) -> None:
-        """End an answer that was handed over. The connection is closed once all of it has been sent."""
-        with suppress(ClientDisconnected, OSError):
-            super().finish()
-        self.channel.close_when_flushed = True
+        """End an answer that was handed over. The connection is closed once all of it has been sent.
+
+        Whoever has too much unread is not waited for: the thread that ends answers has other readers.
+        """
+        if self.channel.total_outbufs_len > MOST_UNSENT:
+            self.channel.will_close = True
+        else:
+            with suppress(ClientDisconnected, OSError):
+                super().finish()
+            self.channel.close_when_flushed = True
         with suppress(OSError):  # the server has been closed already
             self.channel.server.pull_trigger()
 
 
 class Channel(HTTPChannel):
-    """A connection of the web server, whose answers may be handed over."""
+    """A connection of the web server, whose answers may be handed over.
+
+    A request that does not come in whole within the server's `channel_timeout` is given up, however it trickles, and so
+    is an answer that is taken too slowly while a thread still makes it.
+    """
 
     task_class = Task
+    patience = PATIENCE
+
+    def __init__(self, *args: Any, **others: Any) -> None:
+        self._began: float | None = None
+        self._answered, self._waited = 0, 0.0
+        super().__init__(*args, **others)
+
+    def received(self, data: bytes) -> bool:
+        """Take what came in. What has been idle since when counts from the first byte of an unfinished request."""
+        taken = bool(super().received(data))
+        self._began = None if self.request is None else self._began or time.time()
+        if self._began is not None:
+            self.last_activity = self._began
+        return taken
+
+    def service(self) -> None:
+        """Answer one request; the reader's time begins anew."""
+        self._answered, self._waited = 0, 0.0
+        super().service()
+
+    def write_soon(self, data: Any) -> int:
+        """Write a part of the answer. Raises `ClientDisconnected` when nobody takes it."""
+        self._answered += len(data or b"")
+        return int(super().write_soon(data) or 0)
 
     def _flush_some(self, do_close: bool = True) -> bool:
         # waitress takes the lock only while one of its own threads is at work on the answer.
         with self.outbuf_lock:
-            return super()._flush_some(do_close=do_close)
+            return bool(super()._flush_some(do_close=do_close))
+
+    def _flush_outbufs_below_high_watermark(self) -> None:
+        # waitress waits here for ever; with as many such readers as threads nobody else would be answered.
+        most = self.adj.outbuf_high_watermark
+        with self.outbuf_lock:
+            if self.total_outbufs_len > most:
+                self._flush_exception(self._flush_some, do_close=False)
+            while self.connected and self.total_outbufs_len > most:
+                left = self.patience + self._answered / SLOWEST - self._waited
+                if left <= 0:
+                    self.will_close = True
+                    self.server.pull_trigger()
+                    raise ClientDisconnected
+                self._wait(left)
+
+    def _wait(self, seconds: float) -> None:
+        began = time.monotonic()
+        self.server.pull_trigger()
+        self.outbuf_lock.wait(seconds)
+        self._waited += time.monotonic() - began
 
 
 def connection_of(environ: Mapping[str, Any]) -> Connection | None:

@@ -12,6 +12,14 @@ from jobsite.core.channels import Channel, Connection, ConnectionLost, connectio
 
 ASK = b"GET %s HTTP/1.1\r\nHost: here\r\n\r\n"
 
+LIMITS = {"channel_timeout": 1, "cleanup_interval": 1, "outbuf_high_watermark": 2**20}
+
+
+class Impatient(Channel):
+    """Waits for readers a moment only."""
+
+    patience = 0.2
+
 
 @pytest.fixture
 def handed_over() -> list[Connection]:
@@ -24,6 +32,8 @@ def ask(handed_over: list[Connection]) -> Iterator[Callable[[bytes], socket.sock
 
     def app(environ, start_response):
         start_response("200 OK", [("Content-Type", "text/plain")])
+        if environ["PATH_INFO"] == "/large":
+            return (b"x" * 2**20 for _ in range(100))
         if environ["PATH_INFO"] != "/":
             return [b"a page"]
         connection = connection_of(environ)
@@ -31,8 +41,8 @@ def ask(handed_over: list[Connection]) -> Iterator[Callable[[bytes], socket.sock
         handed_over.append(connection)
         return iter([b"begun "])
 
-    server = waitress.server.create_server(app, host="127.0.0.1", port=0, threads=1)
-    server.channel_class = Channel
+    server = waitress.server.create_server(app, host="127.0.0.1", port=0, threads=1, **LIMITS)
+    server.channel_class = Impatient
     stop = threading.Event()
 
     def run() -> None:
@@ -110,3 +120,38 @@ def test_who_does_not_read_holds_up_nobody_and_is_given_up(ask, handed_over) -> 
 
 def test_other_servers_have_nothing_to_hand_over() -> None:
     assert connection_of({}) is None
+
+
+def test_a_request_that_trickles_in_is_given_up_while_it_trickles(ask) -> None:
+    client = ask(b"/other")
+    assert b"a page" in read_until(client, b"a page")
+    client.setblocking(False)
+    closed = False
+    for _ in range(400):
+        try:
+            client.send(b"G")
+            closed = client.recv(1) == b""
+        except BlockingIOError:
+            pass
+        except OSError:
+            closed = True
+        if closed:
+            break
+        time.sleep(0.05)
+    assert closed, "a byte every twentieth of a second kept the connection for 20 seconds"
+
+
+def test_who_never_reads_a_large_answer_does_not_keep_the_thread(ask, monkeypatch) -> None:
+    monkeypatch.setattr("jobsite.core.channels.SLOWEST", 2**30)
+    lazy = ask(b"/large")
+    assert b"a page" in read_until(ask(b"/other"), b"a page"), "by the only thread there is"
+    with pytest.raises(OSError):
+        while lazy.recv(2**16):
+            pass
+        raise OSError("the answer ended before its end")
+
+
+def test_a_large_answer_that_is_read_comes_whole(ask) -> None:
+    client = ask(b"/large")
+    whole = sum(len(part) for part in iter(lambda: client.recv(2**20), b"")) if client else 0
+    assert whole > 100 * 2**20
