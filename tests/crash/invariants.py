@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from itertools import takewhile
 from pathlib import Path
 
 from jobsite.core import events
@@ -109,5 +110,10 @@ def wrong_reading(log: Path, readers: list[Reader]) -> list[str]:
     lines = lines_of(log, written="")
     *pages, download = readers
     wrong = [one for person in readers for one in person.wrong]
-    wrong += [f"{one.name}: other lines than the log" for one in pages if one.lines != lines]
+    for one in pages:
+        at = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(one.lines, lines, strict=False)))
+        if one.lines != lines:
+            wrong.append(
+                f"{one.name}: {len(one.lines)} lines for {len(lines)}, another from line {at + 1} on"
+            )
     return wrong if download.content == content else [*wrong, "the download has other bytes than the log"]

@@ -12,6 +12,8 @@ from typing import Self
 from ..jobs.log_world import POLL, numbers, texts
 
 PAUSE = 0.2
+FAR = 2000
+"""Lines behind the end from which on a page of events jumps to it (docs/live.md)."""
 HUNG_UP = (OSError, http.client.HTTPException)
 
 
@@ -85,35 +87,43 @@ class Polling(Reader):
         if answer.status == 204:
             return
         if answer.status != 200:
-            self.wrong.append(f"{self.name}: {answer.status}")
+            self.wrong.append(f"{self.name}: {answer.status} {page[-300:]}")
             return
         self.take(page)
         self.ended = "End of the log" in page
 
 
-class Listening(Reader):
-    """A page that is sent its lines as events, and says after each break which one was the last."""
+class Listening(Polling):
+    """A page that is sent its lines as events, and says after each break which one was the last. When it was away for
+    so long that it is led to the end, its reader asks for the lines in between."""
 
     name = "listening page"
+    _led_to: int | None = None
 
     def step(self, connection: http.client.HTTPConnection) -> None:
+        if self._led_to is not None and len(self.lines) < self._led_to:
+            super().step(connection)
+            return
+        self._led_to = None
         last = {"Last_Event_ID": str(len(self.lines) + 1)} if self.lines else {}
         answer = self.ask(connection, "stream?state=running&from=1", **last)
         if answer.status != 200:
-            self.wrong.append(f"{self.name}: {answer.status}")
+            self.wrong.append(f"{self.name}: {answer.status} {answer.read()[-300:]!r}")
             return
         fields: list[tuple[str, str]] = []
-        while line := answer.readline().decode():
+        while self._led_to is None and (line := answer.readline().decode()):
             if line != "\n":
                 fields.append(line.rstrip("\n").partition(": ")[::2])
                 continue
             self._event(dict(fields), "\n".join(value for name, value in fields if name == "data"))
             fields = []
-        self.hung_up += not self.ended
+        self.hung_up += not self.ended and self._led_to is None
 
     def _event(self, fields: dict[str, str], data: str) -> None:
         kind = fields.get("event")
-        if kind == "rows":
+        if kind == "jump" and int(fields["id"]) > len(self.lines) + FAR:
+            self._led_to = int(fields["id"]) - 1
+        elif kind == "rows":
             self.take(data)
         elif kind in ("jump", "denied"):
             self.wrong.append(f"{self.name}: {kind} after line {len(self.lines)}")
@@ -134,7 +144,9 @@ class Reloading(Reader):
         page = answer.read().decode()
         found = dict(zip(numbers(page), texts(page), strict=True))
         if answer.status != 200 or (self.lines and line not in found):
-            self.wrong.append(f"{self.name}: {answer.status} without line {line}")
+            self.wrong.append(
+                f"{self.name}: {answer.status} without line {line}: {list(found)[:1]} {page[-300:]}"
+            )
             return
         if sorted(found) != list(found):
             self.wrong.append(f"{self.name}: the lines around {line} are out of order")
@@ -163,4 +175,4 @@ class Downloading(Reader):
             while block := answer.read1():
                 self.content += block
         else:
-            self.wrong.append(f"{self.name}: {answer.status}")
+            self.wrong.append(f"{self.name}: {answer.status} {answer.read()[-300:]!r}")

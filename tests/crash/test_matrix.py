@@ -330,7 +330,7 @@ def test_nothing_is_lost_however_often_something_is_killed(
     read = f"{len(site.readers)} readers cut off {sum(one.hung_up for one in site.readers)} times"
     kills = f"rounds: {ROUNDS}, kills: {site.kills}, jobs: {len(jobs)}"
     record_property("said", f"{kills}, {read}, lost: {len(lost)} (seed {SEED})")
-    assert lost == [], f"seed {SEED}"
+    assert not lost, "\n".join([f"seed {SEED}", *lost])
     assert ROUNDS < 20 or all(len(one.served_by) > 1 for one in site.readers), "all have read on after a kill"
 
 
