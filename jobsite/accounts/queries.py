@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 
-from peewee import fn
+from peewee import ModelSelect, fn
 
 from jobsite import settings
 from jobsite.accounts.models import Backend, BackendMembership, Identity, User
-from jobsite.accounts.rules import why_not_log_in, why_not_token
+from jobsite.accounts.rules import GLOBAL, roles_in, why_not_log_in, why_not_token
+from jobsite.core.db import any_of
 from jobsite.core.errors import NotFound
 
 
@@ -33,6 +34,15 @@ def user_signing_in(name: str) -> User | None:
 def users() -> list[User]:
     """Everybody, by name and then username, ignoring case."""
     return list(User.select().order_by(fn.LOWER(User.fullname), fn.LOWER(User.username)))
+
+
+def holders(permission: str) -> ModelSelect:
+    """The active people who have a permission by a global role, by name and then username, ignoring case."""
+    names = [role.name for role in roles_in(GLOBAL) if permission in role.permissions]
+    held = any_of(User.roles.cast("text").contains(f'"{name}"') for name in names)
+    return (
+        User.select().where(User.is_active & held).order_by(fn.LOWER(User.fullname), fn.LOWER(User.username))
+    )
 
 
 def why_email_not_free(email: str, but: User | None = None) -> str | None:

@@ -2,7 +2,7 @@
 
 import fcntl
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -19,6 +19,12 @@ PRAGMAS = {
     "foreign_keys": 1,
     "cache_size": -8000,
 }
+
+MOST_WORDS = 10
+"""So many words of a search count; the others are left out."""
+
+LARGEST_ID = 2**53
+"""No row has a larger number, and SQLite cannot compare with one of thousands of digits."""
 
 database = peewee.DatabaseProxy()
 
@@ -109,3 +115,18 @@ def changed_one(query: peewee.Update | peewee.Delete, otherwise: str) -> None:
         raise Conflict(otherwise)
     if changed != 1:
         raise RuntimeError(f"{changed} rows changed where one was meant")
+
+
+def any_of(conditions: Iterable[peewee.Expression]) -> peewee.Expression:
+    """The condition that at least one of them holds. There has to be one."""
+    first, *others = conditions
+    for other in others:
+        first |= other
+    return first
+
+
+def with_words(rows: peewee.ModelSelect, text: str, *columns: peewee.Node) -> peewee.ModelSelect:
+    """The rows in which each word of `text` stands somewhere in one of the columns, ignoring case."""
+    for word in text.split()[:MOST_WORDS]:
+        rows = rows.where(any_of(column.contains(word) for column in columns))
+    return rows

@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import quote
 
 from jobsite.accounts.models import Backend, User
-from jobsite.accounts.queries import user_named
+from jobsite.accounts.queries import holders, user_named
 from jobsite.core.events import Event
 from jobsite.jobs.models import Job, JobRequest
 from jobsite.jobs.rules import CODES, JOB, wire_state
@@ -177,7 +177,7 @@ def _backend_member(kind: str) -> Callable[[Event, _About], list[News]]:
 def _backend_news(kind: str) -> Callable[[Event, _About], list[News]]:
     def tell(event: Event, about: _About) -> list[News]:
         facts = {**_backend_facts(about.name), "what": str(about.data.get("sentence", ""))}
-        return [News(kind, facts, _holders("backend_manage"))]
+        return [News(kind, facts, tuple(holders("backend_manage")))]
 
     return tell
 
@@ -236,12 +236,6 @@ def _repo_facts(about: _About) -> dict[str, Any]:
 
 def _user_added(event: Event, about: _About) -> list[News]:
     return [News("user-added", {"username": about.name})]
-
-
-def _holders(permission: str) -> tuple[User, ...]:
-    """The active people whose global roles give them a permission."""
-    people = User.select().where(User.is_active).order_by(User.id)
-    return tuple(person for person in people if permission in person.permissions)
 
 
 def _to(people: Iterable[User], kind: str, facts: Mapping[str, Any]) -> list[News]:

@@ -1,14 +1,14 @@
 """The rows of the pages of projects. Each function asks a fixed number of queries, said in its docstring."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from peewee import JOIN, Case, ModelSelect, fn
 
 from jobsite import settings
 from jobsite.accounts.models import AnonymousPerson, User
 from jobsite.accounts.rules import PERMISSIONS, ROLES, Role, permissions_of
+from jobsite.core.db import any_of, with_words
 from jobsite.core.errors import refuse
 from jobsite.projects.models import (
     Organisation,
@@ -73,10 +73,7 @@ def projects(search: str = "") -> ModelSelect:
         .order_by(*_order())
         .objects()
     )
-    for word in search.split()[:10]:
-        texts = (Project.name, Project.number, Project.slug, Organisation.name)
-        rows = rows.where(_any(text.contains(word) for text in texts))
-    return rows
+    return with_words(rows, search, Project.name, Project.number, Project.slug, Organisation.name)
 
 
 def my_projects(person: User | AnonymousPerson) -> list[Mine]:
@@ -164,7 +161,7 @@ def repositories_offered(person: User, project: Project) -> list[Repo]:
     owners = {owner.lower() for org in mine for owner in org.github_orgs}
     used = repositories_of(project)
     begins = [Repo.url.startswith(f"{settings.current().github_url}/{owner}/") for owner in sorted(owners)]
-    others = Repo.select().where(_any(begins)).order_by(Repo.url) if begins else []
+    others = Repo.select().where(any_of(begins)).order_by(Repo.url) if begins else []
     known = {repo.id for repo in used}
     return used + [repo for repo in others if repo.id not in known and NO_RESEARCH not in repo.topics]
 
@@ -205,13 +202,6 @@ def _order() -> tuple:
     return (kind, fn.LENGTH(Project.number).desc(), Project.number.desc(), fn.LOWER(Project.name))
 
 
-def _any(expressions: Iterable[Any]) -> Any:
-    first, *others = expressions
-    for other in others:
-        first |= other
-    return first
-
-
 def _roles(names: list[str]) -> list[Role]:
     return [ROLES[name] for name in names if name in ROLES]
 
@@ -220,8 +210,7 @@ def people(search: str = "") -> ModelSelect:
     """Everybody who is active, by name, each with `projects`, to how many they belong; `search` narrows it."""
     count = ProjectMembership.select(fn.COUNT(ProjectMembership.id)).where(ProjectMembership.user == User.id)
     rows = User.select(User, count.alias("projects")).where(User.is_active)
-    for word in search.split()[:10]:
-        rows = rows.where(User.fullname.contains(word) | User.username.contains(word))
+    rows = with_words(rows, search, User.fullname, User.username)
     return rows.order_by(fn.LOWER(User.fullname), fn.LOWER(User.username))
 
 
@@ -240,12 +229,6 @@ def projects_of_person(person: User) -> ModelSelect:
     """The projects a person belongs to, in the order of `projects`, each with `org_name` and `org_slug`."""
     mine = ProjectMembership.select(ProjectMembership.project).where(ProjectMembership.user == person.id)
     return projects().where(Project.id.in_(mine))
-
-
-def next_number() -> str:
-    """The number after the largest that is digits alone: the next free one. One query."""
-    rows = Project.select(Project.number).where(~Project.number.startswith("POS-"))
-    return str(max((int(row.number) for row in rows), default=0) + 1)
 
 
 def projects_using(url: str) -> list[Project]:

@@ -6,6 +6,7 @@ from flask import Response, flash, redirect, request
 from flask.typing import ResponseReturnValue
 
 from jobsite import settings
+from jobsite.core.db import LARGEST_ID
 from jobsite.core.errors import Invalid, NotFound
 from jobsite.core.web import ANYONE, LOGIN, fragment_asked, page, see, show_refusal
 from jobsite.projects import changes, lists, workspaces
@@ -38,7 +39,7 @@ def home() -> Response:
 def mark_seen() -> Response:
     """Note that what home shows as changed has been seen, up to the event `cursor`."""
     cursor = request.form.get("cursor", type=int)
-    if cursor is None or not 0 <= cursor < 2**53:
+    if cursor is None or not 0 <= cursor < LARGEST_ID:
         raise Invalid({"cursor": "Mark what home shows, with its own button."})
     changes.mark_seen(by=me(), cursor=cursor)
     flash("Marked as seen.", "good")

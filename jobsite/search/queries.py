@@ -5,14 +5,14 @@ Each kind is one query, with at most `MOST` hits: exact ones first, then those t
 """
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
 from peewee import Case, Expression, Field, fn
 
 from jobsite.accounts.models import User
-from jobsite.core.db import database
+from jobsite.core.db import LARGEST_ID, any_of, database
 from jobsite.jobs.models import Job, JobRequest
 from jobsite.projects.lists import projects
 from jobsite.projects.models import Organisation, Project, Workspace
@@ -24,7 +24,6 @@ MOST_PLACES = 50
 MOST_WORDS = 8
 LONGEST = 200
 SHORTEST = 2
-LARGEST_NUMBER = 2**53
 WHOLE = 16
 _IDENTIFIER = re.compile(r"[a-z0-9]{4,16}")
 _AFTER = "{"
@@ -93,7 +92,7 @@ def _group(kind: str, icon: str, hits: list[Hit], address: str | None) -> Group:
 def _requests(text: str) -> list[Hit]:
     """The request of that number, and requests and jobs whose identifier begins so."""
     number = int(text) if text.isdecimal() and text.isascii() and len(text) < 17 else 0
-    wanted = JobRequest.id == min(number, LARGEST_NUMBER)
+    wanted = JobRequest.id == min(number, LARGEST_ID)
     if _IDENTIFIER.fullmatch(text.lower()):
         within = Job.select(Job.job_request).where(_begins(Job.identifier, text.lower()))
         wanted |= _begins(JobRequest.identifier, text.lower()) | JobRequest.id.in_(within.limit(MOST + 1))
@@ -131,9 +130,9 @@ def _actions(text: str, words: Sequence[str]) -> list[Hit]:
     newest = [job for _, job in sorted(_names_with(text, words))[: MOST + 1]]
     if newest or len(words) == 1:
         return _jobs(Job.id.in_(newest), text)
-    spaces = Workspace.select(Workspace.id).where(_any_of(Workspace.name.contains(word) for word in words))
+    spaces = Workspace.select(Workspace.id).where(any_of(Workspace.name.contains(word) for word in words))
     near = spaces.order_by(_rank(Workspace.name, words[0]), Workspace.updated_at.desc()).limit(MOST_PLACES)
-    own = _any_of(WorkspaceAction.action.contains(word) for word in words)
+    own = any_of(WorkspaceAction.action.contains(word) for word in words)
     rows = (
         WorkspaceAction.select(WorkspaceAction.job)
         .join(Workspace)
@@ -199,14 +198,7 @@ def _rank(field: Field, text: str) -> Expression:
 
 def _all_in(words: Sequence[str], fields: Sequence[Field]) -> list[Expression]:
     """Conditions that each word stands in one of the fields."""
-    return [_any_of(field.contains(word) for field in fields) for word in words]
-
-
-def _any_of(conditions: Iterable[Expression]) -> Expression:
-    first, *others = conditions
-    for other in others:
-        first |= other
-    return first
+    return [any_of(field.contains(word) for field in fields) for word in words]
 
 
 def _begins(field: Field, text: str) -> Expression:

@@ -11,14 +11,13 @@ from typing import Any
 from peewee import SQL, Expression, ModelSelect
 from werkzeug.datastructures import MultiDict
 
-from jobsite.core.db import database
+from jobsite.core.db import LARGEST_ID, MOST_WORDS, database
 from jobsite.core.errors import Invalid
 from jobsite.core.events import Event
 
 ROWS = 50
 CHUNK = 1000
 LONGEST_TEXT = 200
-LARGEST_CURSOR = 2**53
 COLUMNS = ("cursor", "at", "type", "by", "subject", "data", "hash")
 NAMES = ("type", "by", "subject", "q", "since", "until")
 ALL = "all"
@@ -159,7 +158,7 @@ def cursor_in(args: "MultiDict[str, str]", name: str) -> int | None:
     text = args.get(name, "")
     if not (text.isdecimal() and text.isascii() and len(text) < 16):
         return None
-    return min(int(text), LARGEST_CURSOR)
+    return min(int(text), LARGEST_ID)
 
 
 def exported(kind: str, filters: Filters) -> Iterator[bytes]:
@@ -174,7 +173,7 @@ def exported(kind: str, filters: Filters) -> Iterator[bytes]:
 
 
 def _all(filters: Filters) -> Iterator[Mapping[str, Any]]:
-    last = LARGEST_CURSOR
+    last = LARGEST_ID
     while chunk := list(_found(filters).where(Event.id < last).order_by(Event.id.desc()).limit(CHUNK)):
         yield from (event.as_json() for event in chunk)
         last = chunk[-1].id
@@ -218,7 +217,7 @@ def _found(filters: Filters) -> ModelSelect:
         rows = rows.where(Event.at >= since)
     if until := _day(filters.until):
         rows = rows.where(Event.at < until + timedelta(days=1))
-    for word in filters.q.split()[:5]:
+    for word in filters.q.split()[:MOST_WORDS]:
         texts = (Event.type, Event.by, Event.subject, Event.data)
         rows = rows.where(
             texts[0].contains(word)

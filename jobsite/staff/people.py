@@ -10,11 +10,13 @@ from peewee import JOIN, SQL, Expression, ModelSelect, fn
 from werkzeug.datastructures import MultiDict
 
 from jobsite.accounts.models import Backend, BackendMembership, Identity, Session, User
+from jobsite.accounts.queries import holders
 from jobsite.accounts.rules import GLOBAL, PROJECT, ROLES, Role, roles_in
+from jobsite.core.db import with_words
 from jobsite.projects.lists import may
 from jobsite.projects.models import Organisation, OrgMembership, Project, ProjectMembership
-from jobsite.staff.rules import roles_with
 
+NAMES = (User.username, User.fullname, User.email)
 LONGEST_TEXT = 200
 MOST_FOUND = 20
 MOST_CHOSEN = 50
@@ -62,8 +64,7 @@ def found(filters: Filters) -> ModelSelect:
         _count(OrgMembership).alias("orgs"),
         _count(BackendMembership).alias("backends"),
     ).order_by(fn.LOWER(User.fullname), fn.LOWER(User.username))
-    for word in filters.q.split()[:5]:
-        rows = rows.where(_named(word))
+    rows = with_words(rows, filters.q, *NAMES)
     for condition in _conditions(filters):
         rows = rows.where(condition)
     return rows
@@ -87,10 +88,6 @@ def _conditions(filters: Filters) -> list[Expression]:
     if filters.active in WORKING:
         conditions.append(User.is_active == (filters.active == "yes"))
     return conditions
-
-
-def _named(word: str) -> Expression:
-    return User.username.contains(word) | User.fullname.contains(word) | User.email.contains(word)
 
 
 def _with_role(name: str) -> Expression:
@@ -198,23 +195,12 @@ def standing(user: User) -> tuple[int, str]:
 
 def other_administrators(user: User) -> int:
     """How many active people besides this one may use the staff area and manage people. One query."""
-    holders = [label.replace(" ", "") for label in roles_with("user_manage", GLOBAL)]
-    condition = User.is_active & (User.id != user.id)
-    return User.select().where(condition & _any_global(holders)).count()
+    return holders("user_manage").where(User.id != user.id).count()
 
 
 def copilots() -> list[User]:
     """The active people who may be chosen as co-pilot (specification, section 4: staff), by name. One query."""
-    holders = [label.replace(" ", "") for label in roles_with("staff_area_access", GLOBAL)]
-    rows = User.select().where(User.is_active & _any_global(holders))
-    return list(rows.order_by(fn.LOWER(User.fullname), fn.LOWER(User.username)))
-
-
-def _any_global(names: Sequence[str]) -> Expression:
-    first, *others = (User.roles.cast("text").contains(f'"{name}"') for name in names)
-    for other in others:
-        first |= other
-    return first
+    return list(holders("staff_area_access"))
 
 
 @dataclass(frozen=True)
@@ -233,11 +219,8 @@ def choice(find: str, chosen: Collection[str], members: ModelSelect) -> Choice:
     Those in `chosen` (usernames) are kept at the top. Without a text there are the first people by name.
     """
     find, kept = find.strip()[:LONGEST_TEXT], frozenset(list(chosen)[:MOST_CHOSEN])
-    wanted = User.is_active
-    for word in find.split()[:5]:
-        wanted &= _named(word)
-    if kept:
-        wanted |= User.username.in_(kept)
+    others = with_words(User.select(User.id).where(User.is_active), find, *NAMES)
+    wanted = User.username.in_(kept) | User.id.in_(others)
     rows = User.select().where(wanted & User.id.not_in(members))
     by_name = (fn.LOWER(User.fullname), fn.LOWER(User.username))
     order = (User.username.not_in(kept), *by_name) if kept else by_name

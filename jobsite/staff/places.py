@@ -8,6 +8,7 @@ from collections.abc import Collection
 from peewee import JOIN, SQL, Case, ModelSelect, fn
 
 from jobsite.accounts.models import Backend, BackendMembership, User
+from jobsite.core.db import with_words
 from jobsite.jobs.models import JobRequest
 from jobsite.projects import lists
 from jobsite.projects.models import (
@@ -37,11 +38,7 @@ def organisations(text: str) -> ModelSelect:
     projects = ProjectCollaboration.select(fn.COUNT(ProjectCollaboration.id))
     projects = projects.where(ProjectCollaboration.org == Organisation.id)
     rows = Organisation.select(Organisation, people.alias("people"), projects.alias("projects"))
-    for word in text.split()[:5]:
-        owners = Organisation.github_orgs.cast("text")
-        rows = rows.where(
-            Organisation.name.contains(word) | Organisation.slug.contains(word) | owners.contains(word)
-        )
+    rows = with_words(rows, text, Organisation.name, Organisation.slug, Organisation.github_orgs.cast("text"))
     return rows.order_by(fn.LOWER(Organisation.name))
 
 
@@ -103,14 +100,7 @@ def memberships(project: Project) -> list[ProjectMembership]:
 
 def workspaces(text: str, *, project: str = "", archived: str = "") -> ModelSelect:
     """The workspaces whose name, project or repository contains every word, each with its project and repository."""
-    rows = lists.all_workspaces()
-    for word in text.split()[:5]:
-        rows = rows.where(
-            Workspace.name.contains(word)
-            | Project.name.contains(word)
-            | Project.slug.contains(word)
-            | Repo.url.contains(word)
-        )
+    rows = with_words(lists.all_workspaces(), text, Workspace.name, Project.name, Project.slug, Repo.url)
     if project:
         rows = rows.where(Project.slug == project)
     if archived in ARCHIVED:
@@ -135,9 +125,7 @@ def backends(text: str = "") -> list[Backend]:
     """The backends whose name or slug contains every word, by name, each with `people`: how many were made members."""
     people = BackendMembership.select(fn.COUNT(BackendMembership.id))
     people = people.where(BackendMembership.backend == Backend.id)
-    rows = Backend.select(Backend, people.alias("people"))
-    for word in text.split()[:5]:
-        rows = rows.where(Backend.name.contains(word) | Backend.slug.contains(word))
+    rows = with_words(Backend.select(Backend, people.alias("people")), text, Backend.name, Backend.slug)
     return list(rows.order_by(fn.LOWER(Backend.name), Backend.slug))
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from peewee import JOIN, ModelSelect, fn
 
 from jobsite.accounts.models import User
+from jobsite.core.db import LARGEST_ID, with_words
 from jobsite.core.errors import NotFound
 from jobsite.jobs.models import JobRequest
 from jobsite.projects.models import (
@@ -22,7 +23,6 @@ from jobsite.projects.models import (
 )
 from jobsite.staff.dashboards import first_run, months_before
 
-LARGEST_ID = 2**53
 MOST = 100
 MONTHS_ALLOWED = 12
 """How long after its first run a repository may be private (specification, 7.12)."""
@@ -61,8 +61,7 @@ def found(text: str, *, sight: str = "", outputs: str = "", org: str = "") -> Mo
     """The repositories whose address contains every word, each with `spaces` and `first_run`, by address."""
     spaces = Workspace.select(fn.COUNT(Workspace.id)).where(Workspace.repo == Repo.id)
     rows = Repo.select(Repo, spaces.alias("spaces"), first_run()).order_by(fn.LOWER(Repo.url))
-    for word in text.split()[:5]:
-        rows = rows.where(Repo.url.contains(word))
+    rows = with_words(rows, text, Repo.url)
     if sight in SIGHTS:
         wanted: Any = {
             "private": Repo.is_private,

@@ -7,12 +7,12 @@ from urllib.parse import urlencode
 from peewee import ModelSelect, fn
 
 from jobsite.accounts.models import Backend, User
-from jobsite.core.db import Model
+from jobsite.core.db import Model, with_words
 from jobsite.jobs.models import JobRequest
 from jobsite.projects.models import Organisation, Project, Workspace
+from jobsite.staff.people import NAMES
 
 MOST = 8
-_NAMES = (User.username, User.fullname, User.email)
 
 
 @dataclass(frozen=True)
@@ -39,8 +39,7 @@ def found(text: str, *, people: bool) -> list[Kind]:
 
     `people`: whether users are looked for as well. Six queries at most, none for an empty text.
     """
-    words = text.split()[:5]
-    if not words:
+    if not text.strip():
         return []
     kinds = (
         _kind("Backends", "/staff/backends/", Backend, (Backend.slug, Backend.name), text, _backend),
@@ -48,7 +47,7 @@ def found(text: str, *, people: bool) -> list[Kind]:
             "Organisations", "/staff/organisations/", Organisation, (Organisation.slug, Organisation.name), text, _org
         ),
         _kind("Projects", "/staff/projects/", Project, (Project.slug, Project.number, Project.name), text, _project),
-        _kind("Users", "/staff/users/", User, _NAMES, text, _user) if people else None,
+        _kind("Users", "/staff/users/", User, NAMES, text, _user) if people else None,
         _kind("Workspaces", "/staff/workspaces/", Workspace, (Workspace.name,), text, _workspace),
         _requests(text),
     )  # fmt: skip
@@ -59,11 +58,7 @@ def _kind(
     title: str, address: str, model: type[Model], columns: tuple[Any, ...], text: str, hit: Any
 ) -> Kind:
     rows = model.select(model, fn.COUNT(model.id).over().alias("total"))
-    for word in text.split()[:5]:
-        condition = columns[0].contains(word)
-        for column in columns[1:]:
-            condition |= column.contains(word)
-        rows = rows.where(condition)
+    rows = with_words(rows, text, *columns)
     exact = fn.LOWER(columns[0]) == text.strip().lower()
     return _first(title, address, rows.order_by(exact.desc(), fn.LOWER(columns[-1])), text, hit)
 

@@ -4,6 +4,7 @@ from typing import Any
 
 from flask import Response, flash
 
+from jobsite.core.db import LARGEST_ID
 from jobsite.core.errors import Invalid, NotFound
 from jobsite.core.web import page, see
 from jobsite.projects import redirects
@@ -15,8 +16,6 @@ from jobsite.staff.actions import edit_whole_workspace
 from jobsite.staff.area import asked, listed, question, routes, staff, sure, tried
 from jobsite.staff.forms import WorkspaceForm
 from jobsite.staff.sorting import ordered
-
-LARGEST_ID = 2**53
 
 
 @routes("/staff/workspaces/", needs="staff_area_access")

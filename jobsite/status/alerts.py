@@ -8,7 +8,7 @@ from peewee import CharField, DateTimeField, TextField
 
 from jobsite.accounts.models import AnonymousPerson, User, permissions_everywhere, username_of
 from jobsite.core.clock import now
-from jobsite.core.db import Model, changed_one, writing
+from jobsite.core.db import LARGEST_ID, Model, changed_one, writing
 from jobsite.core.errors import NotFound, refuse, require
 from jobsite.core.events import record
 from jobsite.projects.parts import ALERTS, Part
@@ -24,7 +24,6 @@ LEVELS: Mapping[str, tuple[str, str]] = {
 """Each level (specification, section 3, Site): what it is called, and the tone of its notice."""
 
 LONGEST_TITLE = 100
-LARGEST_ID = 2**53
 _GONE = "This alert is no longer there."
 
 
