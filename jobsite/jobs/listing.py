@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from peewee import SQL, Expression, Field, ModelSelect, fn
+from peewee import SQL, Expression, Field, ModelSelect, Value, fn
 from werkzeug.datastructures import MultiDict
 
 from jobsite.accounts.models import Backend, User
@@ -104,10 +104,13 @@ class Listing:
 def requests_page(
     filters: Filters, number: int, *, workspace: Workspace | None = None, project: Project | None = None
 ) -> Listing:
-    """A page of all requests, or of those of one workspace or project. Three queries, however many rows."""
+    """A page of all requests, or of those of one workspace or project. Four queries, however many rows."""
     found = _within(filters, workspace, project)
     choices = tuple(Backend.select().order_by(fn.LOWER(Backend.name), Backend.slug))
-    return Listing(rows_of(found, PAGE, number), number, found.count(), filters, choices)
+    ids = [row.id for row in found.order_by(JobRequest.id.desc()).paginate(number, PAGE)]
+    is_last = 0 < len(ids) < PAGE
+    total = (number - 1) * PAGE + len(ids) if is_last else found.count()
+    return Listing(_rows(ids) if ids else (), number, total, filters, choices)
 
 
 def all_requests(
@@ -147,7 +150,10 @@ def _within(filters: Filters, workspace: Workspace | None, project: Project | No
 
 def rows_of(found: ModelSelect, limit: int, number: int = 1) -> tuple[RequestRow, ...]:
     """One page of the requests whose ids `found` selects; what is shown of them is looked up for that page alone."""
-    ids = found.order_by(JobRequest.id.desc()).paginate(number, limit)
+    return _rows(found.order_by(JobRequest.id.desc()).paginate(number, limit))
+
+
+def _rows(ids: ModelSelect | list[int]) -> tuple[RequestRow, ...]:
     counts = (_jobs_in("cancelled").alias("cancelled"), _jobs_in("failed").alias("failed"))
     rows = JobRequest.select(JobRequest, Workspace, Project, Backend, User, *counts)
     rows = rows.join(Workspace).join(Project).switch(JobRequest).join(Backend)
@@ -183,19 +189,18 @@ def _places_in(project: str, org: str) -> ModelSelect:
     """The ids of the workspaces of a project, or of the projects in which an organisation takes part, by slug."""
     places = Workspace.select(Workspace.id)
     if project:
-        named = Project.select(Project.id).where(Project.slug == project.lower())
-        places = places.where(Workspace.project.in_(named))
+        places = places.join(Project).where(Project.slug == project.lower()).switch(Workspace)
     if org:
-        theirs = ProjectCollaboration.select(ProjectCollaboration.project).join(Organisation)
-        places = places.where(Workspace.project.in_(theirs.where(Organisation.slug == org.lower())))
+        theirs = ProjectCollaboration.project == Workspace.project
+        places = places.join(ProjectCollaboration, on=theirs).join(Organisation)
+        places = places.where(Organisation.slug == org.lower())
     return places
 
 
 def _text(q: str) -> Expression:
     """Requests in whose action, workspace, project, number or identifier the text stands. Each way has its index."""
-    projects = Project.select(Project.id).where(Project.name.contains(q) | Project.number.contains(q))
-    places = Workspace.select(Workspace.id)
-    places = places.where(Workspace.name.contains(q) | Workspace.project.in_(projects))
+    places = Workspace.select(Workspace.id).join(Project)
+    places = places.where(Workspace.name.contains(q) | Project.name.contains(q) | Project.number.contains(q))
     jobs, requests = Job.select(Job.job_request), JobRequest.select(JobRequest.id)
     ids = jobs.where(Job.action.in_(_actions_with(q))) | jobs.where(_begins(Job.identifier, q))
     ids |= requests.where(JobRequest.workspace.in_(places)) | requests.where(
@@ -218,5 +223,5 @@ def _actions_with(q: str) -> SQL:
 
 
 def _begins(identifier: Field, q: str) -> Expression:
-    """Whether an identifier begins with the text: a range of its index."""
-    return (identifier >= q.lower()) & (identifier < q.lower() + chr(0x10FFFF))
+    """Whether an identifier begins with the text: a range of its index. Its end is longer than the field may hold."""
+    return (identifier >= q.lower()) & (identifier < Value(q.lower() + chr(0x10FFFF), converter=False))
