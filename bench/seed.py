@@ -1,22 +1,25 @@
 """A site as large as the goals name: 20 organisations, 200 projects, 1,000 workspaces, 300 people, 20,000 job requests
-of 5 jobs each, and an event for each job. The rows are those the verbs write, many at once.
+of 5 jobs each, and an event for each job. The rows are those the verbs write, many at once. `bench.seed_news` adds what
+people were told.
 """
 
 import subprocess
 import sys
-from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from peewee import chunked
+from peewee import chunked, fn
 
+from bench.rows import insert
+from bench.seed_news import add_news
 from jobsite.accounts.actions import add_user
 from jobsite.accounts.backends import add_backend
-from jobsite.accounts.models import User
+from jobsite.accounts.models import Backend, User
 from jobsite.core.clock import now
-from jobsite.core.db import Model, writing
+from jobsite.core.db import writing
 from jobsite.core.events import record
 from jobsite.instance import open_instance
 from jobsite.jobs.models import Attempt, Job, JobRequest, ProjectFile
@@ -25,7 +28,9 @@ from jobsite.projects.models import ProjectMembership, Repo, Workspace
 from jobsite.projects.workspaces import create_workspace
 from jobsite.settings import Settings
 
-ORGS, PROJECTS, WORKSPACES, PEOPLE, REQUESTS, JOBS = 20, 200, 1_000, 300, 20_000, 5
+JOBS = 5
+"""Jobs of each request."""
+
 ACTIONS = ("extract_cohort", "clean_cohort", "describe_cohort", "fit_model", "plot_figure")
 TOPICS = (
     "asthma",
@@ -45,6 +50,20 @@ PIPELINE = "version: 5\nactions:\n" + "".join(
 )
 
 
+@dataclass(frozen=True)
+class Size:
+    """How much there is of each; every other number follows from these."""
+
+    orgs: int
+    projects: int
+    workspaces: int
+    people: int
+    requests: int
+
+
+LARGE = Size(orgs=20, projects=200, workspaces=1_000, people=300, requests=20_000)
+
+
 def large_site(folder: Path) -> None:
     """Make the instance `folder/instance`, and the study its repositories stand for. It stays open here."""
     study = _study(folder / "study")
@@ -53,9 +72,18 @@ def large_site(folder: Path) -> None:
             instance=folder / "instance", allowed_repos=(str(study),), runtimes={"python": (sys.executable,)}
         )
     )
-    people = _people()
-    workspaces = _workspaces(study, people)
-    _requests(workspaces, people)
+    fill(study, LARGE)
+
+
+def fill(study: Path, size: Size) -> None:
+    """Add a site of that size to the opened instance, which may have people, backends and more already.
+
+    ada and sam are there afterwards; `study` is a repository that the instance allows.
+    """
+    people = _people(size)
+    workspaces = _workspaces(study, size, people)
+    newest = _requests(workspaces, size, people)
+    add_news(people, workspaces, newest)
 
 
 def _study(study: Path) -> Path:
@@ -67,48 +95,51 @@ def _study(study: Path) -> Path:
     return study
 
 
-def _people() -> list[User]:
-    add_user(by="system", username="ada", fullname="Ada Researcher")
-    add_user(
-        by="system",
-        username="sam",
-        fullname="Sam Staff",
-        roles=["StaffAreaAdministrator", "ServiceAdministrator"],
-    )
+def _people(size: Size) -> list[User]:
+    known = {user.username for user in User.select(User.username)}
+    if "ada" not in known:
+        add_user(by="system", username="ada", fullname="Ada Researcher", email="ada@example.org")
+    if "sam" not in known:
+        roles = ["StaffAreaAdministrator", "ServiceAdministrator"]
+        add_user(by="system", username="sam", fullname="Sam Staff", roles=roles)
     then = now() - timedelta(days=700)
-    _insert(
+    insert(
         User,
         (
             {
                 "username": f"person{n}",
                 "fullname": f"Person Number {n}",
+                "email": f"person{n}@example.org",
                 "date_joined": then,
                 "created_by": "system",
             }
-            for n in range(PEOPLE - 2)
+            for n in range(size.people - 2)
         ),
     )
-    return list(User.select())
+    return list(User.select().order_by(User.id))
 
 
-def _workspaces(study: Path, people: list[User]) -> list[Workspace]:
-    orgs = [add_organisation(by="system", name=f"University {n}") for n in range(ORGS)]
+def _workspaces(study: Path, size: Size, people: list[User]) -> list[Workspace]:
+    orgs = [add_organisation(by="system", name=f"University {n}") for n in range(size.orgs)]
     projects = [
         add_project(
-            by="system", name=f"A study of {TOPICS[n % 10]} {n}", orgs=[orgs[n % ORGS]], number=str(n + 1)
+            by="system",
+            name=f"A study of {TOPICS[n % 10]} {n}",
+            orgs=[orgs[n % size.orgs]],
+            number=str(n + 1),
         )
-        for n in range(PROJECTS)
+        for n in range(size.projects)
     ]
-    ada = people[0]
+    ada = User.get(User.username == "ada")
     for project in projects[:5]:
         add_member(by="system", project=project, user=ada, roles=["ProjectDeveloper"])
-    then = now() - timedelta(days=600)
-    _insert(
+    then, strangers = now() - timedelta(days=600), people[-(size.people - 2) :]
+    insert(
         ProjectMembership,
         (
             {
                 "project": project,
-                "user": people[2 + (n * 7 + k) % (PEOPLE - 2)],
+                "user": strangers[(n * 7 + k) % len(strangers)],
                 "roles": ["ProjectDeveloper"] if k else ["ProjectCollaborator"],
                 "created_at": then,
                 "created_by": "system",
@@ -118,42 +149,41 @@ def _workspaces(study: Path, people: list[User]) -> list[Workspace]:
         ),
     )
     create_workspace(by=ada, project=projects[0], name="first", repo=str(study), branch="main")
-    repo = Repo.get()
-    _insert(
+    repo = Repo.get(Repo.url == str(study))
+    insert(
         Workspace,
         (
             {
                 "name": f"{TOPICS[n % 10]}-{n}",
-                "project": projects[n % PROJECTS],
+                "project": projects[n % size.projects],
                 "repo": repo,
                 "branch": "main",
                 "purpose": f"To look at {TOPICS[n % 10]}.",
-                "created_by": people[n % PEOPLE].username,
+                "created_by": people[n % len(people)].username,
                 "updated_by": "system",
             }
-            for n in range(1, WORKSPACES)
+            for n in range(1, size.workspaces)
         ),
     )
-    return list(Workspace.select())
+    return list(Workspace.select().where(Workspace.project.in_(projects)))
 
 
-def _requests(workspaces: list[Workspace], people: list[User]) -> None:
-    """Request after request, evenly over two years; the last few run or wait."""
-    backends = [
-        add_backend(by="system", slug=slug, name=slug.title()) for slug in ("local", "north", "south")
-    ]
+def _requests(workspaces: list[Workspace], size: Size, people: list[User]) -> list[int]:
+    """Request after request, evenly over two years; the last few run or wait. Gives the numbers of the requests."""
+    backends = _backends()
+    first = (JobRequest.select(fn.MAX(JobRequest.id)).scalar() or 0) + 1
     file = ProjectFile.create(sha256=sha256(PIPELINE.encode()).hexdigest(), text=PIPELINE)
-    start, step = now() - timedelta(days=730), timedelta(days=730) / REQUESTS
+    start, step = now() - timedelta(days=730), timedelta(days=730) / size.requests
     requests, jobs = [], []
-    for n in range(REQUESTS):
-        at, last = start + n * step, n >= REQUESTS - 30
-        about = {"workspace": workspaces[n % WORKSPACES], "backend": backends[n % 3], "created_at": at}
+    for n in range(size.requests):
+        at, last = start + n * step, n >= size.requests - 30
+        about = {"workspace": workspaces[n % len(workspaces)], "backend": backends[n % 3], "created_at": at}
         failed = n % 9 == 0
         status = ("running" if n % 2 else "pending") if last else "failed" if failed else "succeeded"
         requests.append(
             {
                 **about,
-                "id": n + 1,
+                "id": first + n,
                 "identifier": f"request{n:09}",
                 "requested_actions": ["run_all"],
                 "commit": f"{n:040x}",
@@ -161,15 +191,24 @@ def _requests(workspaces: list[Workspace], people: list[User]) -> None:
                 "status": status,
                 "jobs_total": JOBS,
                 "jobs_succeeded": 0 if last else JOBS - failed,
-                "created_by": people[n % PEOPLE],
+                "created_by": people[n % len(people)],
                 "started_at": at if status != "pending" else None,
                 "completed_at": None if last else at + timedelta(minutes=20),
             }
         )
-        jobs += [_job(n, k, about, status, at) for k in range(JOBS)]
-    _insert(JobRequest, requests)
-    _insert(Job, jobs)
-    _attempts_and_events(people)
+        jobs += [_job(n, k, {**about, "job_request": first + n}, status, at) for k in range(JOBS)]
+    insert(JobRequest, requests)
+    insert(Job, jobs)
+    _attempts_and_events(first)
+    return [request["id"] for request in requests]
+
+
+def _backends() -> list[Backend]:
+    known = {backend.slug: backend for backend in Backend.select()}
+    return [
+        known.get(slug) or add_backend(by="system", slug=slug, name=slug.title())
+        for slug in ("local", "north", "south")
+    ]
 
 
 def _job(n: int, k: int, about: dict[str, Any], status: str, at: datetime) -> dict[str, Any]:
@@ -183,7 +222,6 @@ def _job(n: int, k: int, about: dict[str, Any], status: str, at: datetime) -> di
     return {
         **about,
         "identifier": f"job{n * JOBS + k:013}",
-        "job_request": n + 1,
         "action": ACTIONS[k],
         "position": k,
         "run_command": f"python:v2 {ACTIONS[k]}.py",
@@ -197,11 +235,11 @@ def _job(n: int, k: int, about: dict[str, Any], status: str, at: datetime) -> di
     }
 
 
-def _attempts_and_events(people: list[User]) -> None:
+def _attempts_and_events(first: int) -> None:
     rows = Job.select(Job.id, Job.identifier, Job.started_at, Job.state, Job.completed_at).where(
-        Job.started_at.is_null(False)
+        Job.started_at.is_null(False) & (Job.job_request >= first)
     )
-    _insert(
+    insert(
         Attempt,
         (
             {
@@ -223,10 +261,3 @@ def _attempts_and_events(people: list[User]) -> None:
         with writing():
             for job in batch:
                 record(f"job:{job.state}", by="system", subject=f"job:{job.identifier}")
-
-
-def _insert(table: type[Model], rows: Iterable[dict[str, Any]]) -> None:
-    """All rows, in statements of a few hundred."""
-    for batch in chunked(rows, 500):
-        with writing():
-            table.insert_many(batch).execute()
