@@ -26,7 +26,7 @@ from jobsite.core.clock import now
 from jobsite.core.compression import init_compression
 from jobsite.core.db import close_database
 from jobsite.core.limits import Limits
-from jobsite.core.web import error_page, init_web
+from jobsite.core.web import MOST_FIELDS, error_page, init_web
 from jobsite.instance import open_instance, secret_key
 from jobsite.jobs.log_views import routes as logs
 from jobsite.jobs.parts import PARTS as job_parts
@@ -110,11 +110,13 @@ def create_app(settings: Settings) -> Flask:
     app.extensions["jobsite.limits"] = Limits(settings.rate_limits)
     app.extensions["jobsite.parts"] = _gathered(PARTS)
     init_compression(app)
+    init_web(
+        app
+    )  # before CSRFProtect, which reads forms: what is too large or from elsewhere is not read at all
     CSRFProtect(app).exempt(UNSUBSCRIBE)
     Htmx(app)
     _init_login(app)
     _init_templates(app, settings)
-    init_web(app)
     app.register_error_handler(CSRFError, _form_refused)
     app.teardown_appcontext(lambda error: close_database())
     for routes in ROOMS:
@@ -149,7 +151,8 @@ def _config(settings: Settings) -> dict[str, Any]:
         "PERMANENT_SESSION_LIFETIME": settings.session_idle,
         "WTF_CSRF_TIME_LIMIT": None,  # a form is good as long as the session: people leave pages open
         "MAX_CONTENT_LENGTH": 2 * 2**20,
-        "MAX_FORM_PARTS": 4000,
+        "MAX_FORM_MEMORY_SIZE": 500_000,
+        "MAX_FORM_PARTS": MOST_FIELDS,
         "PREFERRED_URL_SCHEME": "https" if secure else "http",
     }
 

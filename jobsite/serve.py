@@ -27,7 +27,8 @@ from jobsite.settings import Settings
 
 THREADS = 16
 
-MOST_BODY = 64 * 2**20
+MOST_BODY = 8 * 2**20
+"""Bytes of a request that are taken in at all; what a form may have, and is told with a page, is less."""
 MOST_UNSENT = 2**20
 
 log = logging.getLogger("jobsite.serve")

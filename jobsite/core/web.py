@@ -16,7 +16,7 @@ from flask import Flask, Response, current_app, g, make_response, render_templat
 from flask_login import current_user
 from flask_wtf import FlaskForm
 from htmx_flask import request as htmx_request
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 from werkzeug.routing import RequestRedirect
 from werkzeug.urls import iri_to_uri
 
@@ -35,6 +35,10 @@ CONTENT_POLICY = (
     "sandbox; default-src 'none'; img-src data:; style-src 'unsafe-inline'; font-src data:; form-action 'none'; "
     "base-uri 'none'; frame-ancestors 'self'"
 )
+
+MOST_FIELDS = 4000
+"""Fields of one form."""
+FROM_ELSEWHERE = "Another site asked for this in your name, so nothing has been done."
 
 View = Callable[..., Any]
 
@@ -154,6 +158,8 @@ def show_refusal(form: FlaskForm, refusal: Invalid) -> None:
 
 def init_web(app: Flask) -> None:
     """Headers, error pages and refusals for the whole app."""
+    app.before_request(_stop_other_sites)
+    app.before_request(_limit_form)
     app.after_request(_headers)
     for kind, handler in _HANDLERS.items():
         app.register_error_handler(kind, handler)
@@ -172,6 +178,31 @@ def _guarded(route: Route) -> View:
     return view
 
 
+def _stop_other_sites() -> Response | None:
+    """Refuse what a page of another site makes the browser ask for, except to go to a page of ours in full view.
+
+    The browser itself says where a request comes from (Fetch Metadata, W3C); where it says nothing the CSRF field and the
+    cookie's `SameSite` stand alone. The button of a mail program (RFC 8058) carries no such header.
+    """
+    if request.headers.get("Sec-Fetch-Site", "none") in ("none", "same-origin"):
+        return None
+    goes_there = request.headers.get("Sec-Fetch-Mode", "navigate") == "navigate"
+    in_full_view = request.headers.get("Sec-Fetch-Dest", "document") == "document"
+    if request.method in ("GET", "HEAD") and goes_there and in_full_view:
+        return None
+    return error_page(403, FROM_ELSEWHERE)
+
+
+def _limit_form() -> None:
+    """Forms that cost much to read are refused: werkzeug itself has these limits for forms with files only."""
+    if request.method != "POST" or request.mimetype != "application/x-www-form-urlencoded":
+        return
+    if (request.content_length or 0) > (request.max_form_memory_size or 0):
+        raise RequestEntityTooLarge
+    if sum(len(values) for values in request.form.listvalues()) > MOST_FIELDS:
+        raise RequestEntityTooLarge
+
+
 def _companions(fragments: tuple[str, ...], target: str) -> tuple[str, ...]:
     """The other blocks of the page when the region that polls asks for all of them (`HX-Together`)."""
     return tuple(name for name in fragments if name != target) if "HX-Together" in request.headers else ()
@@ -180,12 +211,16 @@ def _companions(fragments: tuple[str, ...], target: str) -> tuple[str, ...]:
 def _headers(response: Response) -> Response:
     if isinstance(request.routing_exception, RequestRedirect):
         response.location = _path_of(request.routing_exception.new_url)
+        response.set_data(b"")
     response.headers.setdefault("Content-Security-Policy", PAGE_POLICY)
     response.headers.setdefault("X-Content-Type-Options", "nosniff")
     response.headers.setdefault("Referrer-Policy", "same-origin")
     response.headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")
     response.headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
-    response.headers.setdefault("Permissions-Policy", "camera=(), geolocation=(), microphone=()")
+    response.headers.setdefault(
+        "Permissions-Policy",
+        "camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()",
+    )
     if request.endpoint != "static":
         response.headers.setdefault("Cache-Control", "no-store")
     if request.is_secure:
