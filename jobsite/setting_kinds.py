@@ -223,6 +223,14 @@ def images(value: Any) -> str:
     return prefix
 
 
+def folder_of_repositories(value: Any) -> str:
+    """The address of an organisation, or an absolute path, without final slash; or nothing."""
+    place = text(value).rstrip("/")
+    if place and not place.startswith("/"):
+        return url(place)
+    return place
+
+
 def networks(value: Any) -> tuple[str, ...]:
     """A list of networks in the form address/length."""
     try:

@@ -98,6 +98,11 @@ class Settings:
         "Beginnings of repository addresses that may be used; local paths only if listed",
         kinds.words,
     )
+    actions_org: str = setting(
+        "",
+        "Where reusable actions are: an image that is no runtime is the repository ACTIONS_ORG/name, which ALLOWED_REPOS must allow; empty: none",
+        kinds.folder_of_repositories,
+    )
     database_env: Mapping[str, str] = setting(
         {}, "Variables given to database actions only", kinds.variables, secret=True
     )

@@ -21,6 +21,7 @@ from jobsite.jobs.definitions import Definition
 from jobsite.jobs.models import Job, JobRequest, ProjectFile
 from jobsite.jobs.moving import move
 from jobsite.jobs.planning import plan_request
+from jobsite.jobs.reusable import Resolved, resolved
 from jobsite.jobs.rules import CODES, why_not_cancel
 from jobsite.jobs.runtimes import why_not_runtime
 from jobsite.pipelines.planning import Decision, Plan, job_identifier
@@ -51,15 +52,16 @@ def submit(*, by: User, wish: Wish) -> tuple[JobRequest, Plan]:
     _check_definition(wish.definition)
     codelists = codelists_at(wish.workspace.repo.url, wish.definition.commit)
     uses = uses_of(wish.workspace, wish.definition, wish.actions)
+    code = resolved(wish.definition, wish.actions, asks=True)
     with writing():
-        plan = plan_request(wish.workspace, wish.backend, wish.definition, wish.actions, force=wish.force)
+        plan = plan_request(wish.workspace, wish.backend, code.definition, wish.actions, force=wish.force)
         if wish.form_key and (made := JobRequest.get_or_none(JobRequest.form_key == wish.form_key)):
             return made, plan
         require_codelists(codelists, wish.definition, plan)
         _check_data(wish.workspace, uses, plan)
-        _check_runtimes(wish.definition, plan)
+        refuse_unusable(code, plan)
         request = _store_request(by, wish, plan, codelists)
-        _store_jobs(request, wish.definition, plan)
+        _store_jobs(request, code, plan)
         facts = {"workspace": wish.workspace.name, "actions": list(wish.actions), "jobs": len(plan.new)}
         record("request:submit", by=by.username, subject=f"request:{request.id}", **facts)
         database.after_commit(hub.ring)
@@ -134,10 +136,11 @@ def _check_data(workspace: Workspace, uses: dict[str, Uses], plan: Plan) -> None
             raise Invalid({"requested_actions": why_not})
 
 
-def _check_runtimes(definition: Definition, plan: Plan) -> None:
+def refuse_unusable(code: Resolved, plan: Plan) -> None:
+    """Raise `Invalid` when a new job of the plan has no runtime here, or is a reusable action that cannot be used."""
     for name in plan.new:
-        action = definition.pipeline.actions[name]
-        if why_not := why_not_runtime(action, current().runtimes):
+        action = code.definition.pipeline.actions[name]
+        if why_not := code.problems.get(name) or why_not_runtime(action, current().runtimes):
             raise Invalid({"requested_actions": why_not})
 
 
@@ -176,10 +179,10 @@ def _project_file(text: str) -> ProjectFile:
     )
 
 
-def _store_jobs(request: JobRequest, definition: Definition, plan: Plan) -> None:
+def _store_jobs(request: JobRequest, code: Resolved, plan: Plan) -> None:
     ids = {name: job_identifier(request.identifier, name) for name in plan.new}
     rows = [
-        _job_row(request, definition, decision, position, ids)
+        _job_row(request, code, decision, position, ids)
         for position, decision in enumerate(one for one in plan.decisions if one.action in ids)
     ]
     if rows:
@@ -187,9 +190,10 @@ def _store_jobs(request: JobRequest, definition: Definition, plan: Plan) -> None
 
 
 def _job_row(
-    request: JobRequest, definition: Definition, decision: Decision, position: int, ids: dict[str, str]
+    request: JobRequest, code: Resolved, decision: Decision, position: int, ids: dict[str, str]
 ) -> dict[str, Any]:
-    action = definition.pipeline.actions[decision.action]
+    action = code.definition.pipeline.actions[decision.action]
+    own = code.codes.get(action.name)
     return {
         "identifier": ids[action.name],
         "job_request": request.id,
@@ -201,6 +205,9 @@ def _job_row(
         "is_database_action": action.is_database_action,
         "needs": {need: supplier or ids[need] for need, supplier in decision.suppliers.items()},
         "outputs": action.outputs,
+        "code_repo": own.repo if own else "",
+        "code_commit": own.commit if own else "",
+        "code_tag": own.tag if own else "",
         "reason": decision.reason,
         "status_message": CODES["created"].sentence,
         "created_at": request.created_at,

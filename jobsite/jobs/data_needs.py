@@ -26,7 +26,7 @@ def uses_of(workspace: Workspace, definition: Definition, wanted: Iterable[str])
     Reads the local copy of the repository, so it is called before a transaction, never within one.
     """
     url, commit, found = workspace.repo.url, definition.commit, {}
-    for action in _reached(definition.pipeline, wanted):
+    for action in reached(definition.pipeline, wanted):
         if action.is_database_action and (
             uses := restricted(action, _text(url, commit, definition_of(action)))
         ):
@@ -50,7 +50,7 @@ def why_not_data(action: str, uses: Uses, allowed: Collection[tuple[str, str]]) 
     return f"{action} cannot run: this project does not have permission to use {named}. Ask your co-pilot or staff."
 
 
-def _reached(pipeline: Pipeline, wanted: Iterable[str]) -> list[Action]:
+def reached(pipeline: Pipeline, wanted: Iterable[str]) -> list[Action]:
     """The wanted actions that are there, and everything they need."""
     names, found = list(wanted), {}
     while names:

@@ -304,7 +304,10 @@ def facts_of(job: Job, attempt: Attempt, end: Exit, message: str) -> JobFacts:
         completed_at=wire(_moment(end.ended_at)) or "",
         database_name="default" if job.is_database_action else "",
         cancelled=bool(job.cancel_asked_at) or end.reason == "cancelled",
-        metadata={"oom_killed": end.reason == "out_of_memory"},
+        metadata={
+            "oom_killed": end.reason == "out_of_memory",
+            **({"action_version": job.code_tag, "action_revision": job.code_commit} if job.code_repo else {}),
+        },
     )
 
 

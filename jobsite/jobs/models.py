@@ -96,6 +96,7 @@ class Job(Model):
     `outputs` is what project.yaml asks for: level, then label, then pattern. `reason` is why the plan runs it.
     `stop_code` is what a running job becomes when its processes have been stopped ("" when nobody stops it), with
     `stop_message`. `ready_at` is since when only room keeps it from starting, `retry_at` when it is tried again.
+    `code_repo`, `code_commit` and `code_tag` are where the code of a reusable action is; empty for the study's own.
     `workspace`, `backend` and `project` are those of the request, repeated for the index of the latest jobs.
     """
 
@@ -120,6 +121,9 @@ class Job(Model):
     ready_at = DateTimeField(null=True)
     retry_at = DateTimeField(null=True)
     attempts_made = IntegerField(default=0)
+    code_repo = TextField(default="")
+    code_commit = CharField(default="")
+    code_tag = CharField(default="")
     created_at = DateTimeField()
     updated_at = DateTimeField()
     status_code_updated_at = DateTimeField()

@@ -9,12 +9,13 @@ from jobsite.accounts.models import Backend, User
 from jobsite.accounts.queries import backends_of, user_or_stop
 from jobsite.core.commands import as_json, instance_command, print_json
 from jobsite.core.errors import Invalid, NotFound, require
-from jobsite.jobs.actions import Wish, require_codelists, submit
+from jobsite.jobs.actions import Wish, refuse_unusable, require_codelists, submit
 from jobsite.jobs.codelist_checks import check_online
 from jobsite.jobs.codelists import codelists_at
 from jobsite.jobs.definitions import Definition, newest_definition
 from jobsite.jobs.models import Job, JobRequest
 from jobsite.jobs.planning import plan_request
+from jobsite.jobs.reusable import resolved
 from jobsite.jobs.rules import wire_state
 from jobsite.jobs.waiting import wait_for
 from jobsite.pipelines.planning import Plan
@@ -58,7 +59,9 @@ def request(
     backend = _backend(by, slug)
     check_online(where.repo, definition.commit)
     if dry_run:
-        plan = plan_request(where, backend, _sound(definition), actions, force=force)
+        code = resolved(_sound(definition), actions, asks=True)
+        plan = plan_request(where, backend, code.definition, actions, force=force)
+        refuse_unusable(code, plan)
         require_codelists(codelists_at(where.repo.url, definition.commit), definition, plan)
         return _show(None, plan, json_wanted)
     made, plan = submit(by=by, wish=Wish(where, backend, definition, actions, force))

@@ -16,6 +16,7 @@ from jobsite.jobs.graphs import Graph, graph_of
 from jobsite.jobs.maintenance_windows import late_actions
 from jobsite.jobs.models import Job, JobRequest
 from jobsite.jobs.planning import latest_jobs, plan_request
+from jobsite.jobs.reusable import Resolved, is_reusable, resolved
 from jobsite.jobs.run_forms import Answers, new_form_key
 from jobsite.jobs.run_plan import PlanView, job_address, plan_view
 from jobsite.jobs.run_report import Trouble, cautions, troubles
@@ -301,18 +302,19 @@ def _with_plan(page: RunPage, latest: dict[str, Job]) -> RunPage:
     definition = page.study.sound
     if page.backend is None or not page.answers.actions:
         return page
+    code = resolved(definition, page.answers.actions, asks=False)
     try:
         plan = plan_request(
             page.workspace,
             page.backend,
-            definition,
+            code.definition,
             page.answers.actions,
             force=page.answers.force,
             latest=latest,
         )
     except Invalid as refusal:
         return replace(page, errors={**page.errors, **refusal.fields})
-    stopped = _stopped(plan, page)
+    stopped = _stopped(plan, page, code)
     reading = [name for name in plan.new if definition.pipeline.actions[name].is_database_action]
     return replace(
         page,
@@ -321,20 +323,20 @@ def _with_plan(page: RunPage, latest: dict[str, Job]) -> RunPage:
     )
 
 
-def _stopped(plan: Plan, page: RunPage) -> dict[str, str]:
+def _stopped(plan: Plan, page: RunPage, code: Resolved) -> dict[str, str]:
     """The new jobs that cannot run, each with its sentence."""
     found = {}
     uses = uses_of(page.workspace, page.study.sound, plan.new)
     allowed = allowed_in(page.workspace) if uses else frozenset()
     for name in plan.new:
-        action = page.study.sound.pipeline.actions[name]
+        action = code.definition.pipeline.actions[name]
         if page.codelists.stops(action):
             found[name] = (
                 f"it reads the database, and its codelists cannot be used: {page.codelists.sentence}"
             )
             continue
-        why_not = why_not_data(name, uses.get(name, frozenset()), allowed) or _why_no_runtime(action)
-        if why_not:
+        why_not = why_not_data(name, uses.get(name, frozenset()), allowed)
+        if why_not := why_not or code.problems.get(name) or _why_no_runtime(action):
             found[name] = why_not
     return found
 
@@ -357,7 +359,8 @@ def _against_actions(page: RunPage) -> dict[str, str]:
 
 
 def _why_no_runtime(action: Action) -> str | None:
-    return why_not_runtime(action, current().runtimes)
+    """Why it has no runtime here; a reusable action that has not been fetched yet is looked up when it is submitted."""
+    return None if is_reusable(action.image) else why_not_runtime(action, current().runtimes)
 
 
 def _latest_request(workspace: Workspace) -> JobRequest | None:

@@ -10,6 +10,11 @@ from collections.abc import Mapping
 from jobsite.pipelines.report import Action
 from jobsite.settings import Settings, current
 
+RUNTIME_NAMES = frozenset(
+    {"ehrql", "cohortextractor", "databuilder", "sqlrunner", "python", "r", "stata-mp", "jupyter"}
+)
+"""Images that are runtimes everywhere (specification 2.6)."""
+
 Runtimes = Mapping[str, tuple[str, ...]]
 
 # What the engines allow as the last part of a repository and as a tag: no slash, so that an action cannot lead

@@ -27,8 +27,8 @@ def make_spec(job: Job, attempt: Attempt) -> AttemptSpec:
         attempt=attempt.identifier,
         attempt_dir=str(attempt_dir(job, attempt)),
         work_dir=str(work_dir(attempt)),
-        repo=_repository(job),
-        commit=job.job_request.commit,
+        repo=_repository(job.code_repo or job.workspace.repo.url),
+        commit=job.code_commit or job.job_request.commit,
         image=command[0],
         argv=command[1],
         pull=settings.container_pull,
@@ -41,9 +41,9 @@ def make_spec(job: Job, attempt: Attempt) -> AttemptSpec:
     )
 
 
-def _repository(job: Job) -> str:
+def _repository(url: str) -> str:
     try:
-        return str(git_directory(job.workspace.repo.url))
+        return str(git_directory(url))
     except RepositoryUnreachable as problem:
         raise CannotRun(str(problem)) from None
 

@@ -179,6 +179,14 @@ def resolve(url: str, ref: str) -> str:
     raise _missing(ref)
 
 
+def tagged_commit(url: str, tag: str) -> str | None:
+    """The full id of the commit that a tag names; None without such a tag. Raises `RepositoryUnreachable`."""
+    if not tag.isprintable() or len(tag) > LONGEST_REF:
+        return None
+    found = _asked(url, "show-ref", "--verify", "--hash", "--", f"refs/tags/{tag}")
+    return _asked(url, "rev-parse", "--verify", "--quiet", f"{found}^{{commit}}") if found else None
+
+
 def commit_on_branch(url: str, commit: str, branch: str) -> bool:
     """Whether the full commit id is the head of the branch or before it. Raises `BranchMissing` for the branch."""
     head = resolve(url, branch)
