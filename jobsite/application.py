@@ -110,9 +110,7 @@ def create_app(settings: Settings) -> Flask:
     app.extensions["jobsite.limits"] = Limits(settings.rate_limits)
     app.extensions["jobsite.parts"] = _gathered(PARTS)
     init_compression(app)
-    init_web(
-        app
-    )  # before CSRFProtect, which reads forms: what is too large or from elsewhere is not read at all
+    init_web(app)  # before CSRFProtect, which reads forms: some are to be refused unread
     CSRFProtect(app).exempt(UNSUBSCRIBE)
     Htmx(app)
     _init_login(app)
