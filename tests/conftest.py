@@ -15,6 +15,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from jinja2 import FileSystemBytecodeCache
 from pytest_socket import socket_allow_hosts
+from werkzeug.routing import Rule
 
 from jobsite.accounts import signing_in
 from jobsite.accounts.actions import add_user
@@ -62,6 +63,25 @@ def compiled_templates(tmp_path_factory: pytest.TempPathFactory) -> None:
     """Every test has an application of its own; its templates are compiled once."""
     compiled = FileSystemBytecodeCache(str(tmp_path_factory.mktemp("templates")))
     Jobsite.jinja_options = {"bytecode_cache": compiled}
+
+
+@pytest.fixture(scope="session", autouse=True)
+def compiled_addresses() -> Iterator[None]:
+    """Every test has an application of its own; what builds its addresses, most of the time it takes, is compiled once."""
+    compiled: dict[Any, Any] = {}
+    anew = Rule._compile_builder
+
+    def once(rule: Rule, append_unknown: bool = True) -> Any:
+        if rule.defaults:
+            return anew(rule, append_unknown)
+        parts = (tuple(rule._trace), append_unknown)  # all that the function is made of
+        if parts not in compiled:
+            compiled[parts] = anew(rule, append_unknown)
+        return compiled[parts]
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(Rule, "_compile_builder", once)
+        yield
 
 
 @pytest.fixture(scope="session")
