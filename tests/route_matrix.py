@@ -3,7 +3,7 @@
 ada develops the project air, ben collaborates in it, dan develops another project, cat checks outputs, pat publishes them,
 sam is staff. All things named are ada's or air's, and a form is sent empty: 422 tells that the person may and the form
 may not, 409 that it is not there for this person. `login` leads to the page for logging in. The last column is the answer
-to sam for a thing nobody has. The roles are those of the specification (reference/jobs-site.md, sections 4, 6 and 7).
+to sam for a thing nobody has. The roles are those of the specification (sections 4, 6 and 7).
 """
 
 WHO = ("visitor", "ada", "ben", "dan", "cat", "pat", "sam")

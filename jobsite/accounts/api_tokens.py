@@ -1,4 +1,4 @@
-"""Tokens with which programs act for people and bots (reference/jobs-site.md, 9.1, PAT).
+"""Tokens with which programs act for people and bots (specification 9.1, PAT).
 
 A token is 64 hexadecimal digits and the day it ends: `…-2026-11-30`. Only its SHA-256 is kept: 256 random bits need no
 slow hash. A program sends `Authorization: username:token`, or `Authorization: Bearer token`.

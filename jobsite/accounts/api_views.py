@@ -1,4 +1,4 @@
-"""What an API token is: whose, until when, what for (reference/jobs-site.md, 9.1). All answers are JSON."""
+"""What an API token is: whose, until when, what for (specification 9.1). All answers are JSON."""
 
 from flask import Response, jsonify, request
 

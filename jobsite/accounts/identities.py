@@ -1,4 +1,4 @@
-"""Signing in as who a provider says one is: by its number for the person, never by a name (reference/jobs-site.md, 5.1)."""
+"""Signing in as who a provider says one is: by its number for the person, never by a name (specification 5.1)."""
 
 from peewee import fn
 

@@ -67,9 +67,9 @@ def backends() -> list[Backend]:
 
 
 def why_no_token(user: User) -> str | None:
-    """Why this person gets no single-use token, and cannot use one, or None (reference/jobs-site.md, 5.3).
+    """Why this person gets no single-use token, and cannot use one, or None (specification 5.3).
 
-    Where neither GitHub nor OpenID Connect is set up, no identity and no membership is asked for (contract, section 7).
+    Where neither GitHub nor OpenID Connect is set up, no identity and no membership is asked for.
     """
     if not membership_asked_for():
         return why_not_log_in(user.is_active, user.is_bot)
@@ -93,7 +93,7 @@ def membership_asked_for() -> bool:
     """Whether people must be made members of a backend one by one.
 
     Not where neither GitHub nor OpenID Connect is set up (a small team on its own machine): there every
-    active user counts as a member of every active backend (contract, section 7).
+    active user counts as a member of every active backend.
     """
     current = settings.current()
     return bool(current.github_client_id or current.oidc_issuer)

@@ -1,6 +1,6 @@
 """Who may do what, as data; and what a username, a name and an e-mail address look like.
 
-The table of roles and permissions is the one of the specification (reference/jobs-site.md, section 4).
+The table of roles and permissions is the one of the specification (section 4).
 Nothing here reads a database or a request.
 """
 
@@ -292,7 +292,7 @@ def why_not_log_in(is_active: bool, is_bot: bool) -> str | None:
 
 
 def why_not_adopt(name: str, *, made_by_others: bool, has_identity: bool, can_log_in: bool) -> str | None:
-    """Why a first login may not take over the account of that name, or None (reference/jobs-site.md, 5.1).
+    """Why a first login may not take over the account of that name, or None (specification 5.1).
 
     Only an account that staff or a command made for somebody who has not logged in with a provider yet is free.
     """

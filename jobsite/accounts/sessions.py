@@ -1,4 +1,4 @@
-"""Logins: started at sign-in, slid by use, listed, ended (reference/jobs-site.md, 5.2)."""
+"""Logins: started at sign-in, slid by use, listed, ended (specification 5.2)."""
 
 import secrets
 from contextlib import suppress

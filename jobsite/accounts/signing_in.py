@@ -1,4 +1,4 @@
-"""Signing in with single-use tokens of three words (reference/jobs-site.md, 5.3)."""
+"""Signing in with single-use tokens of three words (specification 5.3)."""
 
 import importlib.resources
 import secrets
@@ -90,7 +90,7 @@ def sign_in(*, user: str, token: str, address: str, limits: Limits, user_agent: 
 def authenticate(*, by: Backend, user: str, token: str, limits: Limits) -> User:
     """The person whose single-use token a backend was given, which is used up; no session is started.
 
-    For programs at Level 4 (reference/jobs-site.md, 9.4): they may tell what was wrong, so `LoginFailed` does.
+    For programs at Level 4 (specification 9.4): they may tell what was wrong, so `LoginFailed` does.
     Raises `TooMany` once the tries of 15 minutes are used up (10 for an account, 100 for a backend).
     """
     person = user_signing_in(user)
@@ -133,7 +133,7 @@ def _fits(person: User | None, token: str) -> bool:
 
 
 def _why_refused(person: User | None, named: str) -> str:
-    """What was wrong, in the words of reference/jobs-site.md, 9.4."""
+    """What was wrong, in the words of the specification, 9.4."""
     if person is None:
         return "User matching query does not exist."
     if not person.is_active or (membership_asked_for() and not backends_of(person)):

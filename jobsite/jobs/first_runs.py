@@ -8,7 +8,7 @@ from jobsite.jobs.models import JobRequest
 from jobsite.projects.models import Project, Workspace
 
 PRIVATE_FOR = timedelta(days=11 * 30)
-"""How long code may stay private after its first run before people are reminded (reference/jobs-site.md, 7.4)."""
+"""How long code may stay private after its first run before people are reminded (specification 7.4)."""
 
 
 def first_run(project: Project) -> datetime | None:

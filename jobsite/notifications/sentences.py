@@ -1,7 +1,7 @@
 """What each kind of news says, made from its facts alone.
 
 Facts are ids, names that public pages show, numbers and codes. The subjects are those of the specification
-(reference/jobs-site.md, section 11.2).
+(section 11.2).
 """
 
 from collections.abc import Mapping

@@ -16,7 +16,7 @@ from jobsite.settings import current
 MISSING, BACK = "backend:missing", "backend:back"
 ENDING = "project:copilot-ending"
 AHEAD = timedelta(days=5)
-"""How long before the end of a co-pilot's support it is told (reference/jobs-site.md, section 11.1)."""
+"""How long before the end of a co-pilot's support it is told (specification 11.1)."""
 
 
 def watch_backends() -> None:

@@ -17,7 +17,7 @@ EVENT_LEVEL = ("component", "event_level_data")
 PACKAGES = ("ehrql.tables", "ehrql.tables.raw", "ehrql.tables.beta")
 """What is imported from these are modules with tables in them."""
 
-# Tables of ehrQL and the dataset (reference/jobs-site.md, section 3) that they belong to.
+# Tables of ehrQL and the dataset (specification 3) that they belong to.
 TABLES = {
     "appointments": "appointments",
     "covid_therapeutics": "covid_therapeutics",

@@ -1,6 +1,6 @@
 """Addresses of old: where a thing that was renamed or moved is now, for a year.
 
-They are looked up only for addresses that nothing else answers (reference/jobs-site.md, sections 3 and 6).
+They are looked up only for addresses that nothing else answers (specification 3 and 6).
 """
 
 from datetime import timedelta

@@ -63,7 +63,7 @@ CATEGORIES: dict[str, str] = {
     "unknown": "Unknown",
 }
 
-# What a project needs a permission of its own for (reference/jobs-site.md, section 3): kind, then values.
+# What a project needs a permission of its own for (specification 3): kind, then values.
 DATA_PERMISSIONS: dict[str, tuple[str, ...]] = {
     "dataset": (
         "appointments",

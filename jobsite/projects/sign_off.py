@@ -1,6 +1,6 @@
 """Signing off a repository: its workspaces one by one, then the wish that it be public, then staff.
 
-The site never changes who can read a repository (reference/jobs-site.md, section 7.11): the events tell those who can.
+The site never changes who can read a repository (specification 7.11): the events tell those who can.
 """
 
 from dataclasses import dataclass

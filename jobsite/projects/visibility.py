@@ -18,7 +18,7 @@ from jobsite.projects.repositories import RepositoryError, RepositoryUnreachable
 
 SECONDS = 20.0  # for a host that is asked as a stranger
 OUTPUTS_TOPIC = "github-releases"
-"""A repository with this topic keeps its outputs at GitHub (reference/jobs-site.md, section 3)."""
+"""A repository with this topic keeps its outputs at GitHub (specification 3)."""
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ import pytest
 from jobsite.accounts import rules
 from jobsite.accounts.rules import GLOBAL, PERMISSIONS, PROJECT, ROLES, permissions_of
 
-# The table of the specification, written out: reference/jobs-site.md, section 4.
+# The table of the specification, written out: section 4.
 TABLE = """
                                 PD PC OC OP SAA TS SA SO DA
 job_run                         x  .  .  .  .   .  .  .  x
