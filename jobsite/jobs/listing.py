@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from peewee import SQL, Expression, Field, ModelSelect, Value, fn
+from peewee import SQL, Expression, Field, ModelCompoundSelectQuery, ModelSelect, Value, fn
 from werkzeug.datastructures import MultiDict
 
 from jobsite.accounts.models import Backend, User
@@ -108,8 +108,12 @@ def requests_page(
     found = _within(filters, workspace, project)
     choices = tuple(Backend.select().order_by(fn.LOWER(Backend.name), Backend.slug))
     ids = [row.id for row in found.order_by(JobRequest.id.desc()).paginate(number, PAGE)]
-    is_last = 0 < len(ids) < PAGE
-    total = (number - 1) * PAGE + len(ids) if is_last else found.count()
+    if 0 < len(ids) < PAGE:
+        total = (number - 1) * PAGE + len(ids)
+    elif filters.q and filters == Filters(q=filters.q) and workspace is project is None:
+        total = _ids_with(filters.q).count()  # in half the time of counting the requests with these ids
+    else:
+        total = found.count()
     return Listing(_rows(ids) if ids else (), number, total, filters, choices)
 
 
@@ -182,7 +186,7 @@ def _found(filters: Filters) -> ModelSelect:
         rows = rows.where(JobRequest.workspace.in_(places))
     if filters.project or filters.org:
         rows = rows.where(JobRequest.workspace.in_(_places_in(filters.project, filters.org)))
-    return rows.where(_text(filters.q)) if filters.q else rows
+    return rows.where(JobRequest.id.in_(_ids_with(filters.q))) if filters.q else rows
 
 
 def _places_in(project: str, org: str) -> ModelSelect:
@@ -197,8 +201,8 @@ def _places_in(project: str, org: str) -> ModelSelect:
     return places
 
 
-def _text(q: str) -> Expression:
-    """Requests in whose action, workspace, project, number or identifier the text stands. Each way has its index."""
+def _ids_with(q: str) -> ModelCompoundSelectQuery:
+    """The ids of the requests in whose action, workspace, project, number or identifier the text stands. Each way has its index."""
     places = Workspace.select(Workspace.id).join(Project)
     places = places.where(Workspace.name.contains(q) | Project.name.contains(q) | Project.number.contains(q))
     jobs, requests = Job.select(Job.job_request), JobRequest.select(JobRequest.id)
@@ -209,7 +213,7 @@ def _text(q: str) -> Expression:
     ids |= requests.where(SQL("jobs_total = 0") & JobRequest.requested_actions.cast("text").contains(q))
     if q.isdecimal() and q.isascii() and int(q) < LARGEST_NUMBER:
         ids |= requests.where(JobRequest.id == int(q))
-    return JobRequest.id.in_(ids)
+    return ids
 
 
 def _actions_with(q: str) -> SQL:

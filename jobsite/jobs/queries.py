@@ -11,7 +11,7 @@ from jobsite.accounts.models import AnonymousPerson, Backend, User
 from jobsite.core.errors import NotFound
 from jobsite.core.events import Event
 from jobsite.jobs.models import Attempt, Job, JobOutput, JobRequest, ProjectFile
-from jobsite.projects.models import Project, Workspace
+from jobsite.projects.models import Workspace
 
 LOG_PERMISSION = "unreleased_outputs_view"
 UNLUCKY = ("failed", "cancelled")
@@ -211,7 +211,29 @@ def queued_jobs() -> list[Queued]:
 
 
 def jobs_with_surroundings(ids: Sequence[int]) -> dict[int, Job]:
-    """These jobs by id, with request, workspace, project and backend. One query."""
-    rows = Job.select(Job, JobRequest, Workspace, Project, Backend).join(JobRequest)
-    rows = rows.switch(Job).join(Workspace).join(Project).switch(Job).join(Backend)
+    """These jobs by id, as far as a list of jobs shows them, with the names of workspace and backend. One query."""
+    times = (Job.created_at, Job.updated_at, Job.started_at, Job.completed_at, Job.cancel_asked_at)
+    facts = (
+        Job.action,
+        Job.state,
+        Job.status_code,
+        Job.status_message,
+        Job.is_database_action,
+        Job.run_command,
+    )
+    rows = Job.select(
+        Job.id,
+        Job.identifier,
+        Job.job_request,
+        Job.workspace,
+        Job.backend,
+        *facts,
+        *times,
+        Workspace.id,
+        Workspace.name,
+        Backend.id,
+        Backend.name,
+        Backend.slug,
+    )
+    rows = rows.join(Workspace).switch(Job).join(Backend)
     return {job.id: job for job in rows.where(Job.id.in_(list(ids)))}

@@ -85,18 +85,12 @@ class Why:
     @property
     def words(self) -> str:
         """Its place in the queue as sentences; "" where it has none."""
-        if not self.place:
-            return ""
-        before = self.place - 1
-        if not before:
-            return f"It is the next to start. {self.room}"
-        return f"{before:,} job{'s' if before > 1 else ''} before it. {self.room}"
+        return place_words(self.place, self.room)
 
     @property
     def room(self) -> str:
         """How full its pool is."""
-        heavy = f"; it takes {self.weight:g}" if self.weight != 1 else ""
-        return f"{self.used:g} of {self.total:g} workers are taken{heavy}."
+        return room_words(self.used, self.total, self.weight)
 
     @property
     def ahead_words(self) -> str:
@@ -173,7 +167,11 @@ class Queue:
         if job.id not in self._places:
             return ""
         expected = f" {self._expected[job.id].words}" if self.history else ""
-        return self.why(job).words + expected
+        return place_words(self._places[job.id], self._room(job)) + expected
+
+    def _room(self, job: Job) -> str:
+        used, total = self.used(job.is_database_action), capacity().of(job.is_database_action)
+        return room_words(used, total, self.weights.get(job.id, 1.0))
 
     def why(self, job: Job, suppliers: Sequence[Job] = (), known: RunTime | None = None) -> Why:
         """Why this job of the backend waits. No query."""
@@ -196,6 +194,20 @@ class Queue:
             expected=expected,
             warning=warning(job.backend, known, self.at, wait=wait) if job.is_database_action else "",
         )
+
+
+def place_words(place: int, room: str) -> str:
+    """A place in a queue, from 1, as sentences that end with `room`; "" for 0, which is none."""
+    before = place - 1
+    if before <= 0:
+        return "" if before else f"It is the next to start. {room}"
+    return f"{before:,} job{'s' if before > 1 else ''} before it. {room}"
+
+
+def room_words(used: float, total: float, weight: float) -> str:
+    """How full a pool is, for a job of that weight, as a sentence."""
+    heavy = f"; it takes {weight:g}" if weight != 1 else ""
+    return f"{used:g} of {total:g} workers are taken{heavy}."
 
 
 def queues_of(jobs: Iterable[Queued], at: datetime) -> Mapping[int, Queue]:

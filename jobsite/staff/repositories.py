@@ -86,10 +86,19 @@ def whole(number: int) -> Whole:
     if repo is None:
         raise NotFound("There is no such repository.")
     guide = User.alias()
-    spaces = Workspace.select(Workspace, Project, guide).join(Project)
+    shown = (
+        Workspace.name,
+        Workspace.branch,
+        Workspace.purpose,
+        Workspace.signed_off_at,
+        Workspace.created_by,
+    )
+    of_project = (Project.id, Project.name, Project.slug, Project.number, Project.copilot)
+    spaces = Workspace.select(*shown, Workspace.project, *of_project, guide.id, guide.username).join(Project)
     spaces = spaces.join(guide, JOIN.LEFT_OUTER, on=(Project.copilot == guide.id), attr="copilot")
     spaces = list(spaces.where(Workspace.repo == repo).order_by(fn.LOWER(Workspace.name)).limit(MOST + 1))
-    people = ProjectMembership.select(ProjectMembership, User, Project).join(User)
+    names = (User.username, User.fullname, Project.name)
+    people = ProjectMembership.select(ProjectMembership.roles, *names).join(User)
     people = people.switch(ProjectMembership).join(Project)
     people = people.where(ProjectMembership.project.in_({space.project_id for space in spaces}))
     first = JobRequest.select(fn.MIN(JobRequest.created_at)).join(Workspace).where(Workspace.repo == repo)

@@ -16,7 +16,7 @@ from jobsite.jobs.models import Job
 from jobsite.jobs.queries import Queued, jobs_with_surroundings, queued_jobs
 from jobsite.jobs.waiting_reasons import Queue, queues_of, with_history
 
-MOST_ROWS = 100
+MOST_ROWS = 50
 
 
 @dataclass(frozen=True)
@@ -61,6 +61,11 @@ class Listed:
     rows: tuple[JobRow, ...]
     number: int
     total: int
+
+    @property
+    def first(self) -> int:
+        """The place of its first row among all."""
+        return (self.number - 1) * MOST_ROWS + 1
 
     @property
     def pages(self) -> int:

@@ -208,5 +208,5 @@ def test_the_page_asks_the_database_as_often_however_many_jobs(
     sign_in(client, "ada")
     with queries() as asked:
         page = client.get("/status/").text
-    assert "1 to 100 of 150" in page
+    assert "1 to 50 of 150" in page
     assert len(asked) <= 9, asked
