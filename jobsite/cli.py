@@ -17,6 +17,7 @@ from jobsite.pipelines.commands import COMMANDS as PIPELINES
 from jobsite.projects.commands import COMMANDS as PROJECTS
 from jobsite.serve import serve as serve_until_stopped
 from jobsite.settings import Settings
+from jobsite.status.commands import COMMANDS as STATUS
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -76,6 +77,7 @@ for command in (
     *JOBS,
     *UPKEEP,
     *NOTIFICATIONS,
+    *STATUS,
     *DEMO,
 ):
     main.add_command(command)
