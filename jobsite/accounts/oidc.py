@@ -45,6 +45,7 @@ ALGORITHMS = (
 )
 """All with a public key: with a shared secret anybody who knows it could say who somebody is."""
 
+_ASK = "Ask the people who run this site."
 _kept: dict[str, tuple[float, dict[str, Any]]] = {}
 
 
@@ -108,9 +109,6 @@ def _about() -> dict[str, Any]:
         return about
     _kept.pop(_discovery(), None)  # once it is mended there, it works here
     raise ProviderFailed(f"{name()} {why_not}. {_ASK}")
-
-
-_ASK = "Ask the people who run this site."
 
 
 def _safe(address: str, issuer: str) -> bool:

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 MAIL, WEBHOOK, ISSUE = "mail", "webhook", "issue"
-CHANNELS = (MAIL, WEBHOOK, ISSUE)
 
 WAITING, SENT, LOGGED, DROPPED, GIVEN_UP = "waiting", "sent", "logged", "dropped", "given_up"
 
