@@ -1,0 +1,77 @@
+"""No page asks the database more than ten times, however much there is: every address, as a visitor, ada and sam."""
+
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from bench.rows import insert
+from bench.seed import Size, fill
+from jobsite.accounts.models import User
+from jobsite.jobs.models import Job, JobRequest
+from jobsite.projects.models import Project, ProjectMembership, Workspace
+
+from .jobs.conftest import Study, ask, engine, run, run_until, settings, study, workspace  # noqa: F401
+from .route_world import Values, address_of, browsers, routes_of, things_of_ada
+from .test_routes import UNRELEASED, world  # noqa: F401
+
+MOST = 10
+SIZE = Size(orgs=4, projects=24, workspaces=60, people=40, requests=120)
+WHO = ("visitor", "ada", "sam")
+
+
+@pytest.fixture
+def crowded(world: dict[str, str], study: Study, cast: SimpleNamespace) -> tuple[Values, Values]:  # noqa: F811
+    """Values for ada's things, of which there are many around, and for the things of a site of that size."""
+    job = Job.get(Job.identifier == world["identifier"])
+    hers = things_of_ada(cast, job.job_request, job, f"output/{UNRELEASED}.csv")
+    fill(study.path, SIZE)
+    ended = JobRequest.get(JobRequest.identifier == "request000000018")
+    others = {
+        "name": ended.workspace.name,
+        "workspace": ended.workspace.name,
+        "slug": ended.workspace.project.slug,
+        "project": ended.workspace.project.slug,
+        "org": "university-1",
+        "number": str(ended.id),
+        "older": str(ended.id + SIZE.workspaces),
+        "identifier": Job.get(Job.job_request == ended, Job.position == 4).identifier,
+        "username": "person1",
+    }
+    _gather_around(job)
+    return hers, {endpoint: {**values, **others} for endpoint, values in hers.items()}
+
+
+def _gather_around(job: Job) -> None:
+    """Every second request is of this job's workspace and backend; its project has all people and many workspaces."""
+    asthma, air = job.workspace_id, job.workspace.project_id
+    for table, at in ((JobRequest, JobRequest.id), (Job, Job.job_request)):
+        table.update(workspace=asthma, backend=job.backend_id).where(at % 2 == 1).execute()
+    Workspace.update(project=air).where(Workspace.id % 2 == 1).execute()
+    known = ProjectMembership.select(ProjectMembership.user).where(ProjectMembership.project == air)
+    strangers = User.select().where(User.id.not_in(known))
+    about = {"project": Project.get_by_id(air), "roles": ["ProjectDeveloper"], "created_by": "system"}
+    insert(ProjectMembership, ({**about, "user": one} for one in strangers))
+
+
+def test_no_page_asks_the_database_more_than_ten_times(
+    crowded: tuple[Values, Values],
+    app: Flask,
+    sign_in: Callable[..., FlaskClient],
+    queries: Callable[[], Any],
+) -> None:
+    counted: dict[tuple[str, str], int] = {}
+    for who, client in browsers(app, sign_in, WHO).items():
+        for method, _, route in routes_of(app):
+            for values in crowded if method == "GET" else ():
+                where = address_of(route, values)
+                with queries() as seen:
+                    answer = client.get(where, buffered=True)
+                if answer.status_code == 200:
+                    counted[who, where] = len(seen)
+    assert {page: count for page, count in counted.items() if count > MOST} == {}
+    for who, least in zip(WHO, (30, 50, 80), strict=True):
+        assert sum(one == who for one, _ in counted) >= least, "pages were not reached"
