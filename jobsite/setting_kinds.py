@@ -223,6 +223,15 @@ def images(value: Any) -> str:
     return prefix
 
 
+def closed_network(value: Any) -> str:
+    """The name of a network that operators have made, or nothing; none of those that lead everywhere."""
+    name = text(value)
+    everywhere = ("bridge", "default", "host", "pasta", "podman", "private", "slirp4netns")
+    if name and (name in everywhere or not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", name)):
+        raise ValueError("must be the name of a network made for the database, not one that leads everywhere")
+    return name
+
+
 def folder_of_repositories(value: Any) -> str:
     """The address of an organisation, or an absolute path, without final slash; or nothing."""
     place = text(value).rstrip("/")

@@ -93,6 +93,11 @@ class Settings:
     container_pull: bool = setting(
         False, "Executor container: 1 fetches an image that is missing here when a job needs it", kinds.flag
     )
+    container_database_network: str = setting(
+        "",
+        "Executor container: the engine's network for database actions alone, which must lead to the database only; empty: none",
+        kinds.closed_network,
+    )
     allowed_repos: tuple[str, ...] = setting(
         ("https://github.com/",),
         "Beginnings of repository addresses that may be used; local paths only if listed",

@@ -37,6 +37,7 @@ def make_spec(job: Job, attempt: Attempt) -> AttemptSpec:
         limits=limits_of(job, settings),
         user=(settings.job_user, settings.job_user),
         is_database_action=job.is_database_action,
+        network=settings.container_database_network if job.is_database_action else "",
         labels={"workspace": job.workspace.name, "action": job.action, "job": job.identifier},
     )
 

@@ -1,13 +1,15 @@
 """Job requests on an instance whose jobs run in containers (setting EXECUTOR), and what its settings mean."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from jobsite.jobs.models import Job, JobRequest
+from jobsite.jobs.models import Attempt, Job, JobRequest
 from jobsite.jobs.runtimes import command_of, image_address
-from jobsite.settings import Settings, SettingsError, load
+from jobsite.jobs.specs import make_spec
+from jobsite.settings import Settings, SettingsError, load, use
 
 from .conftest import Study, project_yaml
 
@@ -83,3 +85,41 @@ def test_a_beginning_of_images_that_is_no_address_stops_the_start(prefix: str, t
         load(tmp_path, {"JOBSITE_CONTAINER_IMAGES": prefix})
     good = load(tmp_path, {"JOBSITE_CONTAINER_IMAGES": "registry.example:5000/a_b/c/"})
     assert good.container_images == "registry.example:5000/a_b/c"
+
+
+@pytest.mark.parametrize("name", ["host", "bridge", "podman", "slirp4netns", "container:x", "-x", "a b"])
+def test_a_network_that_leads_everywhere_stops_the_start(name: str, tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="CONTAINER_DATABASE_NETWORK must be the name of a network"):
+        load(tmp_path, {"JOBSITE_CONTAINER_DATABASE_NETWORK": name})
+    good = load(tmp_path, {"JOBSITE_CONTAINER_DATABASE_NETWORK": "database-only"})
+    assert good.container_database_network == "database-only"
+
+
+def test_database_actions_alone_get_the_network_and_the_variables(
+    study: Study, ask: Callable[..., JobRequest], settings: Settings
+) -> None:
+    use(
+        replace(
+            settings,
+            container_images="registry.example",
+            container_database_network="database-only",
+            database_env={"DATABASE_URL": "secret"},
+        )
+    )
+    reads = "ehrql:v1 generate-dataset d.py --output d.csv"
+    study.commit(
+        project__yaml=project_yaml(
+            reads=(reads, [], {"highly_sensitive": {"o": "d.csv"}}),
+            other=("ehrql:v1 x.py", [], {"highly_sensitive": {"o": "x.csv"}}),
+        ),
+        d__py="",
+    )
+    ask("reads", "other")
+    specs = {}
+    for job in Job.select():
+        moment = job.created_at
+        attempt = Attempt.create(job=job, number=1, identifier=f"{job.identifier}-001", created_at=moment)
+        specs[job.action] = make_spec(job, attempt)
+    assert (specs["reads"].network, specs["other"].network) == ("database-only", "")
+    assert "DATABASE_URL" in specs["reads"].environment
+    assert "DATABASE_URL" not in specs["other"].environment

@@ -50,7 +50,7 @@ class AttemptSpec:
     is an absolute path of an interpreter or program of this machine; where `image` names an image, `argv` is
     what follows the image's own entry point. `engine` is the program that runs images (podman, docker), which
     fetches a missing one only if `pull`. `environment` is all the job sees beyond PATH, HOME, LANG and TZ; its
-    values never appear on a command line. `read_only_binds` are further host paths the job may read. `is_database_action` and `labels` are recorded for people and for other executors;
+    values never appear on a command line. `network` is the engine's network for a database action; "" is none. `read_only_binds` are further host paths the job may read. `is_database_action` and `labels` are recorded for people and for other executors;
     no network is opened here.
     """
 
@@ -71,6 +71,7 @@ class AttemptSpec:
     image: str = ""
     engine: str = ""
     pull: bool = False
+    network: str = ""
 
     def as_json(self) -> dict[str, Any]:
         """The spec as plain data for spec.json; `from_json` gives an equal spec back."""

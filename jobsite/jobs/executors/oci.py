@@ -220,7 +220,7 @@ def _walls(spec: AttemptSpec) -> list[str]:
     mapped = [f"--userns=keep-id:uid={uid},gid={gid}"] if spec.engine == "podman" and os.geteuid() else []
     return [
         *(
-            "--network=none",
+            f"--network={spec.network or 'none'}",
             "--ipc=private",
             "--cap-drop=ALL",
             "--security-opt=no-new-privileges",

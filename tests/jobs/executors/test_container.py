@@ -427,6 +427,16 @@ def test_both_engines_are_given_the_same_walls(engine: str, installed: Callable[
     assert words[-2:] == ["sha256:0", "x.py"]
 
 
+@pytest.mark.parametrize("engine", ["podman", "docker"])
+def test_a_network_is_given_by_name_only_where_the_spec_has_one(
+    engine: str, installed: Callable[[str], None]
+) -> None:
+    installed(engine)
+    assert [word for word in command(engine) if "network" in word] == ["--network=none"]
+    given = command(engine, network="database-only")
+    assert [word for word in given if "network" in word] == ["--network=database-only"]
+
+
 def test_a_folder_that_an_engine_would_split_is_refused(installed: Callable[[str], None]) -> None:
     installed("podman")
     with pytest.raises(oci.EngineFailed, match="colon"):
