@@ -13,6 +13,7 @@ from jobsite.accounts.models import Backend
 from jobsite.core.clock import now
 from jobsite.core.db import database, writing
 from jobsite.core.events import record
+from jobsite.core.wording import counted
 from jobsite.jobs.faults import DATABASE_PROBLEMS, RETRIES
 from jobsite.jobs.models import Attempt, BackendAlert, Job
 
@@ -108,7 +109,7 @@ def open_alerts() -> Sequence[Alert]:
 def sentence(failures: dict[str, int]) -> str:
     """What failed and how often, the most frequent first; never a name, a value or a line of a log."""
     often = sorted(failures.items(), key=lambda one: (-one[1], one[0]))
-    return "; ".join(f"{_words(kind)} ({count} time{'s' if count != 1 else ''})" for kind, count in often)
+    return "; ".join(f"{_words(kind)} ({counted(count, 'time')})" for kind, count in often)
 
 
 def _words(failure: str) -> str:

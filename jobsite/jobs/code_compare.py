@@ -6,6 +6,7 @@ from functools import lru_cache
 
 from peewee import fn
 
+from jobsite.core.wording import counted
 from jobsite.jobs.models import JobRequest
 from jobsite.projects.git import GitFailed, GitTooSlow, git
 from jobsite.projects.models import Repo
@@ -41,9 +42,9 @@ class Changes:
         """The size of the difference in words: "2 commits, 3 files"."""
         if not (self.ahead or self.behind):
             return "the same code"
-        parts = [_count(self.ahead, "commit")] if self.ahead or not self.behind else []
-        parts += [f"{_count(self.behind, 'commit')} taken back"] if self.behind else []
-        return ", ".join([*parts, _count(len(self.files), "file")])
+        parts = [counted(self.ahead, "commit")] if self.ahead or not self.behind else []
+        parts += [f"{counted(self.behind, 'commit')} taken back"] if self.behind else []
+        return ", ".join([*parts, counted(len(self.files), "file")])
 
 
 @dataclass(frozen=True)
@@ -120,7 +121,3 @@ def _changes(url: str, older: str, newer: str) -> Changes | None:
 def _file(row: str) -> FileChange:
     added, removed, path = row.split("\t", 2)
     return FileChange(path, *(int(number) if number.isdecimal() else None for number in (added, removed)))
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'s' if number != 1 else ''}"

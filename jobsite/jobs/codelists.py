@@ -19,7 +19,7 @@ from jobsite.pipelines.codelists import (
     why_not_stale,
 )
 from jobsite.pipelines.report import Action
-from jobsite.pipelines.wording import join, quote
+from jobsite.pipelines.wording import join
 from jobsite.projects.git import GitFailed, GitTooSlow, git
 from jobsite.projects.repositories import RepositoryError, git_directory
 from jobsite.settings import current
@@ -64,9 +64,7 @@ class Codelists:
             return None
         if self.state == "stale":
             return why_not_stale(CodelistsVerdict(False, self.said), names)
-        required = (
-            f"required by {'action' if len(names) == 1 else 'actions'} {join([quote(n) for n in names])}"
-        )
+        required = f"required by {'action' if len(names) == 1 else 'actions'} {join(names)}"
         return f"The codelists ({required}) {self.said}"
 
 

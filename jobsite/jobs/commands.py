@@ -12,6 +12,7 @@ from jobsite.core import events as event_log
 from jobsite.core.clock import wire
 from jobsite.core.commands import as_json, instance_command, print_json
 from jobsite.core.errors import Conflict, Denied, NotFound
+from jobsite.core.wording import counted
 from jobsite.jobs.actions import cancel as cancel_request
 from jobsite.jobs.execution import attempt_dir
 from jobsite.jobs.executors.records import LOG
@@ -60,7 +61,7 @@ def cancel(settings: Settings, request: str, jobs: tuple[str, ...], username: st
         raise Denied(f"{by.username} is not active.")
     chosen = [_job_in(found, name) for name in jobs] if jobs else None
     count = cancel_request(by=by, request=found, jobs=chosen, may_cancel=allowed)
-    click.echo(f"{count} job{'s' if count != 1 else ''} of request {found.id} cancelled, or being cancelled.")
+    click.echo(f"{counted(count, 'job')} of request {found.id} cancelled, or being cancelled.")
 
 
 @instance_command(

@@ -10,6 +10,7 @@ from jobsite import settings
 from jobsite.accounts.models import AnonymousPerson, User
 from jobsite.core.clock import now
 from jobsite.core.events import Event
+from jobsite.core.wording import counted
 from jobsite.jobs.code_compare import Comparison, comparisons
 from jobsite.jobs.execution import attempt_dir
 from jobsite.jobs.job_rows import JobRow, job_row, silent_for
@@ -65,8 +66,7 @@ class Files:
         """How many files there are; "" for people who may not know it."""
         if self.counts is None:
             return ""
-        total = sum(self.counts.values())
-        return f"{total:,} file{'s' if total != 1 else ''}"
+        return counted(sum(self.counts.values()), "file")
 
 
 @dataclass(frozen=True)

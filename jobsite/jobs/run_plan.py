@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from jobsite.core.wording import joined
 from jobsite.jobs.models import Job
 from jobsite.pipelines.planning import Decision, Plan
 
@@ -97,7 +98,7 @@ def _totals(kinds: list[str]) -> str:
         _counted(kinds.count("stopped"), "cannot run", "cannot run"),
     ]
     said = [part for part in parts if part]
-    return f"{', '.join(said[:-1])} and {said[-1]}." if len(said) > 1 else f"{said[0]}."
+    return f"{joined(said)}."
 
 
 def _counted(number: int, one: str, many: str) -> str:

@@ -7,6 +7,7 @@ from jobsite.core.commands import as_json, instance_command, print_json
 from jobsite.core.db import writing
 from jobsite.core.errors import Conflict, Refused
 from jobsite.core.events import record
+from jobsite.core.wording import counted
 from jobsite.jobs import proving
 from jobsite.jobs.execution import executor
 from jobsite.jobs.models import Job
@@ -90,7 +91,7 @@ def archive(settings: Settings, name: str) -> None:
     """Archive the workspace NAME: no jobs run in it, its files stay. Refused while jobs are active."""
     found = workspace_named(name)
     if active := Job.select().where((Job.workspace == found) & Job.state.in_(ACTIVE)).count():
-        raise Conflict(f"{name} has {active} active job{'s' if active != 1 else ''}: wait, or cancel first.")
+        raise Conflict(f"{name} has {counted(active, 'active job')}: wait, or cancel first.")
     set_archived(by=SYSTEM, workspace=found, is_archived=True)
     click.echo(f"{name} is archived: no jobs run in it.")
 

@@ -8,6 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from jobsite.accounts.rules import ROLES
+from jobsite.core.wording import counted
+
 Facts = Mapping[str, Any]
 MOST_NAMES = 10
 
@@ -60,7 +63,7 @@ def job_ended(facts: Facts) -> Worded:
 def request_ended(facts: Facts) -> Worded:
     """All jobs of a request have ended."""
     workspace, number = facts["workspace"], facts["number"]
-    done = f"{facts['succeeded']} of {_count(facts['total'], 'job')} succeeded"
+    done = f"{facts['succeeded']} of {counted(facts['total'], 'job')} succeeded"
     failed = _named(facts["failed"])
     return Worded(
         f"{facts['state']}: [os {workspace}] request {number}, {done}",
@@ -74,7 +77,7 @@ def request_ended(facts: Facts) -> Worded:
 def request_cancelled(facts: Facts) -> Worded:
     """Somebody else asked for the end of one's jobs."""
     workspace, number = facts["workspace"], facts["number"]
-    jobs = _count(facts["jobs"], "job")
+    jobs = counted(facts["jobs"], "job")
     return Worded(
         f"cancelled: [os {workspace}] request {number}, by {facts['by']}",
         (f"{_by(facts)} asked for the end of {jobs} of your job request {number} in {workspace}.",),
@@ -171,7 +174,7 @@ def member_added(facts: Facts) -> Worded:
         (f"{_by(facts)} made you a member of the project {facts['name']}.",),
         f"/projects/{facts['project']}/",
         "Open the project",
-        (("Roles", _named(facts["roles"]) or "none"),),
+        (("Roles", _named(_labels(facts["roles"])) or "none"),),
     )
 
 
@@ -354,7 +357,7 @@ def user_added(facts: Facts) -> Worded:
 
 def catch_up(facts: Facts) -> Worded:
     """Old news of many kinds, counted."""
-    things = _count(sum(facts["counts"].values()), "thing")
+    things = counted(sum(facts["counts"].values()), "thing")
     table = tuple((facts["labels"].get(kind, "Other"), str(count)) for kind, count in facts["counts"].items())
     return Worded(
         f"{things} happened while no messages were sent",
@@ -373,14 +376,15 @@ def _if_not_you(facts: Facts) -> str:
     return f"If this was not you, write to {facts['place'].whom_to_ask} at once."
 
 
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
-
-
 def _named(names: list[str]) -> str:
     more = len(names) - MOST_NAMES
     shown = ", ".join(names[:MOST_NAMES])
     return f"{shown} and {more} more" if more > 0 else shown
+
+
+def _labels(roles: list[str]) -> list[str]:
+    """How pages call these roles; one that is no longer there by its name."""
+    return [ROLES[name].label if name in ROLES else name for name in roles]
 
 
 def _without(these: list[str], those: list[str]) -> list[str]:
@@ -388,5 +392,5 @@ def _without(these: list[str], those: list[str]) -> list[str]:
 
 
 def _changes(given: list[str], taken: list[str]) -> tuple[tuple[str, str], ...]:
-    rows = (("Given", _named(given)), ("Taken away", _named(taken)))
+    rows = (("Given", _named(_labels(given))), ("Taken away", _named(_labels(taken))))
     return tuple((label, names) for label, names in rows if names)

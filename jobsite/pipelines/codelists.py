@@ -8,7 +8,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from jobsite.pipelines.wording import join, quote
+from jobsite.pipelines.wording import join
 
 _UPDATE = "Run `opensafely codelists update` and commit what it changes."
 LIST_FILE = "codelists/codelists.txt"
@@ -92,5 +92,5 @@ def why_not_stale(verdict: CodelistsVerdict, database_actions: list[str]) -> str
     if verdict.ok or not database_actions:
         return None
     required = "action" if len(database_actions) == 1 else "actions"
-    names = join([quote(name) for name in database_actions])
+    names = join(database_actions)
     return f"Codelists are out of date (required by {required} {names}). {verdict.sentence}"

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from jobsite.core.wording import counted
 from jobsite.pipelines.limits import Limits
 from jobsite.pipelines.parsing import parse
 from jobsite.pipelines.report import Problem, Report
@@ -81,17 +82,13 @@ def _caret(text: str, column: int, colour: str) -> str:
 
 def summary(report: Report, file: str) -> str:
     """One line: the verdict, and how much was found."""
-    warnings = _counted(len(report.warnings), "warning") if report.warnings else ""
+    warnings = counted(len(report.warnings), "warning") if report.warnings else ""
     more = f"; {report.omitted:,} more are not listed" if report.omitted else ""
     if report.pipeline is None:
         also = f" and {warnings}" if warnings else ""
-        return f"{file} is not valid: {_counted(len(report.problems), 'problem')}{also}{more}."
-    version, actions = report.version, _counted(len(report.pipeline.actions), "action")
+        return f"{file} is not valid: {counted(len(report.problems), 'problem')}{also}{more}."
+    version, actions = report.version, counted(len(report.pipeline.actions), "action")
     return f"{file} is valid: version {version}, {actions}{', ' + warnings if warnings else ''}{more}."
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number:,} {noun}" + ("" if number == 1 else "s")
 
 
 COMMANDS = (check,)

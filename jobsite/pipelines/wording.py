@@ -4,6 +4,8 @@ import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 
+from jobsite.core.wording import joined
+
 _LONGEST_QUOTE = 200
 _CONTROL = re.compile(
     "[\0-\x1f\x7f-\xa0\u2028\u2029\u200b-\u200f\u202a-\u202e\u2066-\u2069\ufeff\ud800-\udfff]"
@@ -36,7 +38,7 @@ def join(names: Sequence[str], last: str = "and", most: int = 8) -> str:
     names = [quote(name) for name in names]
     if len(names) > most:
         names = [*names[: most - 1], f"{len(names) - most + 1} more"]
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} {last} {names[-1]}"
+    return joined(names, last)
 
 
 class Nearest:

@@ -9,6 +9,8 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from jobsite.core.wording import joined
+
 LONGEST_NAME = 200
 LONGEST_SLUG = 255
 LONGEST_PURPOSE = 5_000
@@ -303,4 +305,4 @@ def why_not_sign_off_internally(
 def _listed(names: Sequence[str]) -> str:
     if len(names) > MOST_NAMED:
         return f"{', '.join(names[:MOST_NAMED])} and {len(names) - MOST_NAMED} more"
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+    return joined(names)

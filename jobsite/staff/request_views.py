@@ -4,6 +4,7 @@ from flask import Response, flash, request
 
 from jobsite.core.errors import Denied
 from jobsite.core.web import page, redirect_here
+from jobsite.core.wording import counted
 from jobsite.jobs import actions
 from jobsite.jobs.listing import filters_in, page_in, requests_page
 from jobsite.jobs.queries import whole_request
@@ -40,5 +41,5 @@ def cancel_request(number: int) -> Response:
     except Denied as refusal:
         flash(str(refusal), "warn")
     else:
-        flash(f"Job request {found.id}: {count} job{'' if count == 1 else 's'} cancelled.", "good")
+        flash(f"Job request {found.id}: {counted(count, 'job')} cancelled.", "good")
     return redirect_here(address)

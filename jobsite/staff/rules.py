@@ -3,6 +3,7 @@
 from collections.abc import Collection, Sequence
 
 from jobsite.accounts.rules import GLOBAL, PERMISSIONS, ROLES, permissions_of
+from jobsite.core.wording import joined
 
 STAFF = "staff_area_access"
 
@@ -16,17 +17,12 @@ def roles_with(permission: str, scope: str = "") -> list[str]:
     ]
 
 
-def either(words: Sequence[str]) -> str:
-    """Words as a list that ends with "or"."""
-    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} or {words[-1]}"
-
-
 def why_not_staff(permissions: Collection[str], permission: str = STAFF) -> str | None:
     """Why a person with these global permissions may not do in the staff area what `permission` allows, or None."""
     for needed in (STAFF, permission):
         if needed not in permissions:
             what = PERMISSIONS[needed].what
-            return f"To {what}, you need the role {either(roles_with(needed, GLOBAL))}. Ask another member of staff."
+            return f"To {what}, you need the role {joined(roles_with(needed, GLOBAL), 'or')}. Ask another member of staff."
     return None
 
 
@@ -52,6 +48,6 @@ def own_lockout(*, before: Sequence[str], after: Sequence[str], others: int) -> 
 def why_not_clear(*, has_project_roles: bool, permissions: Collection[str]) -> str | None:
     """Why all roles of a person cannot be taken away by somebody with these permissions, or None."""
     if has_project_roles and "user_edit_project_roles" not in permissions:
-        roles = either(roles_with("user_edit_project_roles", GLOBAL))
+        roles = joined(roles_with("user_edit_project_roles", GLOBAL), "or")
         return f"This person has roles in projects. To take those away, you need the role {roles}."
     return None

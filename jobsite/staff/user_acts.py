@@ -7,6 +7,7 @@ from jobsite.accounts import actions, sessions, signing_in
 from jobsite.accounts.queries import user_or_stop
 from jobsite.core.limits import Limits
 from jobsite.core.web import page, see
+from jobsite.core.wording import counted
 from jobsite.staff.actions import clear_all_roles
 from jobsite.staff.area import question, routes, staff, sure
 from jobsite.staff.user_views import PEOPLE, lockout
@@ -76,7 +77,7 @@ def log_out(username: str) -> Response:
         title = f"Log {shown.username} out everywhere?"
         return question(title=title, says=says, label="Log out everywhere", back=_page_of(username))
     ended = sessions.sign_out_everywhere(by=person, user=shown)
-    flash(f"Ended {ended} login{'' if ended == 1 else 's'} of {shown.display_name}.", "good")
+    flash(f"Ended {counted(ended, 'login')} of {shown.display_name}.", "good")
     return see("staff.user", username=shown.username)
 
 

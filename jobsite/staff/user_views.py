@@ -9,6 +9,7 @@ from jobsite.accounts.models import User
 from jobsite.accounts.queries import backends, membership_asked_for, user_or_stop
 from jobsite.accounts.rules import ROLES, roles_in
 from jobsite.core.web import page, see
+from jobsite.core.wording import counted
 from jobsite.projects.rules import why_not_permitted
 from jobsite.staff import audit, people, places
 from jobsite.staff.actions import set_backends, set_organisations
@@ -145,4 +146,4 @@ def lockout(by: User, user: User, roles: list[str]) -> str | None:
 
 
 def _changes(count: int) -> str:
-    return f"{count} change{'' if count == 1 else 's'} saved" if count else "nothing has changed"
+    return f"{counted(count, 'change')} saved" if count else "nothing has changed"

@@ -16,12 +16,13 @@ from jobsite.accounts.queries import backends_of, membership_asked_for, why_no_t
 from jobsite.accounts.rules import GLOBAL, PERMISSIONS, PROJECT, ROLES, permissions_of, why_not_log_in
 from jobsite.core.limits import Limits, TooMany
 from jobsite.core.web import ANYONE, LOGIN, Route
+from jobsite.core.wording import joined
 from jobsite.jobs.actions import why_not_submit
 from jobsite.projects import data_permissions
 from jobsite.projects.models import Organisation, Project, ProjectMembership, Workspace
 from jobsite.projects.queries import has_org, workspaces
 from jobsite.projects.rules import why_not_create_workspace, why_not_permitted, why_not_run_jobs
-from jobsite.staff.rules import either, roles_with, why_not_staff
+from jobsite.staff.rules import roles_with, why_not_staff
 
 OK, NO, WAIT, NOTE = "ok", "no", "wait", "note"
 LOG_IN, TOKEN = "log-in", "token"
@@ -234,7 +235,7 @@ def _global_role(case: Case) -> Step:
     """What is lacking where only a role on the whole site would do."""
     own = why_not_staff(case.held, case.wish) if case.wish in _STAFF_PAGES else None
     sentence = own or why_not_permitted(case.wish, case.held) or ""
-    way = f"Give them the role {either(roles_with(case.wish, GLOBAL))}"
+    way = f"Give them the role {joined(roles_with(case.wish, GLOBAL), 'or')}"
     return Step("Roles", NO, sentence, (way, f"{case.page}#roles"))
 
 
@@ -253,7 +254,7 @@ def _somewhere(case: Case) -> Step:
 
 
 def _project_role(case: Case, project: Project) -> Step:
-    wanted = either(roles_with(case.wish, PROJECT))
+    wanted = joined(roles_with(case.wish, PROJECT), "or")
     if case.membership is None:
         way = (f"Add them to {project.name} as {wanted}", _add_address(case, project))
         return Step("Roles", NO, _refused(case), way)
