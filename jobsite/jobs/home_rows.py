@@ -46,7 +46,7 @@ def home_rows(person: User) -> HomeRows:
     return HomeRows(
         own=own[:OWN],
         running=tuple(row for row in own if row.request.is_active),
-        failed=tuple(row for row in own if _is_failed_since(row.request, since)),
+        failed=tuple(row for row in own if _is_failed_since(row.request, since) and not _was_stopped(row)),
         finished=rows_of(_finished_by_others(person, since), FINISHED),
         newest=tuple(row for row in rows if row.request.backend.is_active)[:NEWEST],
         total=total,
@@ -81,6 +81,11 @@ def _failed_since(since: datetime) -> Expression:
 
 def _is_failed_since(request: JobRequest, since: datetime) -> bool:
     return request.status == FAILED and request.completed_at is not None and request.completed_at > since
+
+
+def _was_stopped(row: RequestRow) -> bool:
+    """Whether a request did not succeed only because somebody cancelled jobs of it: that waits for nobody."""
+    return row.cancelled > 0 and not row.failed
 
 
 def _finished_by_others(person: User, since: datetime) -> ModelSelect:

@@ -3,6 +3,7 @@
 from peewee import fn
 
 from jobsite.accounts.models import User
+from jobsite.accounts.queries import membership_asked_for
 from jobsite.accounts.rules import PERMISSIONS
 from jobsite.projects.lists import my_projects
 from jobsite.projects.models import Organisation, OrgMembership
@@ -14,6 +15,7 @@ def settings_parts(*, person: User) -> list[Part]:
     orgs = Organisation.select().join(OrgMembership).where(OrgMembership.user == person)
     facts = {
         "orgs": list(orgs.order_by(fn.LOWER(Organisation.name))),
+        "needs_org": membership_asked_for(),
         "projects": my_projects(person),
         "permissions": PERMISSIONS,
     }

@@ -10,6 +10,7 @@ from peewee import ModelSelect, fn
 
 from jobsite import settings
 from jobsite.accounts.models import User, permissions_everywhere, username_of
+from jobsite.accounts.rules import permissions_of
 from jobsite.core.clock import now
 from jobsite.core.db import changed_one, writing
 from jobsite.core.errors import NotFound, require
@@ -29,7 +30,7 @@ class SignOff:
     """A repository with its workspaces by name, and what the person who looks may do.
 
     `reasons` says by workspace why they may not sign it off, `why_not_public` and `why_not_internal` the same for
-    the last two steps. `unused` are branches that no workspace has.
+    the last two steps. `unused` are branches that no workspace has. `permissions` are theirs, by the id of the project.
     """
 
     repo: Repo
@@ -38,6 +39,11 @@ class SignOff:
     unused: list[str]
     why_not_public: str | None
     why_not_internal: str | None
+    permissions: dict[int, frozenset[str]]
+
+    def may(self, permission: str, project: Project) -> bool:
+        """Whether the person who looks holds a permission in one of the projects."""
+        return permission in self.permissions[project.id]
 
     @property
     def projects(self) -> list[Project]:
@@ -77,6 +83,10 @@ def sign_off_or_stop(by: User, part: str) -> SignOff:
         unused=[branch for branch in repo.branches if branch not in taken],
         why_not_public=why_not_request_public(repo, spaces, is_member=inside),
         why_not_internal=why_not_sign_off_internally(repo, by.permissions),
+        permissions={
+            space.project_id: by.permissions | permissions_of(mine.get(space.project_id, ()))
+            for space in spaces
+        },
     )
 
 
@@ -147,11 +157,12 @@ def _spaces(repo: Repo) -> ModelSelect:
     return workspaces().where(Workspace.repo == repo).order_by(fn.LOWER(Workspace.name))
 
 
-def _my_projects(by: User | str) -> set[int]:
-    if isinstance(by, str):
-        return set()
-    mine = ProjectMembership.select(ProjectMembership.project).where(ProjectMembership.user == by)
-    return {row[0] for row in mine.tuples()} if by.is_active else set()
+def _my_projects(by: User | str) -> dict[int, list[str]]:
+    """The ids of the projects somebody belongs to, each with their roles there."""
+    if isinstance(by, str) or not by.is_active:
+        return {}
+    mine = ProjectMembership.select().where(ProjectMembership.user == by)
+    return {row.project_id: row.roles for row in mine}
 
 
 def _is_member(by: User | str, spaces: list[Workspace]) -> bool:

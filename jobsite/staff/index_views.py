@@ -67,7 +67,7 @@ def why_not() -> Response:
     """Why a person (`user`) may not do something (`permission`) with a thing (`object`)."""
     staff("user_manage")
     given: dict[str, Any] = {name: asked(name) for name in ("user", "permission", "object")}
-    case, problems = _case(given) if given["permission"] or given["object"] else (None, {})
+    case, problems = _case(given) if "permission" in request.args or given["object"] else (None, {})
     data: dict[str, Any] = {"given": given, "wishes": why.WISHES, "case": case, "problems": problems}
     return page("staff/why.html", status=422 if problems else 200, **data)
 

@@ -12,7 +12,7 @@ from jobsite.core.clock import now
 from jobsite.core.events import Event
 from jobsite.jobs.first_runs import PRIVATE_FOR, first_run
 from jobsite.jobs.home_rows import home_rows
-from jobsite.jobs.models import JobRequest
+from jobsite.jobs.models import Job, JobRequest
 from jobsite.projects import changes
 from jobsite.projects.models import Repo, Workspace
 
@@ -55,6 +55,16 @@ def test_home_tells_what_runs_what_failed_and_what_others_finished(
     stranger = home_rows(cast.dan)
     assert (stranger.own, stranger.failed, stranger.finished) == ((), (), ())
     assert len(stranger.newest) == 4
+
+
+def test_a_request_that_was_only_cancelled_waits_for_nobody(
+    asked: Callable[[], JobRequest], cast: SimpleNamespace
+) -> None:
+    cancelled = asked()
+    Job.update(state="cancelled").where(Job.job_request == cancelled).execute()
+    ended(cancelled, "failed")
+    assert home_rows(cast.ada).failed == ()
+    assert ids(home_rows(cast.ada).own) == [cancelled.id]
 
 
 def test_what_was_marked_as_seen_is_no_news(asked: Callable[[], JobRequest], cast: SimpleNamespace) -> None:

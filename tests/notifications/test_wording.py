@@ -94,6 +94,12 @@ def test_changed_roles_are_told_as_given_and_taken_away() -> None:
     assert worded("member-roles", FACTS).table == (("Given", "C"), ("Taken away", "A"))
 
 
+def test_roles_are_called_as_on_pages() -> None:
+    assert worded("member-added", FACTS).table == (("Roles", "Project Developer"),)
+    given = worded("roles-changed", {**FACTS, "before": [], "after": ["OutputChecker"]})
+    assert given.table == (("Given", "Output Checker"),)
+
+
 def test_a_kind_of_a_later_version_breaks_nothing() -> None:
     assert worded("from-the-future", {}).lines == ()
 

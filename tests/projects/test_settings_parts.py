@@ -43,3 +43,4 @@ def test_who_is_in_nothing_is_told_whom_to_ask(
     nobody = sign_in(client.application.test_client(), "dan").get("/settings/").text
     assert "You are a member of no project." in nobody
     assert "You belong to no organisation." in nobody
+    assert "You need one" not in nobody, "nobody needs one where people log in with tokens alone"

@@ -143,3 +143,16 @@ def test_a_badge_says_nothing_of_the_folders_of_this_machine(client: FlaskClient
     assert repo.is_local
     badge = "/repo/" + quote(quote(repo.url, safe=""), safe="") + "/"
     assert client.get(badge).status_code == 404
+
+
+def test_what_one_may_not_edit_has_no_link_to_edit_it(
+    client: FlaskClient, sign_in, cast: SimpleNamespace, workspace: Workspace, repo: Repo
+) -> None:
+    links = [f'href="/{workspace.name}/edit/"', f'href="/projects/{workspace.project.slug}/edit/"']
+    shown = {
+        name: sign_in(client.application.test_client(), name).get(page_of(repo)).text
+        for name in ("ada", "ben")
+    }
+    assert all(link in shown["ada"] for link in links)
+    assert not any(link in shown["ben"] for link in links)
+    assert "A developer of the project can change it." in shown["ben"]

@@ -15,7 +15,7 @@ Send = Callable[..., Any]
 
 
 def shown_token(page: str) -> str:
-    found = re.search(r'id="token">([0-9a-f]{40})<', page)
+    found = re.search(r'id="token"[^>]*>([0-9a-f]{40})<', page)
     assert found, page
     return found[1]
 

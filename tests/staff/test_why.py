@@ -170,6 +170,8 @@ def test_a_page_for_everybody_is_open(sam: FlaskClient, site: SimpleNamespace) -
         ("user=eve&permission=job_run", "There is no user “eve”."),
         ("user=ada&permission=job_run&object=nowhere", "There is nothing here called “nowhere”."),
         ("user=ada&permission=fly&object=asthma", "Choose what they want to do"),
+        ("user=eve&permission=&object=", "There is no user “eve”."),
+        ("user=ada&permission=&object=", "Choose what they want to do"),
         ("user=ada&object=asthma", "Choose what they want to do"),
         ("user=ada&object=/nowhere/at/all/", "There is nothing here called"),
     ],
