@@ -159,6 +159,11 @@ def permissions_of(role_names: Iterable[str]) -> frozenset[str]:
     return frozenset().union(*(ROLES[name].permissions for name in role_names if name in ROLES))
 
 
+def labels_of(role_names: Iterable[str]) -> list[str]:
+    """How pages call these roles; a name that is no role (any more) as it is."""
+    return [ROLES[name].label if name in ROLES else name for name in role_names]
+
+
 def roles_in(scope: str) -> tuple[Role, ...]:
     """The roles that can be given in this scope, `GLOBAL` or `PROJECT`, in the order of the table."""
     return tuple(role for role in ROLES.values() if scope in role.scopes)

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from jobsite.accounts.rules import ROLES
+from jobsite.accounts.rules import labels_of
 from jobsite.core.wording import counted
 
 Facts = Mapping[str, Any]
@@ -174,7 +174,7 @@ def member_added(facts: Facts) -> Worded:
         (f"{_by(facts)} made you a member of the project {facts['name']}.",),
         f"/projects/{facts['project']}/",
         "Open the project",
-        (("Roles", _named(_labels(facts["roles"])) or "none"),),
+        (("Roles", _named(labels_of(facts["roles"])) or "none"),),
     )
 
 
@@ -382,15 +382,10 @@ def _named(names: list[str]) -> str:
     return f"{shown} and {more} more" if more > 0 else shown
 
 
-def _labels(roles: list[str]) -> list[str]:
-    """How pages call these roles; one that is no longer there by its name."""
-    return [ROLES[name].label if name in ROLES else name for name in roles]
-
-
 def _without(these: list[str], those: list[str]) -> list[str]:
     return [name for name in these if name not in those]
 
 
 def _changes(given: list[str], taken: list[str]) -> tuple[tuple[str, str], ...]:
-    rows = (("Given", _named(_labels(given))), ("Taken away", _named(_labels(taken))))
+    rows = (("Given", _named(labels_of(given))), ("Taken away", _named(labels_of(taken))))
     return tuple((label, names) for label, names in rows if names)

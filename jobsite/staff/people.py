@@ -11,7 +11,7 @@ from werkzeug.datastructures import MultiDict
 
 from jobsite.accounts.models import Backend, BackendMembership, Identity, Session, User
 from jobsite.accounts.queries import holders
-from jobsite.accounts.rules import GLOBAL, PROJECT, ROLES, Role, roles_in
+from jobsite.accounts.rules import GLOBAL, PROJECT, ROLES, Role, labels_of, roles_in
 from jobsite.core.db import with_words
 from jobsite.projects.lists import may
 from jobsite.projects.models import Organisation, OrgMembership, Project, ProjectMembership
@@ -137,7 +137,7 @@ def project_roles() -> list[tuple[str, str, str]]:
 
 def labels(names: Sequence[str]) -> str:
     """Roles in words; a name that is no role any more as it is."""
-    return ", ".join(ROLES[name].label if name in ROLES else name for name in names)
+    return ", ".join(labels_of(names))
 
 
 @dataclass(frozen=True)
