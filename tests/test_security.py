@@ -208,6 +208,26 @@ def test_nothing_in_a_page_follows_the_host_that_the_client_names(client: FlaskC
             assert "evil.example" not in answer.text + str(answer.headers), (headers, where)
 
 
+# What is noted
+
+
+def test_wrong_tries_and_refusals_are_noted_on_one_line_each(
+    client: FlaskClient, cast: object, sign_in: SignIn, caplog: pytest.LogCaptureFixture
+) -> None:
+    fields = {
+        "user": "ada\nforged",
+        "token": "wrong words here",
+        "csrf_token": csrf_of(client.get("/login/").text),
+    }
+    client.post("/login-with-token/", data=fields)
+    sign_in(client, "dan").get("/staff/users/?q=%0aforged")
+    client.get("/staff/users/%0aforged/")
+    lines = [record.getMessage() for record in caplog.records if record.name.startswith("jobsite")]
+    assert [line for line in lines if line.startswith("a wrong try from '127.0.0.1'")]
+    assert len([line for line in lines if line.startswith("dan was refused: GET '/staff/users/")]) == 2
+    assert not any("\n" in line or "wrong words" in line or "ada" in line.split() for line in lines)
+
+
 # The real server
 
 

@@ -1,5 +1,6 @@
 """Named rate limits: every limit of the program stands in this one table; the setting `RATE_LIMITS` changes some."""
 
+import logging
 import time
 from collections.abc import Mapping
 
@@ -20,6 +21,11 @@ NAMED = {
     "searches per visitor": parse("600 per 5 minutes"),
     "requests per person": parse("120 per hour"),
 }
+
+WRONG = ("sign-in per address", "wrong API tokens per address")
+"""Limits that count what went wrong: each try is noted for whoever runs the site, by its address alone."""
+
+log = logging.getLogger("jobsite.limits")
 
 
 class TooMany(Refused):
@@ -46,6 +52,8 @@ class Limits:
 
     def count(self, name: str, key: str) -> None:
         """Count one attempt against the limit."""
+        if name in WRONG:
+            log.warning("a wrong try from %r counts against %s", key, name)
         self._limiter.hit(self._named[name], name, key)
 
 

@@ -224,7 +224,7 @@ def _headers(response: Response) -> Response:
     if request.endpoint != "static":
         response.headers.setdefault("Cache-Control", "no-store")
     if request.is_secure:
-        response.headers.setdefault("Strict-Transport-Security", "max-age=31536000")
+        response.headers.setdefault("Strict-Transport-Security", "max-age=31536000; includeSubDomains")
     return response
 
 
@@ -278,7 +278,16 @@ def _not_found(error: NotFound) -> Response:
 
 
 def _denied(error: Denied) -> Response:
+    _note("refused", error)
     return error_page(403, str(error))
+
+
+def _note(what: str, error: Exception) -> None:
+    """A line for whoever runs the site: who was kept from what. `%r` keeps what a stranger wrote on that line."""
+    who = current_user.username or request.remote_addr
+    current_app.logger.warning(
+        "%s was %s: %s %r: %s", who, what, request.method, request.path[:200], str(error)
+    )
 
 
 def _conflict(error: Conflict) -> Response:
@@ -290,6 +299,7 @@ def _invalid(error: Invalid) -> Response:
 
 
 def _too_many(error: TooMany) -> Response:
+    _note("held back", error)
     return error_page(429, str(error), Retry_After=str(error.retry_after))
 
 
