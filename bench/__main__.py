@@ -1,4 +1,4 @@
-"""Run every benchmark (or those named), print a table, and write `bench/results/⟨date⟩.json`.
+"""Run every benchmark (or those named), print a table, and write `bench/results/⟨date⟩.json`, keeping the others of that day.
 
 A benchmark is a module `bench_…` with a function `figures()` that gives a list of `Figure`.
 """
@@ -10,6 +10,7 @@ import platform
 import sys
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 from bench.figure import Figure
 
@@ -35,12 +36,22 @@ def _keep(figures: list[Figure]) -> None:
     results = FOLDER / "results"
     results.mkdir(exist_ok=True)
     machine = {"cores": os.cpu_count(), "python": platform.python_version(), "kernel": platform.release()}
+    today = date.today().isoformat()
+    file = results / f"{today}.json"
+    kept = json.loads(file.read_text())["figures"] if file.exists() else []
+    new = [vars(one) for one in figures]
+    measured = {_what(one) for one in new}
     document = {
-        "date": date.today().isoformat(),
+        "date": today,
         "machine": machine,
-        "figures": [vars(one) for one in figures],
+        "figures": [one for one in kept if _what(one) not in measured] + new,
     }
-    (results / f"{date.today().isoformat()}.json").write_text(json.dumps(document, indent=1) + "\n")
+    file.write_text(json.dumps(document, indent=1) + "\n")
+
+
+def _what(figure: dict[str, Any]) -> str:
+    """What a figure is of: the first words of its name. A benchmark that ran again replaces all of its own."""
+    return str(figure["name"]).partition(":")[0]
 
 
 if __name__ == "__main__":
