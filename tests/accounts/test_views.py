@@ -238,7 +238,7 @@ class TestHttps:
         page = client.get("/login/", base_url="https://jobs.example.org")
         cookie = _cookie(page)
         assert (cookie.key, cookie["secure"], cookie["domain"]) == ("__Host-jobsite", True, "")
-        assert page.headers["Strict-Transport-Security"] == "max-age=31536000"
+        assert page.headers["Strict-Transport-Security"] == "max-age=31536000; includeSubDomains"
 
 
 def test_the_cookie_slides_once_an_hour(client: FlaskClient, cast: SimpleNamespace, sign_in: SignIn) -> None:
