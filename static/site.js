@@ -72,6 +72,11 @@
   const showCopies = (root) => root.querySelectorAll("[data-copy]").forEach((button) => { button.hidden = false; });
   document.addEventListener("htmx:afterSettle", (event) => showCopies(event.detail.elt));
 
+  // On a narrow screen the places of the staff area are one line that scrolls: the one that is open is brought into view.
+  const places = document.querySelector(".staff-nav");
+  const here = places && places.querySelector("[aria-current]");
+  if (here) places.scrollLeft += here.getBoundingClientRect().left - places.getBoundingClientRect().left - 16;
+
   showCopies(document);
   focusSummary(document);
 })();

@@ -285,7 +285,9 @@ def _org_problems(org: Organisation | None, name: str, slug: str, description: s
             others.where(fn.LOWER(Organisation.name) == name.lower()),
             f"There is already an organisation {name}.",
         ),
-        "slug": why_not_slug(slug)
+        "slug": None
+        if not (name or slug)  # the missing name says it
+        else why_not_slug(slug)
         or _taken(others.where(Organisation.slug == slug), f"The slug {slug} is taken: give another."),
         "description": why_not_text(description, LONGEST_DESCRIPTION),
     }

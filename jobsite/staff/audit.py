@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -33,6 +34,9 @@ MEMBERSHIP = (
 _PAGES = {
     "user": "users", "org": "organisations", "project": "projects", "backend": "backends", "workspace": "workspaces",
 }  # fmt: skip
+
+_LONG = {"org": "organisation", "repo": "repository", "api": "API", "email": "e-mail"}
+"""Words of event types that pages write out."""
 
 _NOT_OF_JOBS = SQL("(type < 'job:' OR type >= 'job;')")  # as the index has it, to the letter
 _DISTINCT_TYPES = """
@@ -87,8 +91,9 @@ class Entry:
 
     @property
     def words(self) -> str:
-        """What happened, in words: "member:added" is "Member added"."""
-        return self.event.type.replace(":", " ").replace("-", " ").replace("_", " ").capitalize()
+        """What happened, in words: "org-member:added" is "Organisation member added"."""
+        words = " ".join(_LONG.get(word, word) for word in re.split("[-:_]", self.event.type))
+        return words[:1].upper() + words[1:]
 
     @property
     def page(self) -> str | None:

@@ -131,3 +131,12 @@ def test_changes_are_read_as_before_and_after(sam: FlaskClient) -> None:
     )
     page = sam.get("/staff/audit/?subject=org:x").text
     assert "Old → New" in page and "a, b" in page
+
+
+def test_what_happened_is_said_in_whole_words(instance: object) -> None:
+    said = {
+        "org:member-added": "Organisation member added",
+        "repo:added": "Repository added",
+        "user:api-token-made": "User API token made",
+    }
+    assert {type: audit.Entry(tell(type, "user:ada")).words for type in said} == said

@@ -201,3 +201,9 @@ def fill(site: SimpleNamespace) -> None:
         for n in range(120):
             record("project:edited", by="ada", subject="project:air", n=n)
             record("user:edited", by="ada", subject="user:ada", n=n)
+
+
+def test_a_question_says_where_it_stands(sam: FlaskClient, site: SimpleNamespace) -> None:
+    page = sam.get("/staff/users/dan/deactivate/").text
+    assert '<a href="/staff/users/">Users</a>' in page and '<a href="/staff/users/dan/">dan</a>' in page
+    assert ">Back<" not in page

@@ -288,3 +288,11 @@ def test_staff_sign_off_a_repository_after_its_researchers(
     assert "may become public" in sam.get(f"{where}sign-off/").text
     send(sam, f"{where}sign-off/", sure=True)
     assert Repo.get_by_id(repo.id).internal_signed_off_by == "sam"
+
+
+def test_a_missing_name_is_named_once_and_the_rest_stays_typed(
+    sam: FlaskClient, site: SimpleNamespace, send: Send
+) -> None:
+    page = send(sam, "/staff/organisations/add/", name="", description="Air and lungs").text
+    assert "Give the organisation a name." in page and "No address can be made" not in page
+    assert "Air and lungs" in page
