@@ -12,8 +12,6 @@ from jobsite.staff.actions import clear_all_roles
 from jobsite.staff.area import question, routes, staff, sure
 from jobsite.staff.user_views import PEOPLE, lockout
 
-__all__ = ["routes"]
-
 
 @routes("/staff/users/<username>/clear-roles/", needs=PEOPLE, methods=("GET", "POST"))
 def clear_roles(username: str) -> Response:
