@@ -4,10 +4,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from peewee import SQL, Expression, Field, ModelCompoundSelectQuery, ModelSelect, Value, fn
+from peewee import SQL, Expression, Field, ModelCompoundSelectQuery, ModelSelect, Node, Value, fn
 from werkzeug.datastructures import MultiDict
 
 from jobsite.accounts.models import Backend, User
+from jobsite.core.db import any_of
 from jobsite.jobs.models import Job, JobRequest
 from jobsite.jobs.rules import request_words
 from jobsite.projects.models import Organisation, Project, ProjectCollaboration, Workspace
@@ -15,6 +16,7 @@ from jobsite.projects.models import Organisation, Project, ProjectCollaboration,
 PAGE = 25
 CHUNK = 500
 MOST_CHOICES = 20
+CANCELLED = "cancelled"
 LONGEST_TEXT = 200
 LARGEST_NUMBER = 2**53
 LONGEST_PAGE = 14
@@ -159,7 +161,17 @@ def rows_of(found: ModelSelect, limit: int, number: int = 1) -> tuple[RequestRow
 
 def _rows(ids: ModelSelect | list[int]) -> tuple[RequestRow, ...]:
     counts = (_jobs_in("cancelled").alias("cancelled"), _jobs_in("failed").alias("failed"))
-    rows = JobRequest.select(JobRequest, Workspace, Project, Backend, User, *counts)
+    places = (Workspace.id, Workspace.name, Workspace.project, Project.id, Project.slug, Project.name)
+    others = (
+        Backend.id,
+        Backend.slug,
+        Backend.name,
+        Backend.is_active,
+        User.id,
+        User.username,
+        User.fullname,
+    )
+    rows = JobRequest.select(JobRequest, *places, *others, *counts)
     rows = rows.join(Workspace).join(Project).switch(JobRequest).join(Backend)
     rows = rows.switch(JobRequest).join(User, on=(JobRequest.created_by == User.id), attr="created_by")
     rows = rows.where(JobRequest.id.in_(ids)).order_by(JobRequest.id.desc())
@@ -167,14 +179,18 @@ def _rows(ids: ModelSelect | list[int]) -> tuple[RequestRow, ...]:
 
 
 def _jobs_in(state: str) -> ModelSelect:
-    return Job.select(fn.COUNT(Job.id)).where((Job.job_request == JobRequest.id) & (Job.state == state))
+    return _rows_in(state, fn.COUNT(Job.id))
+
+
+def _rows_in(state: str, what: Node = Job.id) -> ModelSelect:
+    return Job.select(what).where((Job.job_request == JobRequest.id) & (Job.state == state))
 
 
 def _found(filters: Filters) -> ModelSelect:
     """The ids of the requests that pass all filters."""
     rows = JobRequest.select(JobRequest.id)
     if filters.statuses:
-        rows = rows.where(JobRequest.status.in_(filters.statuses))
+        rows = rows.where(any_of([_shown_as(status) for status in filters.statuses]))
     if filters.backends:
         wanted = Backend.select(Backend.id).where(Backend.slug.in_(filters.backends))
         rows = rows.where(JobRequest.backend.in_(wanted))
@@ -187,6 +203,15 @@ def _found(filters: Filters) -> ModelSelect:
     if filters.project or filters.org:
         rows = rows.where(JobRequest.workspace.in_(_places_in(filters.project, filters.org)))
     return rows.where(JobRequest.id.in_(_ids_with(filters.q))) if filters.q else rows
+
+
+def _shown_as(status: str) -> Expression:
+    """Which requests are shown with a status: one whose failures are all cancellations is not failed but cancelled."""
+    if status not in ("failed", CANCELLED):
+        return JobRequest.status == status
+    ended = (JobRequest.status == "failed") & fn.EXISTS(_rows_in("cancelled"))
+    cancelled = ended & ~fn.EXISTS(_rows_in("failed"))
+    return cancelled if status == CANCELLED else (JobRequest.status == "failed") & ~cancelled
 
 
 def _places_in(project: str, org: str) -> ModelSelect:

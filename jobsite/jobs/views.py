@@ -14,7 +14,7 @@ from jobsite.core.web import ANYONE, CONTENT_POLICY, LOGIN, Routes, page, see
 from jobsite.jobs import actions, code_compare, queries
 from jobsite.jobs.export import CONTENT_TYPES, exported
 from jobsite.jobs.job_page import job_page
-from jobsite.jobs.listing import RequestRow, all_requests, filters_in, page_in, requests_page
+from jobsite.jobs.listing import CANCELLED, RequestRow, all_requests, filters_in, page_in, requests_page
 from jobsite.jobs.request_page import request_page
 from jobsite.jobs.rules import REQUEST_STATUSES, why_not_cancel
 from jobsite.projects.queries import org_or_stop, project_or_stop, workspace_or_stop
@@ -203,7 +203,7 @@ def _list(
         fragments=("requests", "notices"),
         title=title,
         listing=listing,
-        statuses=REQUEST_STATUSES,
+        statuses=(*REQUEST_STATUSES, CANCELLED),
         live=any(row.request.is_active for row in listing.rows),
         wide=wide,
         fixed=fixed,

@@ -179,6 +179,9 @@ def test_words_of_a_row_tell_cancelled_and_part_failures(
     cancelled = ask("b")
     cancel(by=cast.ada, request=cancelled, may_cancel=True)
     assert ">Cancelled<" in client.get(f"/event-log/?q={cancelled.identifier}").text
+    assert shown(client.get("/event-log/?status=cancelled").text) == [cancelled.id]
+    assert shown(client.get("/event-log/?status=failed").text) == [part.id]
+    assert shown(client.get("/event-log/?status=failed&status=cancelled").text) == [cancelled.id, part.id]
 
 
 def test_the_list_updates_itself_while_something_on_it_is_active(
