@@ -68,7 +68,8 @@ class Acting(HTMLParser):
             address = (value or "").strip().lower()
             acts = name.startswith("on") or name in ("style", "srcdoc")
             leads = name.split(":")[-1] in ("href", "src", "action", "formaction") and (
-                address.startswith(("javascript:", "data:", "vbscript:")) or urlsplit(address).netloc == "evil.example"
+                address.startswith(("javascript:", "data:", "vbscript:"))
+                or urlsplit(address).netloc == "evil.example"
             )
             if acts or leads:
                 self.found.append(f"{tag} {name}={value}")
