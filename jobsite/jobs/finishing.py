@@ -13,6 +13,8 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
 
+from peewee import ModelSelect
+
 from jobsite.accounts.models import User
 from jobsite.core.clock import now, wire
 from jobsite.core.db import writing
@@ -25,6 +27,7 @@ from jobsite.jobs.faults import DATABASE_EXITS, final_sentence, kind_of_error, n
 from jobsite.jobs.logs.reader import LogReader
 from jobsite.jobs.models import Attempt, Job, JobOutput, JobRequest, ProjectFile
 from jobsite.jobs.moving import move
+from jobsite.jobs.prepared import Prepared, place
 from jobsite.jobs.rules import CODES, RESETS, disk_sentence, memory_sentence, nonzero_sentence, time_sentence
 from jobsite.jobs.specs import recorded_inputs
 from jobsite.pipelines.parsing import parse
@@ -96,6 +99,7 @@ def _finish(job_id: int) -> None:
     except Conflict:
         raise
     except Exception as fault:
+        _cancellation(job)  # what another process has finished meanwhile has also been cleared away
         log.exception("job %s cannot be finished", job.identifier)
         outcome = platform_fault(job, attempt, kind_of_error(fault), f"while saving outputs: {fault!r}")
     store_result(job, attempt, end, outcome)
@@ -107,7 +111,7 @@ def store_result(job: Job, attempt: Attempt | None, end: Exit, outcome: Outcome)
     with writing():
         if attempt is not None:
             _store_attempt(attempt, end, outcome)
-        JobOutput.delete().where(JobOutput.job == job).execute()
+        _NO_OUTPUTS.run(job=job.id)
         rows = [
             {"job": job.id, "path": path, "level": one.level, "sha256": one.content_hash, "size": one.size}
             for path, one in outcome.files.items()
@@ -124,7 +128,7 @@ def _store_attempt(attempt: Attempt, end: Exit, outcome: Outcome) -> None:
     started = _moment(end.started_at)
     started = max(started, attempt.created_at) if started else None
     ended = max(_moment(end.ended_at) or now(), started or attempt.created_at)
-    Attempt.update(
+    _END_OF_ATTEMPT.run(
         started_at=started,
         ended_at=ended,
         end_reason=end.reason,
@@ -133,7 +137,17 @@ def _store_attempt(attempt: Attempt, end: Exit, outcome: Outcome) -> None:
         cpu_seconds=end.cpu_seconds,
         detail=end.detail,
         fault=outcome.fault,
-    ).where(Attempt.id == attempt.id).execute()
+        its_id=attempt.id,
+    )
+
+
+_END = ["started_at", "ended_at", "end_reason", "exit_code", "peak_memory", "cpu_seconds", "detail", "fault"]
+_END_OF_ATTEMPT = Prepared(
+    lambda: Attempt.update({getattr(Attempt, name): place(name) for name in _END}).where(
+        Attempt.id == place("its_id")
+    )
+)
+_NO_OUTPUTS = Prepared(lambda: JobOutput.delete().where(JobOutput.job == place("job")))
 
 
 def _outcome(job: Job, attempt: Attempt, end: Exit) -> Outcome:
@@ -277,17 +291,8 @@ def _next_try(job: Job, attempt: Attempt, kind: str) -> Outcome | None:
 
 def facts_of(job: Job, attempt: Attempt, end: Exit, message: str) -> JobFacts:
     """What the store is told of an attempt that ended so, with the sentence of its job."""
-    columns = (
-        JobRequest.identifier,
-        JobRequest.commit,
-        ProjectFile.text,
-        User.username,
-        Workspace.name,
-        Repo.url,
-    )
-    source = JobRequest.select(*columns).join(ProjectFile).switch(JobRequest).join(User)
-    rows = source.switch(JobRequest).join(Workspace).join(Repo).where(JobRequest.id == job.job_request_id)
-    request, commit, project_file, user, workspace, repo = rows.tuples().get()
+    found = _SURROUNDINGS.run(request=job.job_request_id)
+    request, commit, project_file, user, workspace, repo = found.fetchone()
     return JobFacts(
         workspace=workspace,
         job=job.identifier,
@@ -309,6 +314,22 @@ def facts_of(job: Job, attempt: Attempt, end: Exit, message: str) -> JobFacts:
             **({"action_version": job.code_tag, "action_revision": job.code_commit} if job.code_repo else {}),
         },
     )
+
+
+def _surroundings() -> ModelSelect:
+    names = (
+        JobRequest.identifier,
+        JobRequest.commit,
+        ProjectFile.text,
+        User.username,
+        Workspace.name,
+        Repo.url,
+    )
+    source = JobRequest.select(*names).join(ProjectFile).switch(JobRequest).join(User)
+    return source.switch(JobRequest).join(Workspace).join(Repo).where(JobRequest.id == place("request"))
+
+
+_SURROUNDINGS = Prepared(_surroundings)
 
 
 @lru_cache(maxsize=32)
@@ -337,13 +358,23 @@ def _while_wanted(job: Job, lines: Iterator[bytes]) -> Iterator[bytes]:
     Raises `_Cancelled`, with the job as it is by then, and `Conflict`.
     """
     yield from lines
-    columns = (Job.state, Job.cancel_asked_at, Job.cancel_asked_by)
-    now_there = Job.select(*columns).where(Job.id == job.id).get()
-    if now_there.state != "running":
-        raise Conflict(f"Job {job.identifier} has moved on.")
-    if now_there.cancel_asked_at:
-        job.cancel_asked_at, job.cancel_asked_by = now_there.cancel_asked_at, now_there.cancel_asked_by
+    asked_at, asked_by = _cancellation(job)
+    if asked_at:
+        job.cancel_asked_at, job.cancel_asked_by = Job.cancel_asked_at.python_value(asked_at), asked_by
         raise _Cancelled
+
+
+def _cancellation(job: Job) -> tuple[str | None, str | None]:
+    """When and by whom its cancellation was asked for by now. Raises `Conflict` when it runs no more."""
+    state, asked_at, asked_by = _NOW_THERE.run(job=job.id).fetchone()
+    if state != "running":
+        raise Conflict(f"Job {job.identifier} has moved on.")
+    return asked_at, asked_by
+
+
+_NOW_THERE = Prepared(
+    lambda: Job.select(Job.state, Job.cancel_asked_at, Job.cancel_asked_by).where(Job.id == place("job"))
+)
 
 
 def _clear(attempt: Attempt, job: Job) -> None:

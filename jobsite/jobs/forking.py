@@ -5,18 +5,21 @@ import json
 import os
 import signal
 import socket
-import sys
 import traceback
+from pathlib import Path
 
-from jobsite.jobs.supervisor import main
+from jobsite.jobs.executors import cgroups, records, seccomp
+from jobsite.jobs.logs.format import tail_segments
+from jobsite.jobs.supervisor import carry
 
 LONGEST_PATH = 4096
 
 
 def serve() -> None:
     """Reads messages from standard input, a socket: the folder of an attempt, and with it a pipe. Gives the attempt a
-    supervisor and writes to its pipe a line of JSON: the exit status of `supervisor.main`, and what it wrote to
-    standard error. No attempt waits for another. Ends with its input."""
+    supervisor and writes to its pipe a line of JSON: 0 and "" once it has one, else 1 and why not. No attempt waits
+    for another. Ends with its input."""
+    _know_beforehand()
     gc.freeze()
     signal.signal(
         signal.SIGCHLD, signal.SIG_IGN
@@ -28,41 +31,34 @@ def serve() -> None:
             return
         if os.fork() == 0:
             orders.close()
-            _answer(os.fsdecode(message), handles[0])
+            _supervise(os.fsdecode(message), handles[0])
         os.close(handles[0])
 
 
-def _answer(attempt_dir: str, answer: int) -> None:
-    """In the child: forks the supervisor, waits for what `supervisor.main` gives, and tells it. Never returns."""
+def _know_beforehand() -> None:
+    """What is the same for every attempt is found out here, once, and not by each supervisor."""
+    seccomp.filter_program()
+    cgroups.mounts()
+    tail_segments(Path(records.LOG))  # it compiles a pattern
+
+
+def _supervise(attempt_dir: str, answer: int) -> None:
+    """In the child: is the supervisor of the attempt, and tells through the pipe how that began. Never returns."""
+    told = False
+
+    def tell(code: int, said: str) -> None:
+        nonlocal told
+        told = True
+        os.write(answer, json.dumps((code, said)).encode())
+        os.close(answer)
+
     try:
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         os.set_inheritable(answer, False)
-        said = os.memfd_create("said")
-        child = os.fork()
-        if child == 0:
-            os.close(answer)
-            _supervise(attempt_dir, said)
-        _, status = os.waitpid(child, 0)
-        words = os.pread(said, 10_000, 0).decode("utf-8", "replace")
-        os.write(answer, json.dumps((os.waitstatus_to_exitcode(status), words)).encode())
+        os.setsid()
+        carry(attempt_dir, lambda: tell(0, ""))
+    except BaseException:  # noqa: BLE001 - whatever it is, it is told if somebody still listens
+        if not told:
+            tell(1, traceback.format_exc()[-10_000:])
     finally:
         os._exit(0)
-
-
-def _supervise(attempt_dir: str, said: int) -> None:
-    """In the child: what the command line of a single supervisor does. Never returns."""
-    code = 1
-    try:
-        os.setsid()
-        nothing = os.open(os.devnull, os.O_RDWR)
-        for standard, handle in ((0, nothing), (1, nothing), (2, said)):
-            os.dup2(handle, standard)
-        os.close(nothing)
-        os.close(said)
-        main(attempt_dir)
-        code = 0
-    except BaseException:  # noqa: BLE001 - it goes to standard error, as it would from a program of its own
-        traceback.print_exc()
-    finally:
-        sys.stderr.flush()
-        os._exit(code)

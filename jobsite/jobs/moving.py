@@ -2,17 +2,20 @@
 event, one transaction."""
 
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from peewee import fn
 
 from jobsite.core import hub
 from jobsite.core.clock import now
-from jobsite.core.db import changed_one, database, writing
+from jobsite.core.db import database, writing
+from jobsite.core.errors import Conflict
 from jobsite.core.events import record
 from jobsite.core.states import ImpossibleStep
 from jobsite.jobs.backend_alerts import note_move
 from jobsite.jobs.models import Job, JobRequest
+from jobsite.jobs.prepared import Prepared, place
 from jobsite.jobs.rules import CODES, JOB, REQUEST_ACTIVE, request_status, why_not_step
 
 
@@ -31,8 +34,7 @@ def move(job: Job, code: str, message: str = "", *, by: str = "system", **change
     changes |= {"state": target, "status_code": code, "status_message": message or CODES[code].sentence}
     changes |= {"updated_at": moment, "status_code_updated_at": moment, **_times(job, target, moment)}
     with writing():
-        seen = (Job.id == job.id) & (Job.state == job.state) & (Job.status_code == job.status_code)
-        changed_one(Job.update(**changes).where(seen), f"Job {job.identifier} has moved on.")
+        _change(job, changes)
         record(f"job:{code}", by=by, subject=f"job:{job.identifier}", action=job.action)
         note_move(job, code)
         if target != job.state:
@@ -40,6 +42,26 @@ def move(job: Job, code: str, message: str = "", *, by: str = "system", **change
         database.after_commit(hub.ring)
     for name, value in changes.items():
         setattr(job, name, value)
+
+
+def _change(job: Job, changes: dict[str, Any]) -> None:
+    """Store the changes where the job is as this object saw it, else raise `Conflict`."""
+    names = tuple(sorted(changes))
+    values = {name: Job._meta.fields[name].db_value(changes[name]) for name in names}
+    seen = {"its_id": job.id, "its_state": job.state, "its_code": job.status_code}
+    if _update(names).run(**values, **seen).rowcount != 1:
+        raise Conflict(f"Job {job.identifier} has moved on.")
+
+
+@lru_cache
+def _update(names: tuple[str, ...]) -> Prepared:
+    """The update of these columns of the job that has an id, a state and a code."""
+    seen = (
+        (Job.id == place("its_id"))
+        & (Job.state == place("its_state"))
+        & (Job.status_code == place("its_code"))
+    )
+    return Prepared(lambda: Job.update({getattr(Job, name): place(name) for name in names}).where(seen))
 
 
 def _times(job: Job, target: str, moment: datetime) -> dict[str, Any]:
@@ -52,17 +74,40 @@ def _times(job: Job, target: str, moment: datetime) -> dict[str, Any]:
 
 def _follow(request_id: int) -> None:
     """Derive the request's status, counts and times from its jobs, in the transaction of their change."""
-    facts = (JobRequest.status, JobRequest.status_message, JobRequest.started_at)
-    request = JobRequest.select(*facts).where(JobRequest.id == request_id).get()
-    counts = Job.select(Job.state, fn.COUNT(Job.id), fn.MIN(Job.started_at), fn.MAX(Job.completed_at))
-    rows = list(counts.where(Job.job_request == request_id).group_by(Job.state).tuples())
-    status = request_status(request.status, [state for state, *_ in rows])
+    before, message, begun = _REQUEST.run(request=request_id).fetchone()
+    rows = _COUNTS.run(request=request_id).fetchall()
+    status = request_status(before, [state for state, *_ in rows])
+    # The times stay the texts that the database holds: they sort as the moments do.
     starts = [started for _, _, started, _ in rows if started]
     ends = [completed for *_, completed in rows if completed]
-    JobRequest.update(
+    _FOLLOW.run(
         status=status,
-        status_message="Failed due to job failure" if status == "failed" else request.status_message,
-        jobs_succeeded=sum(count for state, count, *_ in rows if state == "succeeded"),
-        started_at=request.started_at or min(starts, default=None),
-        completed_at=None if status in REQUEST_ACTIVE else max(ends, default=None),
-    ).where(JobRequest.id == request_id).execute()
+        message="Failed due to job failure" if status == "failed" else message,
+        succeeded=sum(count for state, count, *_ in rows if state == "succeeded"),
+        started=begun or min(starts, default=None),
+        completed=None if status in REQUEST_ACTIVE else max(ends, default=None),
+        request=request_id,
+    )
+
+
+_REQUEST = Prepared(
+    lambda: JobRequest.select(JobRequest.status, JobRequest.status_message, JobRequest.started_at).where(
+        JobRequest.id == place("request")
+    )
+)
+_COUNTS = Prepared(
+    lambda: (
+        Job.select(Job.state, fn.COUNT(Job.id), fn.MIN(Job.started_at), fn.MAX(Job.completed_at))
+        .where(Job.job_request == place("request"))
+        .group_by(Job.state)
+    )
+)
+_FOLLOW = Prepared(
+    lambda: JobRequest.update(
+        status=place("status"),
+        status_message=place("message"),
+        jobs_succeeded=place("succeeded"),
+        started_at=place("started"),
+        completed_at=place("completed"),
+    ).where(JobRequest.id == place("request"))
+)

@@ -13,7 +13,9 @@ import stat
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import IO, Self
 
@@ -21,7 +23,9 @@ from jobsite.jobs.executors import records
 from jobsite.jobs.executors.contract import AttemptSpec, InputFile
 
 _BLOCK = 1024 * 1024
+_COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _LONGEST_LINK = 4096
+_FEW = 100
 _MOST_LINKS = 40
 _GIT_ENVIRONMENT = {
     "PATH": "/usr/local/bin:/usr/bin:/bin",
@@ -95,7 +99,8 @@ def _fill(work: Path, spec: AttemptSpec, blobs: dict[str, _Blob], should_stop: C
 def remove_tree(path: Path) -> None:
     """Removes a directory of any depth without following links, also where a job took away its own rights.
     Raises OSError when something stays. (rm walks with descriptors and without recursion; shutil.rmtree gives
-    up on a tree 1,000 levels deep, which a job can make.)"""
+    up on a tree 1,000 levels deep, which a job can make. A few files need no process of their own.)"""
+    _remove_flat(path)
     for _ in range(2):
         if not os.path.lexists(path):
             return
@@ -106,6 +111,22 @@ def remove_tree(path: Path) -> None:
             subprocess.run(["/bin/chmod", "-R", "u+rwX", "--", path], capture_output=True, check=False)
     if os.path.lexists(path):
         raise OSError(f"{path} cannot be removed: {done.stderr.decode(errors='replace').strip()[:500]}")
+
+
+def _remove_flat(path: Path) -> None:
+    """Removes a directory that holds a few files and nothing else; leaves what is more than that, or odd."""
+    with suppress(OSError):
+        handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:
+            with os.scandir(handle) as entries:
+                found = list(islice(entries, _FEW + 1))
+            if len(found) > _FEW or any(one.is_dir(follow_symlinks=False) for one in found):
+                return
+            for one in found:
+                os.unlink(one.name, dir_fd=handle)
+        finally:
+            os.close(handle)
+        os.rmdir(path)
 
 
 def _plan(spec: AttemptSpec) -> dict[str, _Blob]:
@@ -127,7 +148,7 @@ def _plan(spec: AttemptSpec) -> dict[str, _Blob]:
 
 def _tree(repo: str, commit: str) -> Iterator[_Blob]:
     """Files and links of the commit, without submodules."""
-    if not re.fullmatch(r"[0-9a-f]{40}|[0-9a-f]{64}", commit):
+    if not _COMMIT.fullmatch(commit):
         raise JobError(f"{commit!r} is not the full id of a commit.")
     if not os.path.isdir(repo):
         raise OSError(f"there is no repository at {repo}")

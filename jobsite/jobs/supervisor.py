@@ -39,6 +39,17 @@ def main(attempt_dir: str) -> None:
         os.close(say_ready)
         os._exit(0 if os.read(ready, 1) else 1)
     os.close(ready)
+
+    def say() -> None:
+        os.write(say_ready, b"r")
+        os.close(say_ready)
+
+    carry(attempt_dir, say)
+
+
+def carry(attempt_dir: str, say_ready: Callable[[], None]) -> None:
+    """Runs the attempt to its end, in a process of its own session made for it, unless another one does. Calls
+    `say_ready` once the attempt has a supervisor or an exit record. Raises OSError before that."""
     os.umask(0o027)
     lock = os.open(Path(attempt_dir, "supervisor.lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     # Until StopWish takes over: who asks for the end leaves the wish on disk before it sends the signal.
@@ -71,9 +82,8 @@ def _lost_with_the_machine(attempt_dir: str) -> bool:
     return earlier is not None and earlier.get("boot") != processes.boot_id()
 
 
-def _leave_caller(say_ready: int) -> None:
-    os.write(say_ready, b"r")
-    os.close(say_ready)
+def _leave_caller(say_ready: Callable[[], None]) -> None:
+    say_ready()
     nothing = os.open(os.devnull, os.O_RDWR)
     for standard in (0, 1, 2):
         os.dup2(nothing, standard)

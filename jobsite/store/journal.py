@@ -11,9 +11,10 @@ the steps have changed before the plan goes (`_settle`). In between nothing is f
 
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -32,7 +33,7 @@ from jobsite.store import manifest as manifests
 from jobsite.store import metadata
 from jobsite.store.facts import JobFacts, Published
 from jobsite.store.identities import remember
-from jobsite.store.manifest import DamagedManifest
+from jobsite.store.manifest import DamagedManifest, Manifest
 from jobsite.store.roots import CONTENT, METADATA, PUBLISHING, Roots, locked, log_path
 
 PLAN = "plan.json"
@@ -112,11 +113,21 @@ def _read_plan(directory: Path) -> Plan | None:
     return Plan(**data)
 
 
-def carry_through(roots: Roots, plan: Plan) -> None:
-    """Does the steps that a plan needs, and removes the staging directories. Raises OSError."""
+def carry_through(roots: Roots, plan: Plan, old: Manifest | None = None) -> None:
+    """Does the steps that a plan needs, and removes the staging directories. Raises OSError.
+
+    `old` is the manifest as it is, for who has just read it; else it is read.
+    """
     fail_point("store.after_plan")
-    for step in (_keep, _move, _list, _store_log, _record):
-        if step.__name__.strip("_") not in plan.done:
+    steps: dict[str, Callable[[Roots, Plan], None]] = {
+        "keep": _keep,
+        "move": _move,
+        "list": partial(_list, old=old),
+        "store_log": _store_log,
+        "record": _record,
+    }
+    for name, step in steps.items():
+        if name not in plan.done:
             step(roots, plan)
     _settle(roots, plan)
     _clean(roots, plan.facts.workspace, plan.facts.attempt)
@@ -174,9 +185,9 @@ def _clear_way(root: Path, path: str) -> None:
         remove_tree(target)
 
 
-def _list(roots: Roots, plan: Plan) -> None:
+def _list(roots: Roots, plan: Plan, old: Manifest | None) -> None:
     _, level4 = _both(roots, plan)
-    manifest = manifests.read(level4, plan.facts.workspace)
+    manifest = old or manifests.read(level4, plan.facts.workspace)
     manifests.write(level4, manifests.updated(manifest, plan.facts, plan.files, plan.displaced))
     fail_point("store.after_manifest")
 

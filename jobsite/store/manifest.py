@@ -55,8 +55,7 @@ def _lines(manifest: Manifest) -> str:
     return "{\n " + body + "\n}\n"
 
 
-def _text(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False)
+_text = json.JSONEncoder(ensure_ascii=False).encode
 
 
 def updated(
@@ -76,12 +75,12 @@ def updated(
 def _kept(path: str, entry: Any, facts: JobFacts, displaced: Collection[str]) -> Any:
     if not isinstance(entry, dict):
         return entry
-    entry = dict(entry)
+    changes: dict[str, bool] = {}
     if facts.actions is not None:
-        entry["out_of_date_action"] = entry.get("action") not in facts.actions
+        changes["out_of_date_action"] = entry.get("action") not in facts.actions
     if entry.get("action") == facts.action or path in displaced:
-        entry["out_of_date_output"] = True
-    return entry
+        changes["out_of_date_output"] = True
+    return {**entry, **changes}
 
 
 def _entry(facts: JobFacts, published: Published) -> dict[str, Any]:

@@ -32,6 +32,7 @@ from jobsite.store.journal import (
 )
 from jobsite.store.level4 import Level4Limits, Verdict, judge, note
 from jobsite.store.logs import level4_log, log_summary, write_log
+from jobsite.store.manifest import Manifest
 from jobsite.store.matching import MODERATELY
 from jobsite.store.metadata import record_of
 from jobsite.store.roots import PUBLISHING, Roots, locked, log_path
@@ -67,15 +68,16 @@ def publish(
     _check_names(roots, facts)
     with locked(roots, facts.workspace):
         resume_workspace(roots, facts.workspace)
+        old = manifests.read(roots.level4_of(facts.workspace), facts.workspace)
         fail_point("store.before_stage")
         with _rolled_back_on_error(roots, facts):
             with _flushed_staging(roots, facts):
-                plan = _staged(roots, facts, work_dir, collected, limits)
+                plan = _staged(roots, facts, work_dir, collected, limits, old)
                 _stage_log(roots, facts, log, log_summary(facts, collected, plan.files))
                 plan.record = record_of(facts, collected, plan.files)
                 fail_point("store.after_stage")
             write_plan(roots, plan)
-        carry_through(roots, plan)
+        carry_through(roots, plan, old)
     return dict(plan.files)
 
 
@@ -155,10 +157,9 @@ def _flushed_staging(roots: Roots, facts: JobFacts) -> Iterator[None]:
 
 
 def _staged(
-    roots: Roots, facts: JobFacts, work_dir: Path, collected: Collected, limits: Level4Limits
+    roots: Roots, facts: JobFacts, work_dir: Path, collected: Collected, limits: Level4Limits, old: Manifest
 ) -> Plan:
     """Copies the outputs into the staging directories, judges them for level 4, and plans what becomes of the rest."""
-    manifest = manifests.read(roots.level4_of(facts.workspace), facts.workspace)
     high, low = roots.staging_of(facts.workspace, facts.attempt)
     files: dict[str, Published] = {}
     verdicts: dict[str, Verdict] = {}
@@ -171,8 +172,8 @@ def _staged(
                 _copy(high / "files", path, low, output)
         files[path] = _published(output, verdicts.get(path))
     plan = Plan(facts, files, {})
-    _plan_old_files(plan, manifest["outputs"])
-    _stage_notes(plan, manifest["outputs"], verdicts, low)
+    _plan_old_files(plan, old["outputs"])
+    _stage_notes(plan, old["outputs"], verdicts, low)
     return plan
 
 

@@ -9,7 +9,7 @@ import os
 import pwd
 import resource
 import shutil
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from jobsite.jobs.executors.contract import AttemptSpec
@@ -135,7 +135,8 @@ def interpreter_paths(program: str, private: Iterable[str]) -> list[str]:
             waiting.append(Path(os.path.normpath(step.parent / step.readlink())))
         waiting += [folder / "python" for folder in _base_of_environment(prefix)]
         waiting.append(step.parent.resolve() / step.name)
-    return [shown for prefix in dict.fromkeys(prefixes) for shown in _shown(prefix, tuple(private))]
+    homes = {entry.pw_dir for entry in pwd.getpwall()} | {"/", "/home", "/root"}
+    return [shown for prefix in dict.fromkeys(prefixes) for shown in _shown(prefix, homes, tuple(private))]
 
 
 def _base_of_environment(prefix: Path) -> list[Path]:
@@ -152,8 +153,7 @@ def _base_of_environment(prefix: Path) -> list[Path]:
     ]
 
 
-def _shown(prefix: Path, private: tuple[str, ...]) -> list[str]:
-    homes = {entry.pw_dir for entry in pwd.getpwall()} | {"/", "/home", "/root"}
+def _shown(prefix: Path, homes: Collection[str], private: tuple[str, ...]) -> list[str]:
     if str(prefix) not in homes and not any(_below(one, str(prefix)) for one in private):
         return [str(prefix)] if prefix.is_dir() else []
     parts = (prefix / name for name in ("bin", "sbin", "lib", "lib64", "pyvenv.cfg"))

@@ -7,7 +7,9 @@ force.
 """
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from jobsite.jobs.executors import processes
@@ -185,21 +187,27 @@ def _own_groups() -> dict[str, Path]:
 def _groups_of(pid: int) -> dict[str, Path]:
     """Where a process stands: controller name -> folder, and "" -> folder in the version 2 tree; empty when
     it is gone."""
-    mounts: dict[str, Path] = {}
-    for line in Path("/proc/self/mountinfo").read_text().splitlines():
-        left, _, right = line.partition(" - ")
-        kind, _, options = right.split(" ", 2)
-        if kind == "cgroup2":
-            mounts[""] = Path(left.split()[4])
-        elif kind == "cgroup":
-            mounts.update((option, Path(left.split()[4])) for option in options.split(","))
     found = {}
     for line in _lines(Path(f"/proc/{pid}/cgroup")):
         _, controllers, path = line.split(":", 2)
         for controller in controllers.split(","):
-            if controller in mounts:
-                folder = mounts[controller] / path.lstrip("/")
-                found[controller] = folder if folder.is_dir() else mounts[controller]
+            if controller in mounts():
+                folder = mounts()[controller] / path.lstrip("/")
+                found[controller] = folder if folder.is_dir() else mounts()[controller]
+    return found
+
+
+@lru_cache
+def mounts() -> Mapping[str, Path]:
+    """Where the machine has its trees: controller name -> folder, "" for version 2. Read once."""
+    found: dict[str, Path] = {}
+    for line in Path("/proc/self/mountinfo").read_text().splitlines():
+        left, _, right = line.partition(" - ")
+        kind, _, options = right.split(" ", 2)
+        if kind == "cgroup2":
+            found[""] = Path(left.split()[4])
+        elif kind == "cgroup":
+            found.update((option, Path(left.split()[4])) for option in options.split(","))
     return found
 
 

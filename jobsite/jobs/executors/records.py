@@ -29,20 +29,27 @@ def write(attempt_dir: str | os.PathLike[str], name: str, data: Any, *, flushed:
 
     Without `flushed` a power cut, not a kill, may leave an empty one, which reads like none.
     """
-    path = Path(attempt_dir, name)
-    half = path.with_name(f".{name}.{threading.get_native_id()}")
-    with half.open("w", encoding="ascii") as file:
-        json.dump(data, file, separators=(",", ":"))
+    path = os.path.join(attempt_dir, name)
+    half = os.path.join(attempt_dir, f".{name}.{threading.get_native_id()}")
+    text = json.dumps(data, separators=(",", ":"))  # `dump` takes far longer
+    with open(half, "wb", buffering=0) as file:
+        _write_all(file.fileno(), text.encode("ascii"))
         if flushed:
-            file.flush()
             os.fsync(file.fileno())
-    half.replace(path)
+    os.replace(half, path)
+
+
+def _write_all(handle: int, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(handle, view) :]
 
 
 def read(attempt_dir: str | os.PathLike[str], name: str) -> dict[str, Any] | None:
     """The record, or None when it is absent or is not a JSON object."""
     try:
-        data = json.loads(Path(attempt_dir, name).read_bytes())
+        with open(os.path.join(attempt_dir, name), "rb") as file:
+            data = json.loads(file.read())
     except (OSError, ValueError):
         return None
     return data if isinstance(data, dict) else None

@@ -79,12 +79,15 @@ class Sandbox:
 
     def clean(self, spec: AttemptSpec) -> None:
         """Removes what the attempt left but its records. Raises Refused."""
+        end = read_exit(spec.attempt_dir)
         # With its exit record written, a supervisor has nothing left to do but to end.
-        patience = _LAST_WORD if read_exit(spec.attempt_dir) else 0.0
+        patience = _LAST_WORD if end else 0.0
         if not _wait_until_gone(records.read(spec.attempt_dir, records.SUPERVISOR), patience):
             raise Refused(f"{spec.attempt} still runs.")
-        self._end_left_behind(spec.work_dir)
-        cgroups.remove_abandoned()
+        # Any other end is only recorded by a supervisor that has seen all processes of the attempt end.
+        if end is None or end.reason == "platform":
+            self._end_left_behind(spec.work_dir)
+            cgroups.remove_abandoned()
         try:
             remove_tree(Path(spec.work_dir))
         except OSError as problem:

@@ -8,6 +8,7 @@ linux/filter.h and linux/audit.h; the call numbers those of the kernel's tables 
 import errno
 import os
 import struct
+from functools import lru_cache
 
 _LOAD, _JUMP_IF_EQUAL, _JUMP_IF_SET, _JUMP_IF_AT_LEAST, _RETURN = 0x20, 0x15, 0x45, 0x35, 0x06
 _NUMBER, _ARCHITECTURE, _FIRST_ARGUMENT, _SECOND_ARGUMENT = 0, 4, 16, 24
@@ -84,6 +85,7 @@ _MACHINES = {
 }
 
 
+@lru_cache
 def filter_program(machine: str | None = None) -> bytes | None:
     """The program for this (or the named) machine, ready for bwrap's --seccomp; None for an architecture
     whose call numbers are not known here."""
