@@ -15,7 +15,7 @@ from jobsite.core.errors import Invalid
 from jobsite.core.web import LOGIN, Routes, page, see, show_refusal
 
 SENT = "A link is being sent to {}. Follow it within 24 hours: until then nothing changes."
-NOT_SENT = "This site sends no mail, so staff have to give you the link that confirms {}. Until then nothing changes."
+NOT_SENT = "This site sends no mail, so ask staff to set {} for you. Until then nothing changes."
 
 routes = Routes("accounts")
 

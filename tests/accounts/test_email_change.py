@@ -135,7 +135,7 @@ def test_the_pages_ask_for_the_link_and_then_for_a_click(
     sign_in(client, "ada")
     assert _save(client, csrf, "new@example.org").status_code == 303
     page = client.get("/settings/").text
-    assert "staff have to give you the link that confirms new@example.org" in page
+    assert "ask staff to set new@example.org for you" in page
     assert 'value="ada@example.org"' in page
     path = email_change.confirmation_path(user_or_stop("ada"), "new@example.org")
     assert app.test_client().get(path).location == f"/login/?next={path}"

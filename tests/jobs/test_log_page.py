@@ -26,7 +26,7 @@ def test_a_finished_log_opens_at_its_end(ada: FlaskClient, log: Log) -> None:
     page = ada.get(log.path).text
     assert numbers(page) == list(range(735, 1235))
     assert "End of the log: 1,234 lines." in page
-    assert "hx-get" not in page
+    assert next_poll(page) is None
     assert texts(page)[-1] == "line 1234"
 
 
