@@ -16,6 +16,10 @@ from limits import parse
 
 from jobsite.core.limits import NAMED
 
+_DATABASE_HOSTS = (
+    "must be addresses with ports, no names, such as 10.0.0.5:5432 or 127.0.0.1:5432=10.0.0.5:1433"
+)
+
 
 def text(value: Any) -> str:
     """Text, without blanks around it."""
@@ -230,6 +234,34 @@ def closed_network(value: Any) -> str:
     if name and (name in everywhere or not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", name)):
         raise ValueError("must be the name of a network made for the database, not one that leads everywhere")
     return name
+
+
+def database_hosts(value: Any) -> tuple[str, ...]:
+    """Ways to databases, each as `127.0.0.1:PORT=ADDRESS:PORT`; `ADDRESS:PORT` alone keeps its port."""
+    found: dict[int, str] = {}
+    for word in words(value):
+        inside, _, outside = word.rpartition("=")
+        port = _address_and_port(inside)[1] if inside else _address_and_port(outside)[1]
+        if port in found or (inside and not inside.startswith("127.0.0.1:")):
+            raise ValueError(f"{_DATABASE_HOSTS}, each with another port of 127.0.0.1; {word!r} is not")
+        address, its_port = _address_and_port(outside)
+        found[port] = f"127.0.0.1:{port}={address}:{its_port}"
+    return tuple(found.values())
+
+
+def _address_and_port(place: str) -> tuple[str, int]:
+    """The address, of IPv6 in brackets, and the port of a place such as 10.0.0.5:5432."""
+    host, _, port = place.rpartition(":")
+    try:
+        address = ipaddress.ip_address(host.removeprefix("[").removesuffix("]"))
+    except ValueError:
+        raise ValueError(f"{_DATABASE_HOSTS}; {place!r} is not") from None
+    bracketed = f"[{address}]" if address.version == 6 else str(address)
+    usable = not (address.is_unspecified or address.is_multicast or getattr(address, "scope_id", None))
+    known = re.fullmatch(r"[1-9][0-9]{0,4}", port) and int(port) <= 65535
+    if not known or not usable or host.startswith("[") != (address.version == 6):
+        raise ValueError(f"{_DATABASE_HOSTS}; {place!r} is not")
+    return bracketed, int(port)
 
 
 def folder_of_repositories(value: Any) -> str:

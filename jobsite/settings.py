@@ -111,6 +111,11 @@ class Settings:
     database_env: Mapping[str, str] = setting(
         {}, "Variables given to database actions only", kinds.variables, secret=True
     )
+    database_hosts: tuple[str, ...] = setting(
+        (),
+        "Executor sandbox: the databases that database actions alone reach, ADDRESS:PORT or 127.0.0.1:PORT=ADDRESS:PORT each; inside, they are at 127.0.0.1; empty: none",
+        kinds.database_hosts,
+    )
     database_status_command: tuple[str, ...] = setting(
         (),
         "Program that says every 5 minutes whether the database is in maintenance, run with DATABASE_ENV; empty asks nobody",

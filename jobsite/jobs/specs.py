@@ -37,7 +37,7 @@ def make_spec(job: Job, attempt: Attempt) -> AttemptSpec:
         limits=limits_of(job, settings),
         user=(settings.job_user, settings.job_user),
         is_database_action=job.is_database_action,
-        network=settings.container_database_network if job.is_database_action else "",
+        network=_network(settings) if job.is_database_action else "",
         labels={"workspace": job.workspace.name, "action": job.action, "job": job.identifier},
     )
 
@@ -72,6 +72,13 @@ def _inputs(job: Job) -> tuple[InputFile, ...]:
 def _environment(job: Job, settings: Settings) -> dict[str, str]:
     own = {"OPENSAFELY_BACKEND": job.backend.slug, "PYTHONUNBUFFERED": "1"}
     return {**settings.database_env, **own} if job.is_database_action else own
+
+
+def _network(settings: Settings) -> str:
+    """The way to the database, in the words of the executor."""
+    if settings.executor == "container":
+        return settings.container_database_network
+    return ",".join(settings.database_hosts)
 
 
 def weights_by_job(jobs: Iterable[Job]) -> dict[int, float]:

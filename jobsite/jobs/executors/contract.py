@@ -50,8 +50,9 @@ class AttemptSpec:
     is an absolute path of an interpreter or program of this machine; where `image` names an image, `argv` is
     what follows the image's own entry point. `engine` is the program that runs images (podman, docker), which
     fetches a missing one only if `pull`. `environment` is all the job sees beyond PATH, HOME, LANG and TZ; its
-    values never appear on a command line. `network` is the engine's network for a database action; "" is none. `read_only_binds` are further host paths the job may read. `is_database_action` and `labels` are recorded for people and for other executors;
-    no network is opened here.
+    values never appear on a command line. `network` is the way to the database for a database action: the name of the engine's
+    network, in the sandbox what `database_network.ways` reads; "" is none. `read_only_binds` are further host paths the
+    job may read. `is_database_action` and `labels` are recorded for people and for other executors.
     """
 
     attempt: str

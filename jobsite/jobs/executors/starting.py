@@ -23,6 +23,7 @@ from typing import Protocol
 from jobsite.jobs.executors import bubblewrap, processes, seccomp
 from jobsite.jobs.executors.cgroups import Group
 from jobsite.jobs.executors.contract import AttemptSpec
+from jobsite.jobs.executors.database_network import Relay, open_ways
 
 _PR_SET_CHILD_SUBREAPER = 36
 _LONGEST_START = 30.0
@@ -66,7 +67,7 @@ class Started(Protocol):
 
 class Running:
     """A started program. `root` is the process below which all others of the attempt are found; `sandboxed`
-    tells whether the kernel ends them all with it."""
+    tells whether the kernel ends them all with it. `relay` is its way to the database, closed with its end."""
 
     def __init__(
         self,
@@ -75,12 +76,14 @@ class Running:
         *,
         group: Group | None,
         unread_go: int | None = None,
+        relay: Relay | None = None,
     ) -> None:
         self.process = process
         self.root = root
         self.group = group
         self.sandboxed = int(unread_go is not None)
         self._unread_go = unread_go
+        self._relay = relay
         self._root_handle = os.pidfd_open(root)
 
     def ask_to_end(self) -> bool:
@@ -104,6 +107,8 @@ class Running:
         _, status, use = os.wait4(self.process.pid, 0)
         self.process.returncode = code = os.waitstatus_to_exitcode(status)
         uses = [use, *self._end_rest()]
+        if self._relay:
+            self._relay.close()
         os.close(self._root_handle)
         if self._unread_go is not None and _still_holds(self._unread_go):
             raise NotStarted(f"the sandbox could not be set up: {last_words.decode(errors='replace')}")
@@ -164,11 +169,13 @@ def start_sandbox(spec: AttemptSpec, group: Group | None) -> Running:
     try:
         root = _first_process(info)
         held = _prepare_first_process(root, group)
-        running = Running(process, root, group=held, unread_go=unread_go)
+        relay = open_ways(spec.network, root) if spec.network else None
+        running = Running(process, root, group=held, unread_go=unread_go, relay=relay)
         os.write(go, b"g")
         return running
     except (OSError, NotStarted) as problem:
-        process.kill()
+        # All of it: a first process that waits to be let go does not always end with bwrap.
+        kill_descendants(unreaped=process.pid)
         said = process.communicate()[1].decode("utf-8", "replace").strip()
         raise NotStarted(f"the sandbox could not be made: {said[-1000:] or problem}") from None
     finally:
