@@ -16,20 +16,22 @@ OWN_NEWEST = 5
 def home_parts(*, person: User | AnonymousPerson) -> list[Part]:
     """The newest requests of everybody; for a person their own first, what runs, what failed and what others finished.
 
-    At most three queries.
+    Newest requests that are all the person's own are not shown again below their own. At most three queries.
     """
     if not isinstance(person, User):
         return [_part("Newest job requests", newest_requests(ALL_NEWEST), "/event-log/")]
     rows = home_rows(person)
     address = f"/users/{person.username}/logs/"
-    return [
+    shown = [
         Part("jobs/_home_running.html", "running", {"rows": rows.running}),
-        Part("jobs/_home_failed.html", "waiting", {"failed": rows.failed}),
-        Part("jobs/_home_finished.html", "news", {"finished": rows.finished}),
+        Part("jobs/_home_failed.html", "waiting", {"failed": rows.failed, "news": bool(rows.failed)}),
+        Part("jobs/_home_finished.html", "news", {"finished": rows.finished, "news": bool(rows.finished)}),
         Part("jobs/_home_count.html", "counts", {"total": rows.total, "address": address}),
         _part("Your job requests", rows.own, address),
-        _part("Newest job requests", rows.newest, "/event-log/"),
     ]
+    if any(row.request.created_by_id != person.id for row in rows.newest):
+        shown.append(_part("Newest job requests", rows.newest, "/event-log/"))
+    return shown
 
 
 def running_parts(*, person: User | AnonymousPerson) -> list[Part]:

@@ -161,3 +161,26 @@ def test_members_are_reminded_after_eleven_months_of_private_code(
     Repo.update(is_private=is_private, visibility_checked_at=now()).execute()
     page = sign_in(app.test_client(), name).get("/asthma/").text
     assert ("The code is still private." in page) == warned
+
+
+def test_a_failed_request_can_be_marked_as_seen(
+    asked: Callable[[], JobRequest], cast: SimpleNamespace, client: FlaskClient, sign_in: Callable
+) -> None:
+    changes.mark_seen(by=cast.ada, cursor=2**40)
+    request = asked()
+    home = sign_in(client, "ada")
+    assert "Mark as seen" not in home.get("/").text
+    ended(request, "failed", completed_at=now() + timedelta(minutes=1))
+    assert "Mark as seen" in home.get("/").text
+
+
+def test_the_newest_requests_do_not_repeat_ones_own(
+    asked: Callable[[], JobRequest], cast: SimpleNamespace, client: FlaskClient, sign_in: Callable
+) -> None:
+    asked()
+    theirs = asked()
+    home = sign_in(client, "ada")
+    assert "Your job requests" in home.get("/").text
+    assert "Newest job requests" not in home.get("/").text
+    ended(theirs, "succeeded", created_by=cast.ben)
+    assert "Newest job requests" in home.get("/").text

@@ -79,3 +79,11 @@ def test_those_who_apply_are_led_on_where_the_settings_say(
     monkeypatch.setitem(settings.__dict__, "apply_url", "https://example.org/apply")
     answer = client.get("/apply/")
     assert (answer.status_code, answer.location) == (301, "https://example.org/apply")
+
+
+def test_the_button_is_only_there_when_there_is_something_to_mark(
+    home: FlaskClient, cast: SimpleNamespace, project: Project
+) -> None:
+    assert "Mark as seen" not in home.get("/").text
+    actions.add_member(by=cast.sam, project=project, user=cast.dan)
+    assert "Mark as seen" in home.get("/").text
