@@ -133,6 +133,8 @@ def test_the_page_offers_its_own_list_as_a_file(
     for kind in ("csv", "json"):
         assert f'href="/event-log/?user=ada&amp;format={kind}"' in page
     assert "All 30 of this list as a file" in page
+    made(workspace, local, cast.ben)
+    assert "This list as a file" in " ".join(client.get("/event-log/?user=ben").text.split())
 
 
 def test_a_format_that_is_not_there_is_refused_in_a_sentence(client: FlaskClient, instance: object) -> None:
