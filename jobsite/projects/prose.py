@@ -1,5 +1,6 @@
 """Markdown that people write, as safe HTML."""
 
+import html as entities
 from functools import lru_cache
 
 import markdown
@@ -44,3 +45,8 @@ def rendered(text: str) -> str:
         url_schemes={"http", "https", "mailto"},
         link_rel="nofollow noopener noreferrer",
     )
+
+
+def plain(text: str) -> str:
+    """Markdown as the words a reader sees, on one line and without any marks. It is text: a page escapes it."""
+    return " ".join(entities.unescape(nh3.clean(rendered(text), tags=set())).split())

@@ -6,7 +6,7 @@ from flask import Response, flash, request
 
 from jobsite.core.errors import refuse
 from jobsite.core.web import page, see
-from jobsite.projects.prose import rendered
+from jobsite.projects.prose import plain, rendered
 from jobsite.projects.rules import tidy
 from jobsite.staff.area import question, routes, staff, sure, tried
 from jobsite.staff.forms import AlertForm, moment_in, moment_text
@@ -18,7 +18,7 @@ from jobsite.status.alerts import LEVELS, SiteAlert
 def alerts() -> Response:
     """Every alert, the newest first."""
     staff()
-    return page("staff/alerts.html", alerts=verbs.alerts())
+    return page("staff/alerts.html", alerts=verbs.alerts(), plain=plain)
 
 
 @routes("/staff/alerts/add/", needs="staff_area_access", methods=("GET", "POST"))
@@ -64,7 +64,7 @@ def delete_alert(alert: int) -> Response:
     person = staff()
     shown = verbs.alert_or_stop(alert)
     if not sure():
-        says = ["Nobody would see it any more.", shown.title or shown.message[:200]]
+        says = ["Nobody would see it any more.", shown.title or plain(shown.message)[:200]]
         return question(
             title="Delete this alert?", says=says, label="Delete the alert", back="/staff/alerts/"
         )

@@ -1,6 +1,6 @@
 import pytest
 
-from jobsite.projects.prose import rendered
+from jobsite.projects.prose import plain, rendered
 from jobsite.projects.rules import why_not_markdown
 
 
@@ -51,3 +51,9 @@ def test_nesting_without_end_is_no_failure() -> None:
 def test_a_text_that_would_keep_the_server_busy_is_refused(text: str) -> None:
     assert why_not_markdown(text)
     assert why_not_markdown(text[:800].replace("[", "", 200).replace("<", "", 200)) is None
+
+
+def test_plain_words_have_no_marks_and_stay_text() -> None:
+    told = "# Closed\n\nThe **north** is [closed](https://example.org), `a < b` & <b>more</b>\n\n- one"
+    assert plain(told) == "Closed The north is closed, a < b & more one"
+    assert plain("<script>alert(1)</script>") == ""

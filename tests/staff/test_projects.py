@@ -24,6 +24,7 @@ from jobsite.projects.models import (
 )
 from jobsite.projects.queries import project_named
 from jobsite.staff.dashboards import DASHBOARDS, months_before, sorted_rows
+from jobsite.status.alerts import add_alert
 
 from .conftest import ask, make_workspace
 
@@ -296,3 +297,21 @@ def test_a_missing_name_is_named_once_and_the_rest_stays_typed(
     page = send(sam, "/staff/organisations/add/", name="", description="Air and lungs").text
     assert "Give the organisation a name." in page and "No address can be made" not in page
     assert "Air and lungs" in page
+
+
+def test_who_adds_people_reads_what_they_can_do_without_a_role(
+    sam: FlaskClient, site: SimpleNamespace
+) -> None:
+    page = sam.get("/staff/projects/air/members/").text
+    field = page[page.index("Roles of all of them") :]
+    assert "Without a role they can only read, or ask for a role." in field[:300]
+
+
+def test_the_list_of_alerts_shows_words_and_no_marks(sam: FlaskClient, site: SimpleNamespace) -> None:
+    alert = add_alert(
+        by="system", title="", message="The **north** is [closed](https://example.org).", level="info"
+    )
+    for address in ("/staff/alerts/", f"/staff/alerts/{alert.id}/delete/"):
+        page = sam.get(address).text
+        assert "The north is closed." in page
+        assert "**north**" not in page[page.index("<main") :]
