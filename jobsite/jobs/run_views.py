@@ -80,4 +80,5 @@ def _show(shown: RunPage, *, status: int) -> Response:
     if target in NEED_PIPELINE and not shown.study.runs:
         return redirect_here(request.path)
     data: dict[str, Any] = {"run": shown, "workspace": shown.workspace, "study": shown.study}
+    data["chosen_anew"] = target == "plan" and htmx_request.htmx.trigger == "run-form"
     return page("run/run.html", fragments=FRAGMENTS, status=status, **data)

@@ -758,3 +758,18 @@ def test_the_page_works_from_a_bare_path(ada: FlaskClient, three: str, tmp_path:
     assert ada.get(f"{PAGE}%2e%2e/%2e%2e/etc/passwd/").status_code == 404
     assert ada.get(f"{PAGE}-x/").status_code == 404
     assert ada.get(f"{PAGE}%00/").status_code == 404
+
+
+def test_choosing_anew_takes_the_refusal_away_and_the_plan_that_polls_leaves_it(
+    ada: FlaskClient, three: str
+) -> None:
+    refused = submit(ada)
+    assert "There is a problem" in refused.text and '<div id="run-errors"></div>' not in refused.text
+    form = {name: values_of(refused.text, name) for name in ("csrf_token", "sha", "form_key", "backend")}
+    form |= {"preview": ["1"], "requested_actions": ["clean"]}
+    asks = {"HX-Request": "true", "HX-Target": "plan"}
+    anew = ada.post(PAGE, data=form, headers={**asks, "HX-Trigger": "run-form"}).text
+    assert '<div id="run-errors" hx-swap-oob="true"></div>' in anew
+    assert '<div id="actions-error" hx-swap-oob="true"></div>' in anew
+    polled = ada.post(PAGE, data=form, headers={**asks, "HX-Trigger": "plan"}).text
+    assert 'id="plan"' in polled and "run-errors" not in polled
