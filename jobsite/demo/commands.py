@@ -18,8 +18,8 @@ from jobsite.demo.study import create_study, install_study_python, study_python
 from jobsite.jobs.actions import Wish, submit
 from jobsite.jobs.definitions import newest_definition
 from jobsite.jobs.models import JobRequest
-from jobsite.projects.actions import add_member, add_organisation, add_project
-from jobsite.projects.models import Organisation, Project, Workspace
+from jobsite.projects.actions import add_member, add_org_member, add_organisation, add_project
+from jobsite.projects.models import Organisation, OrgMembership, Project, Workspace
 from jobsite.projects.workspaces import create_workspace
 from jobsite.settings import FILE, Settings
 
@@ -121,6 +121,9 @@ def _project(people: dict[str, User]) -> Project:
     if not Backend.get_or_none(Backend.slug == "local"):
         add_backend(by="system", slug="local", name="Local")
     org = Organisation.get_or_none(Organisation.slug == "demo") or add_organisation(by="system", name="Demo")
+    for name in MEMBERS:
+        if not OrgMembership.get_or_none(org=org, user=people[name]):
+            add_org_member(by="system", org=org, user=people[name])
     project = Project.get_or_none(Project.slug == "demo-study")
     if project is None:
         project = add_project(by="system", name="Demo study", orgs=[org])

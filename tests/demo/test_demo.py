@@ -2,6 +2,8 @@
 
 import json
 import re
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -129,3 +131,12 @@ def test_the_event_log_holds_and_a_changed_row_is_named(demo: tuple[Path, str]) 
     events = jobsite_json(demo[0], "events")
     after = jobsite_json(demo[0], "events", "--since", str(events[2]["cursor"]))
     assert after[0]["cursor"] == events[3]["cursor"]
+
+
+def test_those_who_work_in_the_demo_belong_to_its_organisation(demo: tuple[Path, str]) -> None:
+    with closing(sqlite3.connect(f"file:{demo[0]}/jobsite.db?mode=ro", uri=True)) as database:
+        found = database.execute(
+            "SELECT username FROM org_membership JOIN user ON user.id = user_id"
+            " JOIN organisation ON organisation.id = org_id WHERE organisation.slug = 'demo' ORDER BY username"
+        )
+        assert found.fetchall() == [("ada",), ("ben",)]
