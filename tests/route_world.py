@@ -115,6 +115,7 @@ def _of_one_person(person: object, general: Mapping[str, str]) -> Values:
     signed = email_change.confirmation_path(User.get_by_id(person.id), wanted).split("/")[-2]
     own = {
         "accounts.end_session": {"number": session.id},
+        "accounts.ask_to_revoke": {"number": token.id},
         "accounts.revoke_api_token": {"number": token.id},
         "accounts.email_page": {"signed": signed},
         "accounts.confirm_email": {"signed": signed},

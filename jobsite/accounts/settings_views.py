@@ -11,7 +11,7 @@ from jobsite.accounts.forms import ApiTokenForm, PersonForm
 from jobsite.accounts.queries import backends_of, identities_of, why_no_token_with
 from jobsite.accounts.rules import PERMISSIONS, ROLES
 from jobsite.accounts.web import leave, limits, me
-from jobsite.core.errors import Invalid
+from jobsite.core.errors import Invalid, NotFound
 from jobsite.core.web import LOGIN, Routes, page, see, show_refusal
 
 SENT = "A link is being sent to {}. Follow it within 24 hours: until then nothing changes."
@@ -126,6 +126,16 @@ def make_api_token() -> Response:
         return _tokens(form, status=422)
     limits().count("tokens per person", person.username)
     return page("accounts/api_token.html", token=token, name=(form.name.data or "").strip())
+
+
+@routes("/settings/tokens/<int(max=9999999999):number>/revoke/", needs=LOGIN)
+def ask_to_revoke(number: int) -> Response:
+    """Ask before one of my API tokens ends."""
+    mine = (token for token in api_tokens.api_tokens_of(me()) if token.id == number)
+    token = next(mine, None)
+    if token is None:
+        raise NotFound("You have no such API token, or it has ended already.")
+    return page("accounts/revoke.html", token=token)
 
 
 @routes("/settings/tokens/<int(max=9999999999):number>/revoke/", needs=LOGIN, methods=("POST",))

@@ -10,6 +10,7 @@ from werkzeug.utils import redirect
 from jobsite.core.errors import NotFound
 from jobsite.core.web import ANYONE, LOGIN, Routes, page, see
 from jobsite.projects import lists, sign_off
+from jobsite.projects.models import Workspace
 from jobsite.projects.project_views import me
 
 routes = Routes("projects")
@@ -20,7 +21,17 @@ UNTICKED = "Tick the box to confirm that the repository may be made public."
 @routes("/publish-repo/<repo>/", needs=LOGIN)
 def sign_off_repo(repo: str) -> Response:
     """The steps of signing off a repository, for members of a project that uses it and for staff."""
-    return _form(sign_off.sign_off_or_stop(me(), repo))
+    shown = sign_off.sign_off_or_stop(me(), repo)
+    is_staff = "staff_area_access" in current_user.permissions
+    return page("projects/sign_off.html", shown=shown, part=shown.repo.address_part, is_staff=is_staff)
+
+
+@routes("/publish-repo/<repo>/confirm/", needs=LOGIN)
+def ask_to_sign_off(repo: str) -> Response:
+    """Ask before the workspace `name` is signed off or, without a name, before the repository is to be made public."""
+    shown = sign_off.sign_off_or_stop(me(), repo)
+    name = request.args.get("name", "")
+    return _question(shown, _space(shown, name) if name else None)
 
 
 @routes("/publish-repo/<repo>/", needs=LOGIN, methods=("POST",))
@@ -29,16 +40,13 @@ def save_sign_off(repo: str) -> Response:
     shown = sign_off.sign_off_or_stop(me(), repo)
     name = request.form.get("name", "")
     if name:
-        space = next((space for space in shown.spaces if space.name == name), None)
-        if space is None:
-            raise NotFound(f"There is no workspace {name} of this repository.")
-        sign_off.sign_off_workspace(by=me(), workspace=space)
+        sign_off.sign_off_workspace(by=me(), workspace=_space(shown, name))
         flash(f"The workspace {name} has been signed off.", "good")
     elif "confirmed" in request.form:
         sign_off.request_public(by=me(), repo=shown.repo)
         flash("The repository has been signed off. Those who can make it public are told.", "good")
     else:
-        return _form(shown, wrong={} if shown.why_not_public else {"confirmed": UNTICKED}, status=422)
+        return _question(shown, None, wrong="" if shown.why_not_public else UNTICKED, status=422)
     return see("projects.sign_off_repo", repo=shown.repo.address_part)
 
 
@@ -63,11 +71,17 @@ def repo_badge(repo: str) -> ResponseReturnValue:
     return page("projects/repo.html", url=url, found=found)
 
 
-def _form(shown: sign_off.SignOff, wrong: dict[str, str] | None = None, status: int = 200) -> Response:
-    data: dict[str, Any] = {
-        "shown": shown,
-        "wrong": wrong or {},
-        "part": shown.repo.address_part,
-    }
-    is_staff = "staff_area_access" in current_user.permissions
-    return page("projects/sign_off.html", status=status, is_staff=is_staff, **data)
+def _space(shown: sign_off.SignOff, name: str) -> Workspace:
+    """The workspace of that name of the repository. Raises `NotFound`."""
+    for space in shown.spaces:
+        if space.name == name:
+            return space
+    raise NotFound(f"There is no workspace {name} of this repository.")
+
+
+def _question(
+    shown: sign_off.SignOff, space: Workspace | None, *, wrong: str = "", status: int = 200
+) -> Response:
+    why_not = shown.reasons[space.name] if space else shown.why_not_public
+    data: dict[str, Any] = {"shown": shown, "space": space, "why_not": why_not, "wrong": wrong}
+    return page("projects/sign_off_question.html", status=status, **data)

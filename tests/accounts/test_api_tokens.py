@@ -234,8 +234,13 @@ def test_a_token_is_made_shown_once_used_and_revoked_on_the_pages(
     assert "&lt;b&gt;CI&lt;/b&gt;" in page
     assert "never" not in page
     number = ApiToken.get().id
+    assert f'href="/settings/tokens/{number}/revoke/"' in page
+    question = client.get(f"/settings/tokens/{number}/revoke/").text
+    assert "Revoke &lt;b&gt;CI&lt;/b&gt;?" in question
+    assert ask(client, f"Bearer {token}").status_code == 200, "looking at the question revokes nothing"
     assert client.post(f"/settings/tokens/{number}/revoke/").status_code == 400
     assert client.post(f"/settings/tokens/{number}/revoke/", data=field).status_code == 303
+    assert client.get(f"/settings/tokens/{number}/revoke/").status_code == 404
     assert ask(client, f"Bearer {token}").status_code == 403
 
 

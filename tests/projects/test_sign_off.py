@@ -19,6 +19,11 @@ def page_of(repo: Repo) -> str:
     return "/publish-repo/" + quote(quote(repo.url, safe=""), safe="") + "/"
 
 
+def main(page: str) -> str:
+    """What the page is about, without its frame."""
+    return page[page.index("<main") : page.index("</main")]
+
+
 @pytest.fixture
 def repo(workspace: Workspace) -> Repo:
     return workspace.repo
@@ -120,6 +125,32 @@ def test_the_page_signs_off_without_a_script(
     staff = sign_in(app.test_client(), "sam")
     assert staff.post(f"{where}internal/", data={"csrf_token": csrf(staff, where)}).status_code == 303
     assert "Signed off by sam" in staff.get(where).text
+
+
+def test_each_step_is_asked_on_a_page_of_its_own_first(
+    app: Flask, sign_in, csrf, cast: SimpleNamespace, workspace: Workspace, repo: Repo
+) -> None:
+    client: FlaskClient = sign_in(app.test_client(), "ada")
+    where = page_of(repo)
+    asks = f"{where}confirm/?name=asthma"
+    assert "<form" not in main(client.get(asks).text), "it needs a purpose first"
+    edit_workspace(by=cast.ada, workspace=workspace, purpose="All jobs")
+    assert f'href="{asks}"' in client.get(where).text
+    assert "<form" not in main(client.get(where).text)
+    question = main(client.get(asks).text)
+    assert "Sign off asthma?" in question and "All jobs" in question
+    assert Workspace.get().signed_off_at is None
+    assert client.get(f"{where}confirm/?name=other").status_code == 404
+    client.post(where, data={"csrf_token": csrf(client, asks), "name": "asthma"})
+    public = f"{where}confirm/"
+    assert f'href="{public}"' in client.get(where).text
+    assert 'name="confirmed"' in client.get(public).text
+    refused = client.post(where, data={"csrf_token": csrf(client, public)})
+    assert (refused.status_code, "Tick the box" in refused.text) == (422, True)
+    assert Repo.get().researcher_signed_off_at is None
+    client.post(where, data={"csrf_token": csrf(client, public), "confirmed": "1"})
+    assert Repo.get().researcher_signed_off_by == "ada"
+    assert "<form" not in main(client.get(public).text), "it is asked once"
 
 
 def test_a_badge_leads_to_the_project_or_the_list(
