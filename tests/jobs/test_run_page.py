@@ -225,7 +225,8 @@ def test_many_actions_can_be_filtered_without_losing_what_is_chosen(
     form = {"csrf_token": token, "backend": "local", "requested_actions": ["stage_3", "stage_41"]}
     page = ada.post(PAGE, data={**form, "filter": "STAGE_4", "preview": "1"})
     assert page.status_code == 200
-    rows = re.findall(r'<th scope="row">(stage_\d+)</th>', page.text.partition('id="graph-title"')[0])
+    listed = page.text.replace("<wbr>", "").partition('id="graph-title"')[0]
+    rows = re.findall(r'<th scope="row">(stage_\d+)</th>', listed)
     assert rows == ["stage_4", *(f"stage_4{number}" for number in range(10))]
     assert sorted(values_of(page.text, "requested_actions")) == ["stage_3", "stage_41"]
     assert "1 chosen is not in sight" in words(page)
@@ -773,3 +774,15 @@ def test_choosing_anew_takes_the_refusal_away_and_the_plan_that_polls_leaves_it(
     assert '<div id="actions-error" hx-swap-oob="true"></div>' in anew
     polled = ada.post(PAGE, data=form, headers={**asks, "HX-Trigger": "plan"}).text
     assert 'id="plan"' in polled and "run-errors" not in polled
+
+
+def test_a_long_name_may_break_after_an_underscore_and_is_copied_as_it_is(
+    ada: FlaskClient, study: SimpleNamespace
+) -> None:
+    study.commit(project__yaml=yaml(("make_one_long_name", "")))
+    page = ada.get(PAGE)
+    shown = "make_<wbr>one_<wbr>long_<wbr>name"
+    assert f'<th scope="row">{shown}</th>' in page.text
+    assert 'value="make_one_long_name"' in page.text
+    assert submit(ada, "make_one_long_name").status_code == 303
+    assert shown in ada.get(f"/asthma/{JobRequest.get().id}/").text
