@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from jobsite.jobs.executors import containing, oci
-from jobsite.jobs.executors.contract import AttemptSpec, Refused, Sweep
+from jobsite.jobs.executors.contract import AttemptSpec, Exit, Refused, Sweep
 from jobsite.jobs.executors.sandbox import Sandbox
 from jobsite.jobs.executors.starting import NotStarted
 
@@ -59,6 +59,10 @@ class Container(Sandbox):
 
     def _programs(self, spec: AttemptSpec) -> tuple[str, ...]:
         return ()
+
+    def _may_have_left(self, end: Exit | None) -> bool:
+        # The engine may still hold a container whose client has ended: only it can tell.
+        return True
 
     def _end_left_behind(self, work_dir: str) -> None:
         try:

@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from jobsite.jobs.executors import bubblewrap, cgroups, processes, records, starting
-from jobsite.jobs.executors.contract import AttemptSpec, Observation, Refused, Sweep, read_exit
+from jobsite.jobs.executors.contract import AttemptSpec, Exit, Observation, Refused, Sweep, read_exit
 from jobsite.jobs.executors.launching import start_supervisor
 from jobsite.jobs.preparing import remove_tree
 
@@ -84,8 +84,7 @@ class Sandbox:
         patience = _LAST_WORD if end else 0.0
         if not _wait_until_gone(records.read(spec.attempt_dir, records.SUPERVISOR), patience):
             raise Refused(f"{spec.attempt} still runs.")
-        # Any other end is only recorded by a supervisor that has seen all processes of the attempt end.
-        if end is None or end.reason == "platform":
+        if self._may_have_left(end):
             self._end_left_behind(spec.work_dir)
             cgroups.remove_abandoned()
         try:
@@ -116,6 +115,11 @@ class Sandbox:
     def _programs(self, spec: AttemptSpec) -> tuple[str, ...]:
         """The programs of this machine that the spec names."""
         return spec.argv[:1]
+
+    def _may_have_left(self, end: Exit | None) -> bool:
+        """Whether something of an attempt with this end may still run."""
+        # Any other end is only recorded by a supervisor that has seen all processes of the attempt end.
+        return end is None or end.reason == "platform"
 
     def _end_left_behind(self, work_dir: str) -> None:
         """Ends what a lost supervisor has left running around this directory. Raises Refused."""
