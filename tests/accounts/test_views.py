@@ -357,7 +357,7 @@ def test_the_name_is_saved_and_the_address_asked_for(
     page = client.get("/settings/").text
     assert 'value="Ada Lovelace"' in page
     assert 'value="ada@example.org"' in page
-    assert "the link that confirms ada@new.example." in page
+    assert "You asked to use <strong>ada@new.example</strong>." in page
     client.post("/settings/", data={**form, "email": "ada@example.org"})
     assert "Your details have been saved." in client.get("/settings/").text
     assert "Your details have been saved." not in client.get("/settings/").text
