@@ -164,8 +164,8 @@ class Feeds:
             feed = self._feeds.get(key) or self._feeds.setdefault(key, open_feed())
             seat = Seat(self, key, feed)
             if self._thread is None or not self._thread.is_alive():
-                # Not a daemon: a process that ends waits until everybody has been told.
-                self._thread = threading.Thread(target=self._run, name="log-feeds")
+                # Not a daemon, as the thread that starts it may be: a process that ends waits until all have been told.
+                self._thread = threading.Thread(target=self._run, name="log-feeds", daemon=False)
                 self._thread.start()
             return seat
 

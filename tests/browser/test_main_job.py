@@ -28,7 +28,7 @@ def states_of(page: Page) -> dict[str, str]:
 def test_a_study_runs_in_the_browser_from_sign_in_to_outputs(
     demo: Demo, open_page: Callable[..., Page], keep_screenshot: Callable[[Page, str], None], tmp_path: Path
 ) -> None:
-    draw_batches(demo.instance, tmp_path / "study", 12)
+    draw_batches(demo.instance, tmp_path / "study", 6)
     page = open_page()
     loads: list[str] = []
     demo.sign_in(page, "ada")
@@ -87,7 +87,7 @@ def test_a_study_runs_in_the_browser_from_sign_in_to_outputs(
 def test_the_log_grows_line_by_line_without_a_hole(
     demo: Demo, open_page: Callable[..., Page], tmp_path: Path, keep_screenshot: Callable[[Page, str], None]
 ) -> None:
-    draw_batches(demo.instance, tmp_path / "study", 20)
+    draw_batches(demo.instance, tmp_path / "study", 12)
     page = open_page()
     demo.sign_in(page, "ada")
     page.goto(f"{demo.address}/demo/run-jobs/")
