@@ -63,7 +63,6 @@ GET  /users/<username>/                                    200   200   200   200
 GET  /publish-repo/<repo>/                                 login 200   200   404   404   404   200   404
 POST /publish-repo/<repo>/                                 login 422   422   404   404   404   422   404
 GET  /publish-repo/<repo>/confirm/                         login 200   200   404   404   404   200   404
-POST /publish-repo/<repo>/internal/                        login 403   403   404   404   404   403   404
 GET  /repo/<repo>/                                         302   302   302   302   302   302   302   404
 GET  /event-log/                                           200   200   200   200   200   200   200   200
 GET  /event-list/                                          301   301   301   301   301   301   301   301

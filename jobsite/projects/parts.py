@@ -8,7 +8,7 @@ from flask import current_app, g
 from flask_login import current_user
 
 MAIN, ASIDE = "main", "aside"
-NAV, MENU, ALERTS = "nav", "menu", "alerts"
+MENU, ALERTS = "menu", "alerts"
 
 
 @dataclass(frozen=True)
@@ -34,11 +34,10 @@ def parts(page: str, **about: Any) -> list[Part]:
 
 
 def frame(place: str) -> list[Part]:
-    """What other rooms add to the frame of every page, at "nav", "menu" or "alerts" (templates ask for it by this name).
+    """What other rooms add to the frame of every page, at "menu" or "alerts" (templates ask for it by this name).
 
     The functions are those of `app.extensions["jobsite.parts"]["frame"]`, asked once a request with `person=`, a visitor
-    being an `AnonymousPerson`. "nav" holds links, shown in the bar and, on a phone, in the menu; "menu" holds list items of
-    the account menu; "alerts" holds `.alert` blocks above the page. A page that says the site fails asks nobody.
+    being an `AnonymousPerson`. "menu" holds list items of the account menu; "alerts" holds `.alert` blocks above the page. A page that says the site fails asks nobody.
     """
     if "frame" not in g:
         g.frame = [] if g.get("site_fails") else parts("frame", person=current_user._get_current_object())

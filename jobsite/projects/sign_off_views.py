@@ -50,15 +50,6 @@ def save_sign_off(repo: str) -> Response:
     return see("projects.sign_off_repo", repo=shown.repo.address_part)
 
 
-@routes("/publish-repo/<repo>/internal/", needs=LOGIN, methods=("POST",))
-def save_internal_sign_off(repo: str) -> Response:
-    """Staff's sign-off."""
-    shown = sign_off.sign_off_or_stop(me(), repo)
-    sign_off.sign_off_internally(by=me(), repo=shown.repo)
-    flash("The repository has been signed off internally.", "good")
-    return see("projects.sign_off_repo", repo=shown.repo.address_part)
-
-
 @routes("/repo/<repo>/", needs=ANYONE)
 def repo_badge(repo: str) -> ResponseReturnValue:
     """Where the badge in a README leads: to the project that uses the repository, or to the list of them."""

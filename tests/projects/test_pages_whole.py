@@ -100,7 +100,7 @@ def test_what_is_not_for_somebody_is_not_there_for_them(
         assert (answer.status_code, answer.location.startswith("/login/?next=")) == (302, True), where
         assert stranger.get(where).status_code == status, where
     app.config["WTF_CSRF_ENABLED"] = False
-    for where in (f"/publish-repo/{part}/", f"/publish-repo/{part}/internal/", "/projects/air/members/"):
+    for where in (f"/publish-repo/{part}/", "/projects/air/members/"):
         assert stranger.post(
             where, data={"name": "asthma", "confirmed": "1", "users": "dan"}
         ).status_code in (403, 404)

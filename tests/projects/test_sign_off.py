@@ -121,9 +121,11 @@ def test_the_page_signs_off_without_a_script(
     assert Repo.get().researcher_signed_off_at is None
     assert client.post(where, data={"csrf_token": token, "confirmed": "1"}).status_code == 303
     assert Repo.get().researcher_signed_off_by == "ada"
-    assert client.post(f"{where}internal/", data={"csrf_token": token}).status_code == 403
-    staff = sign_in(app.test_client(), "sam")
-    assert staff.post(f"{where}internal/", data={"csrf_token": csrf(staff, where)}).status_code == 303
+    assert "Sign off internally" not in client.get(where).text
+    staff, asks = sign_in(app.test_client(), "sam"), f"/staff/repositories/{repo.id}/sign-off/"
+    assert asks in staff.get(where).text
+    sure = {"csrf_token": csrf(staff, asks), "sure": "yes"}
+    assert staff.post(asks, data=sure).status_code == 303
     assert "Signed off by sam" in staff.get(where).text
 
 
