@@ -11,6 +11,8 @@ from pathlib import Path
 from jobsite.accounts.rules import GLOBAL, PERMISSIONS, PROJECT, ROLES, Role
 from jobsite.jobs.rules import CODES, JOB, REQUEST_STATUSES
 from jobsite.projects.rules import STATUSES
+from jobsite.releases.desk.keys import KEYS
+from jobsite.releases.requests.rules import STATUSES as RELEASE_STATUSES
 from jobsite.settings import SETTINGS, default_text
 
 
@@ -82,6 +84,29 @@ OUTPUT_STATES = (
         "Held back",
         "It may not be shown at Level 4: too large, of a kind that is not allowed, or with identifiers of patients.",
     ),
+)
+RELEASE_REQUESTS = {
+    "PENDING": "Its author chooses files and writes about them. Nobody checks it yet.",
+    "SUBMITTED": "It waits for checkers. The author can read it and change nothing.",
+    "PARTIALLY_REVIEWED": "At least one review is in, and more are needed. Nobody sees the others' votes yet.",
+    "REVIEWED": "All reviews that are needed are in. Checkers see each other's votes and decide.",
+    "RETURNED": "The author is to change or answer something, then submits again.",
+    "APPROVED": "Everything was approved. The files leave after a short time in which it can be stopped.",
+    "RELEASED": "The files are under Released Outputs of the workspace.",
+    "REJECTED": "It will not be released. The reason stands on its page.",
+    "WITHDRAWN": "Its author took it back.",
+    "REVOKED": "It was released and then taken back; a note stands in place of the files.",
+}
+SEVERITIES = (
+    ("Stop", "cannot be added as an output", "cannot be submitted", "cannot be approved or waived"),
+    (
+        "Fix",
+        "is shown",
+        "has to be mended, withdrawn or explained",
+        "has to be waived with a reason, or changes asked for",
+    ),
+    ("Look", "is shown", "nothing has to be done", "approving the file says that you have seen it"),
+    ("Note", "is folded away", "nothing has to be done", "nothing has to be done"),
 )
 _SCOPES = {PROJECT: "in a project", GLOBAL: "for the whole site"}
 
@@ -167,6 +192,27 @@ def settings() -> Listing:
     return Listing(("Setting", "Without it", "What it is"), tuple(rows), code=True)
 
 
+def release_request_statuses() -> Listing:
+    """The statuses of a release request."""
+    rows = (
+        _state(name, one.label, RELEASE_REQUESTS[name], of="release-request")
+        for name, one in RELEASE_STATUSES.items()
+    )
+    return Listing(("Status", "Means"), tuple(rows))
+
+
+def severities() -> Listing:
+    """How serious a finding of the checks is, and what follows from it."""
+    rows = (Row(f"severity-{_anchor(cells[0])}", cells) for cells in SEVERITIES)
+    return Listing(("Finding", "On adding the file", "On submitting", "On approving"), tuple(rows))
+
+
+def desk_keys() -> Listing:
+    """The keys of the review desk."""
+    rows = (Row(f"key-{number}", (" then ".join(keys), what)) for number, (keys, what) in enumerate(KEYS, 1))
+    return Listing(("Key", "Does"), tuple(rows), code=True)
+
+
 LISTINGS: Mapping[str, Callable[[], Listing]] = {
     "job-states": job_states,
     "request-states": request_states,
@@ -177,6 +223,9 @@ LISTINGS: Mapping[str, Callable[[], Listing]] = {
     "roles": roles,
     "permissions": permissions,
     "words": words,
+    "release-request-statuses": release_request_statuses,
+    "severities": severities,
+    "desk-keys": desk_keys,
     "settings": settings,
 }
 
