@@ -223,13 +223,15 @@ def try_sandbox() -> str | None:
 
 
 def start_unsafe(spec: AttemptSpec, group: Group | None) -> Running:
-    """Starts the program as an ordinary process in the work directory: the same records, no walls."""
+    """Starts the program as an ordinary process in the work directory: the same records, no walls. It joins its
+    control group before its first instruction: what a process holds or starts before, is never counted."""
     closed = _closed_to(spec.user[0], spec.work_dir) if os.geteuid() == 0 else None
     if closed:
         raise NotStarted(f"user {spec.user[0]} cannot reach {spec.work_dir}: {closed} is closed to others")
     _inherit_orphans()
     command = bubblewrap.command(spec)
-    process = _popen(command, executable=command[0], spec=spec, pass_fds=(), cwd=spec.work_dir)
+    process = _popen(command, executable=command[0], spec=spec, cwd=spec.work_dir, group=group)
+    # Once more from outside, where it is seen whether the group takes it.
     return Running(process, process.pid, group=_prepare_first_process(process.pid, group))
 
 
@@ -275,9 +277,12 @@ def _popen(
     *,
     executable: str,
     spec: AttemptSpec,
-    pass_fds: Collection[int],
+    pass_fds: Collection[int] = (),
     cwd: str | None = None,
+    group: Group | None = None,
 ) -> subprocess.Popen[bytes]:
+    """`group` is joined before the program begins."""
+    join = None if group is None else lambda: _prepare_first_process(os.getpid(), group)
     try:
         return subprocess.Popen(
             command,
@@ -291,6 +296,7 @@ def _popen(
             bufsize=0,
             start_new_session=cwd is not None,
             umask=0o022,
+            preexec_fn=join,  # noqa: PLW1509  this process has one thread
         )
     except OSError as problem:
         raise NotStarted(f"{executable}: {problem}") from None
