@@ -16,7 +16,25 @@ LABELLED = 0.5
 """A column is a label when more than this part of its first LOOKED_AT values print no number."""
 LOOKED_AT = 500
 LABEL_WORDS = frozenset(
-    "year month week day date time age id index rank decile quintile quartile imd stage order group".split()
+    [
+        "year",
+        "month",
+        "week",
+        "day",
+        "date",
+        "time",
+        "age",
+        "id",
+        "index",
+        "rank",
+        "decile",
+        "quintile",
+        "quartile",
+        "imd",
+        "stage",
+        "order",
+        "group",
+    ]
 )
 """Columns of numbers that name rows (section 5.8 of output checking)."""
 

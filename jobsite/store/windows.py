@@ -14,7 +14,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import chain, islice
-from typing import BinaryIO, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 from jobsite.store.decoding import UTF_8, UTF_16_BE, UTF_16_LE, WINDOWS_1252, encoding_at_start
 from jobsite.store.rows import LONGEST_KEPT, delimiter_of, parsed_rows
@@ -22,6 +22,9 @@ from jobsite.store.rows import LONGEST_KEPT, delimiter_of, parsed_rows
 STRIDE = 200  # rows or lines between two noted positions: a page of the viewer
 MOST_ROWS = 1_000_000
 LONGEST_LINE = 10_000  # characters of a text line that are shown
+LONGEST_BEGINNING = (
+    1024 * 1024
+)  # characters of a line of a beginning; longer ones make the reader look at all
 
 _PIECE = 64 * 1024
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)")
@@ -51,8 +54,8 @@ class TextWindow(NamedTuple):
 
 
 @dataclass
-class _Index:
-    """What the first pass found: positions in bytes of rows or lines 1, 1 + STRIDE, …"""
+class Index:
+    """What the first pass found: positions in bytes of rows or lines 1, 1 + STRIDE, … A CSV file's can be kept as JSON."""
 
     encoding: str
     quotes: bool = True
@@ -62,18 +65,55 @@ class _Index:
     positions: array = field(default_factory=lambda: array("Q"))
     notices: list[str] = field(default_factory=list)
 
+    def as_json(self) -> dict[str, Any]:
+        """All of it, for a file beside."""
+        return {**vars(self), "positions": self.positions.tolist()}
+
+    @classmethod
+    def from_json(cls, kept: dict[str, Any]) -> "Index":
+        """The index that was kept. Raises TypeError, ValueError or KeyError for anything else."""
+        return cls(**{**kept, "positions": array("Q", kept["positions"])})
+
 
 def csv_window(file: BinaryIO, first_row: int, count: int) -> CsvWindow:
     """`count` data rows from `first_row` on; fewer at the end, none beyond it. `file` is open and seekable."""
     index = _index_of(file, "csv", _csv_index)
     first_row = max(first_row, 1)
-    rows: list[list[str]] = []
-    if first_row <= index.total:
-        start, skipped = divmod(first_row - 1, STRIDE)
-        lines = _Lines(file, index.positions[start], index.encoding, LONGEST_KEPT)
-        found = (row for row in parsed_rows(lines.shown(), index.delimiter, quotes=index.quotes) if row)
-        rows = list(islice(found, skipped, skipped + min(count, index.total - first_row + 1)))
+    rows = list(islice(rows_from(file, index, first_row), count))
     return CsvWindow(index.header, rows, first_row, index.total, tuple(index.notices))
+
+
+def rows_from(file: BinaryIO, index: Index, first_row: int) -> Iterator[list[str]]:
+    """The data rows of a CSV file from `first_row` on, read as they are asked for; none beyond the end."""
+    if first_row > index.total:
+        return iter(())
+    start, skipped = divmod(first_row - 1, STRIDE)
+    lines = _Lines(file, index.positions[start], index.encoding, LONGEST_KEPT)
+    found = (row for row in parsed_rows(lines.shown(), index.delimiter, quotes=index.quotes) if row)
+    return islice(found, skipped, skipped + index.total - first_row + 1)
+
+
+def csv_beginning(file: BinaryIO, count: int) -> CsvWindow | None:
+    """The first `count` rows without a pass over the whole file, whose `total_rows` is then what was read.
+
+    None where only the whole file tells how to read it: text that is not UTF-8, quotes that do not close.
+    """
+    encoding = encoding_at_start(file)
+    source = _Lines(file, _start(file, encoding), encoding, LONGEST_BEGINNING)
+    lines = source.shown()
+    try:
+        first = next((line for line in lines if line.strip()), "")
+        rows = filter(None, parsed_rows(chain([first], lines), delimiter_of(first)))
+        header = next(rows, [])
+        found = list(islice(rows, count))
+    except (csv.Error, UnicodeDecodeError):
+        return None
+    return None if source.cut else CsvWindow(header, found, 1, len(found), ())
+
+
+def csv_index(file: BinaryIO) -> Index:
+    """The index of a CSV file, by a pass over all of it."""
+    return _built(file, _csv_index)
 
 
 def text_window(file: BinaryIO, first_line: int, count: int) -> TextWindow:
@@ -98,11 +138,11 @@ def _without_end(line: str) -> str:
     return line.removesuffix("\n").removesuffix("\r")
 
 
-_indexes: OrderedDict[tuple[object, ...], _Index] = OrderedDict()
+_indexes: OrderedDict[tuple[object, ...], Index] = OrderedDict()
 _indexing = threading.Lock()
 
 
-def _index_of(file: BinaryIO, form: str, build: Callable[[BinaryIO, str], _Index]) -> _Index:
+def _index_of(file: BinaryIO, form: str, build: Callable[[BinaryIO, str], Index]) -> Index:
     """The index of a file, made when this process has not seen it as it is now."""
     status = os.fstat(file.fileno())
     key = (form, status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
@@ -110,6 +150,15 @@ def _index_of(file: BinaryIO, form: str, build: Callable[[BinaryIO, str], _Index
         if key in _indexes:
             _indexes.move_to_end(key)
             return _indexes[key]
+    index = _built(file, build)
+    with _indexing:
+        _indexes[key] = index
+        while len(_indexes) > _MOST_INDEXES:
+            _indexes.popitem(last=False)
+    return index
+
+
+def _built(file: BinaryIO, build: Callable[[BinaryIO, str], Index]) -> Index:
     encoding = encoding_at_start(file)
     try:
         index = build(file, encoding)
@@ -120,10 +169,6 @@ def _index_of(file: BinaryIO, form: str, build: Callable[[BinaryIO, str], _Index
         )
     if encoding in (UTF_16_LE, UTF_16_BE):
         index.notices.insert(0, "This file is UTF-16.")
-    with _indexing:
-        _indexes[key] = index
-        while len(_indexes) > _MOST_INDEXES:
-            _indexes.popitem(last=False)
     return index
 
 
@@ -133,8 +178,8 @@ def _start(file: BinaryIO, encoding: str) -> int:
     return file.tell() if announced == encoding else 0
 
 
-def _text_index(file: BinaryIO, encoding: str) -> _Index:
-    index = _Index(encoding)
+def _text_index(file: BinaryIO, encoding: str) -> Index:
+    index = Index(encoding)
     lines = _Lines(file, _start(file, encoding), encoding, 2 * LONGEST_LINE)
     for batch in lines.batches():
         first = -index.total % STRIDE
@@ -149,7 +194,7 @@ def _notices(*, empty: bool, nul: bool) -> list[str]:
     return [*notices, "NUL characters are shown as \u2400."] if nul else notices
 
 
-def _csv_index(file: BinaryIO, encoding: str) -> _Index:
+def _csv_index(file: BinaryIO, encoding: str) -> Index:
     try:
         return _scan(file, encoding, quotes=True)
     except csv.Error as error:
@@ -158,14 +203,14 @@ def _csv_index(file: BinaryIO, encoding: str) -> _Index:
         return index
 
 
-def _scan(file: BinaryIO, encoding: str, *, quotes: bool) -> _Index:
+def _scan(file: BinaryIO, encoding: str, *, quotes: bool) -> Index:
     """The index of a CSV file. The CSV reader takes exactly the lines of a row before it gives the row, so that where
     it stands is where the next one starts. Raises csv.Error.
     """
     source = _Lines(file, _start(file, encoding), encoding, LONGEST_KEPT)
     lines = source.shown()
     first = next((line for line in lines if line.strip()), "")
-    index = _Index(encoding, quotes, delimiter_of(first))
+    index = Index(encoding, quotes, delimiter_of(first))
     rows = filter(None, parsed_rows(chain([first], lines), index.delimiter, quotes=quotes))
     index.header = next(rows, [])
     index.positions.append(source.position_of(source.taken))
@@ -183,7 +228,7 @@ def _scan(file: BinaryIO, encoding: str, *, quotes: bool) -> _Index:
     return index
 
 
-def _csv_notices(index: _Index, nul: bool, widths: set[int]) -> list[str]:
+def _csv_notices(index: Index, nul: bool, widths: set[int]) -> list[str]:
     notices = _notices(empty=not index.header, nul=nul)
     if index.delimiter in _DELIMITERS:
         notices.append(f"Fields are separated by {_DELIMITERS[index.delimiter]}.")
