@@ -17,7 +17,15 @@ ROOMS = (
 
 PURE_ROOMS = ("pipelines", "checks")
 PURE_FILES = ("rules.py", "states.py", "scheduler.py")
-BARE = ("jobs/supervisor.py", "jobs/preparing.py", "jobs/executors", "jobs/logs", "store", "core/files.py")
+BARE = (
+    "jobs/supervisor.py",
+    "jobs/preparing.py",
+    "jobs/committed.py",
+    "jobs/executors",
+    "jobs/logs",
+    "store",
+    "core/files.py",
+)
 """Started or used where neither the web nor the database may be needed."""
 
 FORBIDDEN_NAMES = {"utils", "helpers", "manager", "common", "misc"}

@@ -8,17 +8,15 @@ import errno
 import hashlib
 import os
 import re
-import shutil
 import stat
 import subprocess
-import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import IO, Self
+from typing import IO
 
+from jobsite.jobs.committed import Blob, Lacking, Objects, files_of
 from jobsite.jobs.executors import records
 from jobsite.jobs.executors.contract import AttemptSpec, InputFile
 
@@ -27,15 +25,6 @@ _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _LONGEST_LINK = 4096
 _FEW = 100
 _MOST_LINKS = 40
-_GIT_ENVIRONMENT = {
-    "PATH": "/usr/local/bin:/usr/bin:/bin",
-    "HOME": "/nonexistent",
-    "LC_ALL": "C",
-    "GIT_CONFIG_NOSYSTEM": "1",
-    "GIT_NO_REPLACE_OBJECTS": "1",
-    "GIT_ALLOW_PROTOCOL": "none",
-    "GIT_TERMINAL_PROMPT": "0",
-}
 
 
 class JobError(Exception):
@@ -46,15 +35,6 @@ class Stopped(Exception):
     """Preparing was given up because a stop was asked for."""
 
 
-@dataclass(frozen=True)
-class _Blob:
-    """A file or link of the commit."""
-
-    path: str
-    mode: int
-    object_id: str
-
-
 def prepare(spec: AttemptSpec, should_stop: Callable[[], bool]) -> tuple[int, int]:
     """Makes the work directory anew, fills it, and writes prepared.json last: {path: [size, modification time
     in ns, inode, sha256 of an input or null]} for every file and link in it. Gives the numbers of files and
@@ -62,33 +42,38 @@ def prepare(spec: AttemptSpec, should_stop: Callable[[], bool]) -> tuple[int, in
 
     Raises JobError (what the author can change), Stopped, OSError (the machine's fault, such as a full disk).
     """
-    blobs = _plan(spec)
-    work = Path(spec.work_dir)
-    remove_tree(work)
-    if not work.parent.exists():
-        work.parent.mkdir(parents=True)
-        work.parent.chmod(0o711)  # passable and not listable; every work directory in it is closed to others
-    try:
-        _fill(work, spec, blobs, should_stop)
-    except OSError as problem:
-        if problem.errno not in (errno.ENAMETOOLONG, errno.EILSEQ, errno.EINVAL):
-            raise
-        raise JobError(
-            f"The repository has a file with a name that cannot be used here: {problem}."
-        ) from None
+    with Objects(spec.repo) as objects:
+        blobs = _plan(spec, objects)
+        work = Path(spec.work_dir)
+        remove_tree(work)
+        if not work.parent.exists():
+            work.parent.mkdir(parents=True)
+            work.parent.chmod(0o711)  # passable, not listable; each work directory in it is closed to others
+        try:
+            _fill(work, spec, objects, blobs, should_stop)
+        except OSError as problem:
+            if problem.errno not in (errno.ENAMETOOLONG, errno.EILSEQ, errno.EINVAL):
+                raise
+            said = f"The repository has a file with a name that cannot be used here: {problem}."
+            raise JobError(said) from None
     records.write(spec.attempt_dir, records.PREPARED, _listing(work, blobs, spec.inputs))
     return len(blobs), len(spec.inputs)
 
 
-def _fill(work: Path, spec: AttemptSpec, blobs: dict[str, _Blob], should_stop: Callable[[], bool]) -> None:
+def _fill(
+    work: Path,
+    spec: AttemptSpec,
+    objects: Objects,
+    blobs: dict[str, Blob],
+    should_stop: Callable[[], bool],
+) -> None:
     owner = spec.user if os.geteuid() == 0 else None
     work.mkdir(mode=0o700)
     _own(work, owner)
     for folder in _folders([*blobs, *(one.path for one in spec.inputs)]):
         (work / folder).mkdir()
         _own(work / folder, owner)
-    with _Blobs(spec.repo, [blob.object_id for blob in blobs.values()]) as contents:
-        links = _write_files(work, contents, blobs, owner, should_stop)
+    links = _write_files(work, objects, blobs, owner, should_stop)
     for one in spec.inputs:
         _copy_input(work, one, owner, should_stop)
     for path, target in links.items():
@@ -129,10 +114,10 @@ def _remove_flat(path: Path) -> None:
         os.rmdir(path)
 
 
-def _plan(spec: AttemptSpec) -> dict[str, _Blob]:
+def _plan(spec: AttemptSpec, objects: Objects) -> dict[str, Blob]:
     """The files of the commit that no input replaces. Raises JobError for names and links that are not
     safe."""
-    blobs = {blob.path: blob for blob in _tree(spec.repo, spec.commit)}
+    blobs = _committed(spec.commit, objects)
     for one in spec.inputs:
         if _unsafe_name(one.path):
             raise JobError(f"The input {one.path!r} has a name that cannot be used.")
@@ -146,24 +131,20 @@ def _plan(spec: AttemptSpec) -> dict[str, _Blob]:
     return blobs
 
 
-def _tree(repo: str, commit: str) -> Iterator[_Blob]:
-    """Files and links of the commit, without submodules."""
+def _committed(commit: str, objects: Objects) -> dict[str, Blob]:
+    """The files and links of the commit by path."""
     if not _COMMIT.fullmatch(commit):
         raise JobError(f"{commit!r} is not the full id of a commit.")
-    if not os.path.isdir(repo):
-        raise OSError(f"there is no repository at {repo}")
-    listing = _git(repo, "ls-tree", "-r", "-z", "--full-tree", f"{commit}^{{commit}}")
-    if listing is None:
-        raise JobError(f"The commit {commit} is not in the repository any more, or cannot be read.")
-    for entry in listing.split(b"\0")[:-1]:
-        facts, _, name = entry.partition(b"\t")
-        mode, kind, object_id = facts.decode("ascii").split()
-        path = os.fsdecode(name)
-        if kind == "commit":
-            continue
-        if _unsafe_name(path):
-            raise JobError(f"The repository has a file with a name that cannot be used: {path!r}.")
-        yield _Blob(path, int(mode, 8), object_id)
+    blobs: dict[str, Blob] = {}
+    try:
+        for blob in files_of(commit, objects):
+            if _unsafe_name(blob.path):
+                raise JobError(f"The repository has a file with a name that cannot be used: {blob.path!r}.")
+            blobs[blob.path] = blob
+    except Lacking:
+        said = f"The commit {commit} is not in the repository any more, or cannot be read."
+        raise JobError(said) from None
+    return blobs
 
 
 def _unsafe_name(path: str) -> bool:
@@ -184,21 +165,22 @@ def _folders(paths: list[str]) -> list[str]:
 
 def _write_files(
     work: Path,
-    contents: "_Blobs",
-    blobs: dict[str, _Blob],
+    objects: Objects,
+    blobs: dict[str, Blob],
     owner: tuple[int, int] | None,
     should_stop: Callable[[], bool],
 ) -> dict[str, bytes]:
     """Writes the regular files; gives the links with their targets, after proving that none leads outside."""
     links: dict[str, bytes] = {}
+    objects.ask_for([blob.object_id for blob in blobs.values()])
     for path, blob in blobs.items():
         if should_stop():
             raise Stopped
         if stat.S_ISLNK(blob.mode):
-            links[path] = _link_target(blob, b"".join(contents.pieces(blob.object_id)))
+            links[path] = _link_target(blob, b"".join(objects.pieces(b"blob")))
             continue
         with _new_file(work / path, 0o755 if blob.mode & 0o100 else 0o644, owner) as file:
-            for piece in contents.pieces(blob.object_id):
+            for piece in objects.pieces(b"blob"):
                 file.write(piece)
     targets = {path: os.fsdecode(target) for path, target in links.items()}
     for path, target in targets.items():
@@ -207,7 +189,7 @@ def _write_files(
     return links
 
 
-def _link_target(blob: _Blob, target: bytes) -> bytes:
+def _link_target(blob: Blob, target: bytes) -> bytes:
     if not 0 < len(target) < _LONGEST_LINK or b"\0" in target:
         raise JobError(f"The repository has a link that cannot be made: {blob.path}.")
     return target
@@ -282,57 +264,3 @@ def _listing(
         facts = os.lstat(work / path)
         found[path] = [facts.st_size, facts.st_mtime_ns, facts.st_ino, sha256]
     return found
-
-
-def _git(repo: str, *words: str) -> bytes | None:
-    done = subprocess.run(
-        [shutil.which("git") or "git", f"--git-dir={repo}", *words],
-        capture_output=True,
-        check=False,
-        env=_GIT_ENVIRONMENT,
-        stdin=subprocess.DEVNULL,
-    )
-    if done.returncode < 0:
-        raise OSError(f"git was ended by signal {-done.returncode} while it read {repo}")
-    return done.stdout if done.returncode == 0 else None
-
-
-class _Blobs:
-    """The contents of these blobs in this order, read through one `git cat-file --batch`: bytes as committed,
-    without the filters and attributes that `git archive` would apply."""
-
-    def __init__(self, repo: str, object_ids: Iterable[str]) -> None:
-        with tempfile.TemporaryFile() as wanted:
-            wanted.write("".join(f"{one}\n" for one in object_ids).encode())
-            wanted.seek(0)
-            self._process = subprocess.Popen(
-                [shutil.which("git") or "git", f"--git-dir={repo}", "cat-file", "--batch", "--buffer"],
-                env=_GIT_ENVIRONMENT,
-                stdin=wanted,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-                bufsize=_BLOCK,
-            )
-        self._out: IO[bytes] = self._process.stdout  # type: ignore[assignment]  # PIPE was asked for
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._process.kill()
-        self._process.communicate()
-
-    def pieces(self, object_id: str) -> Iterator[bytes]:
-        """The content of the next blob, to be read to its end. Raises OSError when the repository does not
-        hold it whole: a fetch that was cut off is no fault of the author."""
-        words = self._out.readline().split()
-        if len(words) != 3 or words[1] != b"blob":
-            raise OSError(f"the repository lacks the object {object_id}")
-        left = int(words[2])
-        while left:
-            piece = self._out.read(min(left, _BLOCK))
-            if not piece:
-                raise OSError(f"the repository holds only a part of the object {object_id}")
-            left -= len(piece)
-            yield piece
-        self._out.read(1)

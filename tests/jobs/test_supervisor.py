@@ -44,19 +44,19 @@ def test_it_needs_neither_web_nor_database_nor_any_package() -> None:
     assert done.stdout == "['__main__']\n[]\n"
 
 
-@pytest.mark.parametrize("reads", ["ls-tree", "cat-file"])
+@pytest.mark.parametrize("first", ["", 'IFS= read -r line; printf "%s\\n" "$line" | {git} "$@"; '])
 def test_a_git_that_is_killed_is_no_fault_of_the_study(
-    sandbox: Sandbox, study: Study, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reads: str
+    sandbox: Sandbox, study: Study, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, first: str
 ) -> None:
-    (tmp_path / "git").write_text(
-        f'#!/bin/sh\ncase "$*" in *{reads}*) kill -9 $$;; *) exec {shutil.which("git")} "$@";; esac\n'
-    )
+    """Before it has said anything, and when it has given the names of the files but not their contents."""
+    (tmp_path / "git").write_text(f"#!/bin/sh\n{first.format(git=shutil.which('git'))}kill -9 $$\n")
     (tmp_path / "git").chmod(0o755)
     spec = study.script("print('ran')")
     with monkeypatch.context() as patch:
         patch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
         end = run(sandbox, spec)
     assert (end.reason, end.fault, end.exit_code) == ("platform", "files", None)
+    assert "git was ended by signal 9" in end.detail
 
 
 @pytest.mark.parametrize("stage", ["preparing", "prepared"])
