@@ -1,7 +1,8 @@
 """200 people follow one log that grows: how soon a line is there, what it costs, and how pages fare meanwhile.
 
-The server is a process of its own, on an instance with one running job whose log this process writes as a supervisor
-does. Delays are on the clock; cost is the server's processor time.
+Each has a login of their own, so that what they may is looked at for each of them. The server is a process of its
+own, on an instance with one running job whose log this process writes as a supervisor does. Delays are on the clock;
+cost is the server's processor time.
 """
 
 import re
@@ -22,7 +23,10 @@ from bench.figure import Figure
 from bench.serving import memory, processor, server, sign_in
 from jobsite.accounts.actions import add_user
 from jobsite.accounts.backends import add_backend
+from jobsite.accounts.sessions import start
+from jobsite.application import create_app
 from jobsite.core.clock import now
+from jobsite.core.db import writing
 from jobsite.instance import open_instance
 from jobsite.jobs.actions import Wish, move, submit
 from jobsite.jobs.definitions import newest_definition
@@ -30,8 +34,9 @@ from jobsite.jobs.execution import attempt_dir
 from jobsite.jobs.logs.writer import LogWriter
 from jobsite.jobs.models import Attempt, Job
 from jobsite.projects.actions import add_member, add_organisation, add_project
+from jobsite.projects.models import Project
 from jobsite.projects.workspaces import create_workspace
-from jobsite.settings import Settings
+from jobsite.settings import Settings, current
 
 WATCHERS = 200
 LINES_A_SECOND = 4
@@ -71,17 +76,19 @@ def _measured(pid: int, address: str, job: Job, log: LogWriter) -> list[Figure]:
     for thread in threads:
         thread.start()
     base = _share(pid, SECONDS / 2)
-    watchers = [_watch(address, f"{path}stream?state=running&from=1", cookie) for _ in range(WATCHERS)]
+    watchers = [
+        _watch(address, f"{path}stream?state=running&from=1", f"jobsite={one}") for one in _logins(WATCHERS)
+    ]
     threads.append(threading.Thread(target=_receive, args=(watchers, delays, stop)))
     threads[-1].start()
     time.sleep(2)
     idle = _share(pid, SECONDS / 2) - base
-    used, start = processor(pid), time.perf_counter()
+    used, began = processor(pid), time.perf_counter()
     for number in range(SECONDS * LINES_A_SECOND):
         log.feed("stdout", b"line %d at %.6f\n" % (number, time.monotonic()))
         log.flush()
-        time.sleep(max(0.0, start + (number + 1) / LINES_A_SECOND - time.perf_counter()))
-    share = (processor(pid) - used) / (time.perf_counter() - start) * 100 - base
+        time.sleep(max(0.0, began + (number + 1) / LINES_A_SECOND - time.perf_counter()))
+    share = (processor(pid) - used) / (time.perf_counter() - began) * 100 - base
     grown = memory(pid) - before
     time.sleep(1)
     stop.set()
@@ -151,6 +158,20 @@ def _get(address: str, path: str, cookie: str, headers: dict[str, str] | None = 
     asked = urllib.request.Request(address + path, headers={"Cookie": cookie, **(headers or {})})
     with urllib.request.urlopen(asked, timeout=30) as answer:
         return answer.read()
+
+
+def _logins(count: int) -> list[str]:
+    """The cookies of so many people who may read the log, each in a login of their own."""
+    app = create_app(current())
+    signed, project = app.session_interface.get_signing_serializer(app), Project.get()
+    cookies = []
+    for number in range(count):
+        person = add_user(by="system", username=f"person{number}", fullname=f"Person {number}")
+        add_member(by="system", project=project, user=person, roles=["ProjectDeveloper"])
+        with writing():
+            token = start(person=person, way="token", user_agent="")
+        cookies.append(signed.dumps({"_user_id": token}))
+    return cookies
 
 
 def _running_job(folder: Path) -> tuple[Job, LogWriter]:

@@ -7,6 +7,7 @@ any thread; the server closes it when it ends, when the other side has gone, or 
 import time
 from collections.abc import Mapping
 from contextlib import suppress
+from functools import lru_cache
 from typing import Any
 
 from waitress.channel import ClientDisconnected, HTTPChannel
@@ -35,16 +36,23 @@ class Connection:
 
     def send(self, data: bytes) -> None:
         """Send some more of the answer. Does not wait. Raises `ConnectionLost`."""
-        if self._task.channel.total_outbufs_len > MOST_UNSENT:
+        channel = self._task.channel
+        if channel.total_outbufs_len > MOST_UNSENT:
             raise ConnectionLost
         try:
-            self._task.write(data)
+            channel.send_at_once(_chunk(data) if self._task.chunked_response else data)
         except (ClientDisconnected, OSError):
             raise ConnectionLost from None
 
     def end(self) -> None:
         """The answer is complete; the connection is closed."""
         self._task.end()
+
+
+@lru_cache(maxsize=4)
+def _chunk(data: bytes) -> bytes:
+    """A part of an answer whose length is not known before (RFC 9112, 7.1); made once for all to whom it goes."""
+    return b"%X\r\n%b\r\n" % (len(data), data)
 
 
 class Task(WSGITask):
@@ -118,6 +126,23 @@ class Channel(HTTPChannel):
         """Write a part of the answer. Raises `ClientDisconnected` when nobody takes it."""
         self._answered += len(data or b"")
         return int(super().write_soon(data) or 0)
+
+    def send_at_once(self, data: bytes) -> None:
+        """Send what the other side takes now, and keep the rest for when it takes more. Does not wait.
+
+        Nothing goes through the buffers unless something is in them: copying it there and back costs as much as
+        sending it. Raises `ClientDisconnected` or OSError when there is nobody any more.
+        """
+        with (
+            self.outbuf_lock
+        ):  # nor can the connection be closed meanwhile, and its number be given to another
+            if not self.connected:
+                raise ClientDisconnected
+            sent = 0 if self.total_outbufs_len else self.send(data, do_close=False)
+            if sent:
+                self.last_activity = time.time()
+            if sent < len(data):
+                self.write_soon(data[sent:])
 
     def _flush_some(self, do_close: bool = True) -> bool:
         # waitress takes the lock only while one of its own threads is at work on the answer.

@@ -5,6 +5,7 @@ stretch of a log is read and rendered once, for all who are at the same place an
 """
 
 import logging
+import random
 import threading
 import time
 from collections import OrderedDict
@@ -30,6 +31,9 @@ PACE = 0.1
 """Seconds between two rings for lines: a log that grows fast comes in larger pieces, not in more."""
 GLANCE = 5.0
 """Seconds between two rings without news, at which it is looked whether a viewer is still there and may be."""
+PERMIT, SPREAD = 15.0, 10.0
+"""Seconds after which it is looked again whether somebody may still read the log, and by how many it varies: all who
+came at once are not looked at at once."""
 KEPT = 8
 
 log = logging.getLogger("jobsite.live")
@@ -77,6 +81,7 @@ class Feed:
         self._ask_due = False
         self._rendering = threading.Lock()
         self._kept: OrderedDict[Hashable, Stretch] = OrderedDict()
+        self._permits: dict[Hashable, float] = {}
         self.news = News(0, ask())
         self.look(ask_job=False)
 
@@ -110,6 +115,18 @@ class Feed:
     def viewers(self) -> int:
         """How many wait for news here."""
         return len(self._seats)
+
+    def permit(self, who: Hashable) -> None:
+        """Note that `who` may read the log, as was seen just now."""
+        self._permits[who] = time.monotonic() + PERMIT + random.uniform(0, SPREAD)  # noqa: S311 (it keeps no secret)
+
+    def permits(self, who: Hashable, may: Callable[[], bool]) -> bool:
+        """Whether `who` may read the log. `may` is asked when it was seen long ago, once for all who are the same."""
+        if self._permits[who] > time.monotonic():
+            return True
+        if is_permitted := may():
+            self.permit(who)
+        return is_permitted
 
     def stretch(self, key: Hashable, make: Callable[[], Stretch]) -> Stretch:
         """What `make` gives, made once for all who ask by the same key. The log only grows, so it stays right."""

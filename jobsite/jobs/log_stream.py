@@ -5,15 +5,14 @@ repeating a line.
 """
 
 import logging
-import random
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from flask import Flask, current_app, render_template, request
+from flask_login import current_user
 
 from jobsite.core import hub
 from jobsite.core.channels import Connection, ConnectionLost
@@ -23,16 +22,13 @@ from jobsite.jobs.log_addresses import Addresses
 from jobsite.jobs.log_feeds import Feed, Seat, Situation, Stretch
 from jobsite.jobs.log_pages import WINDOW, log_page
 from jobsite.jobs.log_wanted import Wanted, position
-from jobsite.jobs.queries import LOG_PERMISSION, job_in
+from jobsite.jobs.queries import LOG_PERMISSION
 from jobsite.projects.queries import workspace_or_stop
 
 log = logging.getLogger("jobsite.live")
 
 RETRY = b"retry: 1000\n\n"
 HEARTBEAT = 15.0
-PERMIT, SPREAD = 15.0, 10.0
-"""Seconds after which it is looked again whether the person may still read the log, and by how many it varies: all
-who came at once are not looked at at once."""
 FAR = 2000
 """Lines behind the end from where on the page jumps to the end: it holds no more than these."""
 
@@ -41,14 +37,15 @@ class Viewer:
     """Who follows the log at `path`: what they want, the state of the job that their page shows, where they are.
 
     Made within their request, of which it keeps what is needed to render lines and to ask again whether they `may`
-    read them.
+    read them. `who` is the same for all pages of one login.
     """
 
     def __init__(self, path: Path, wanted: Wanted, at: Addresses) -> None:
         self._app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
         self._environ = request.environ
-        self._names: Mapping[str, Any] = request.view_args or {}
+        self._name: str = (request.view_args or {})["name"]
         self._path, self._wanted, self._at = path, wanted, at
+        self.who: str = current_user.get_id()
         self.state = request.args.get("state", "")
         self.position = position(request.headers.get("Last-Event-ID", "")) or wanted.start or 1
 
@@ -65,11 +62,13 @@ class Viewer:
         return Stretch(event(name, log.next_line, html), log.next_line)
 
     def may(self) -> bool:
-        """Whether they may read the log now, as it would be asked of a new request."""
+        """Whether they may read logs of this workspace now, as it would be asked of a new request.
+
+        That there is such a job was seen when they came; no job leaves its workspace.
+        """
         with self._app.request_context(self._environ):
             try:
-                workspace = workspace_or_stop(self._names["name"], LOG_PERMISSION)
-                job_in(workspace, self._names["number"], self._names["identifier"])
+                workspace_or_stop(self._name, LOG_PERMISSION)
             except (NotFound, Denied, LoginNeeded):
                 return False
         return True
@@ -87,14 +86,14 @@ class Following:
         self.position, self.known = viewer.position, Situation(viewer.state, True)
         self.ended = False
         self._told = time.monotonic()
-        self._permit_until = _permit_until()
+        feed.permit(viewer.who)
 
     def due(self) -> bytes:
         """What is to be sent now, or nothing. Ask again until it is nothing, or `ended` is set: that was the last."""
         news = self._feed.news
         if hub.stopping():
             return self._end("bye")
-        if not self._may():
+        if not self._feed.permits(self._viewer.who, self._viewer.may):
             return self._end("denied")
         if news.lines >= self.position:
             return self._tell(self._lines(news.lines))
@@ -111,22 +110,12 @@ class Following:
         self.ended = True
         return event(name, self.position)
 
-    def _may(self) -> bool:
-        if time.monotonic() < self._permit_until:
-            return True
-        self._permit_until = _permit_until()
-        return self._viewer.may()
-
     def _lines(self, lines: int) -> bytes:
         far = lines - self.position >= FAR
         name, first = ("jump", lines - WINDOW + 1) if far else ("rows", self.position)
         key = (name, first, self._viewer.look)
         data, self.position = self._feed.stretch(key, lambda: self._viewer.stretch(name, first))
         return data
-
-
-def _permit_until() -> float:
-    return time.monotonic() + PERMIT + random.uniform(0, SPREAD)  # noqa: S311 (it keeps no secret)
 
 
 def events(seat: Seat, viewer: Viewer) -> Iterator[bytes]:

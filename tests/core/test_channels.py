@@ -84,6 +84,17 @@ def test_it_is_sent_on_from_another_thread_and_closed_at_its_end(ask, handed_ove
     assert read_until(client, b"never") == b"0\r\n\r\n", "the end of the body, then of the connection"
 
 
+def test_who_reads_late_gets_everything_in_order(ask, handed_over) -> None:
+    client = ask(b"/")
+    assert b"begun " in read_until(client, b"begun ")
+    parts = [b"%06d" % number * 3000 for number in range(50)]
+    for part in parts:
+        handed_over[0].send(part)
+    handed_over[0].end()
+    read = b"".join(iter(lambda: client.recv(65536), b""))
+    assert read == b"".join(b"%X\r\n%b\r\n" % (len(part), part) for part in parts) + b"0\r\n\r\n"
+
+
 def test_no_thread_is_held_by_those_who_wait(ask, handed_over) -> None:
     waiting = [ask(b"/") for _ in range(5)]
     assert all(b"begun " in read_until(one, b"begun ") for one in waiting)

@@ -202,8 +202,8 @@ def test_who_may_not_read_the_log_any_more_hears_nothing_more(
     cast: SimpleNamespace,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(log_stream, "PERMIT", 0.0)
-    monkeypatch.setattr(log_stream, "SPREAD", 0.0)
+    monkeypatch.setattr(log_feeds, "PERMIT", 0.0)
+    monkeypatch.setattr(log_feeds, "SPREAD", 0.0)
     log.lines(1, 3)
     stream = follow()
     assert stream.next().name == "rows"
@@ -214,8 +214,31 @@ def test_who_may_not_read_the_log_any_more_hears_nothing_more(
     assert [(event.name, event.data) for event in stream.events] == [("denied", "")]
 
 
+def test_what_a_login_may_is_looked_at_once_for_all_its_pages(
+    follow: Callable[..., Stream],
+    log: Log,
+    workspace: Workspace,
+    cast: SimpleNamespace,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[str] = []
+    real = log_stream.workspace_or_stop
+    monkeypatch.setattr(log_stream, "workspace_or_stop", lambda *what: asked.append(what[0]) or real(*what))
+    log.lines(1, 3)
+    monkeypatch.setattr(log_feeds, "PERMIT", -100.0)
+    streams = [follow() for _ in range(3)]
+    monkeypatch.setattr(log_feeds, "PERMIT", 1000.0)
+    assert {stream.next().name for stream in streams} == {"rows"}
+    assert asked == ["asthma"], "for the first of them"
+    monkeypatch.setattr(log_feeds, "PERMIT", -100.0)
+    streams.append(follow())
+    remove_member(by="system", project=workspace.project, user=cast.ada)
+    log.lines(4, 4)
+    assert [stream.next().name for stream in streams] == ["denied"] * 4
+
+
 def test_permission_is_looked_at_again_within_half_a_minute() -> None:
-    assert log_stream.PERMIT + log_stream.SPREAD + log_feeds.GLANCE <= 30
+    assert log_feeds.PERMIT + log_feeds.SPREAD + log_feeds.GLANCE <= 30
 
 
 def test_a_stopping_server_says_so_at_once_and_takes_nobody_more(
