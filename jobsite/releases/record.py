@@ -1,0 +1,270 @@
+"""The release record: the machine-readable account of one release, and the audit rows signed beside it. Pure.
+
+Both are canonical JSON (UTF-8, sorted keys, no spaces, integers and strings only), so that the same facts are the same
+bytes. Nothing in them is free text, names a checker or a group, or tells of a file that was not released, beyond how many
+there were (specification 7).
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+RECORD_FORMAT = "jobsite-release-record/1"
+AUDIT_FORMAT = "jobsite-release-audit/1"
+START = "0" * 64
+"""What stands before the first row of a chain."""
+
+_CODE = re.compile(r"[a-z0-9][a-z0-9._-]{0,39}")
+_PLACES = ("kind", "row", "col", "header", "line")
+"""What is said of the place of a finding; never a value, and never another file."""
+
+
+@dataclass(frozen=True)
+class RecordedFile:
+    """A released file and where it comes from; `rows` and `cols` of a table, None for others."""
+
+    path: str
+    sha256: str
+    size: int
+    rows: int | None
+    cols: int | None
+    job: str
+    action: str
+    commit: str
+    repository: str
+    image: str = ""
+
+
+@dataclass(frozen=True)
+class RecordedGroup:
+    """A group by its number: its texts, of which the record keeps hashes, and the author's coded answers."""
+
+    number: int
+    context: str
+    controls: str
+    statements: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class RecordedRule:
+    """A rule that was run: how often it fired on the released files, and how many of that were waived, by reason code."""
+
+    rule: str
+    version: int
+    fired: int
+    waived: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class RecordedFinding:
+    """A finding on a released file. `state` is open, explained, waived or confirmed."""
+
+    path: str
+    rule: str
+    version: int
+    severity: str
+    place: Mapping[str, object]
+    state: str
+
+
+@dataclass(frozen=True)
+class Step:
+    """Something that was done: an event type, when (as the wire has it), by whom (`author`, `Checker 1`, `system`)."""
+
+    kind: str
+    at: str
+    by: str
+
+
+@dataclass(frozen=True)
+class Approved:
+    """All that a record holds. `policy` is the policy in full; `head` is the hash of the newest row of the event log,
+    `seq` its number. `supporting` and `withdrawn` are numbers of files that were not released.
+    """
+
+    request: str
+    workspace: str
+    project: str
+    backend: str
+    files: tuple[RecordedFile, ...]
+    groups: tuple[RecordedGroup, ...]
+    policy: Mapping[str, Any]
+    rules: tuple[RecordedRule, ...]
+    findings: tuple[RecordedFinding, ...]
+    reviewers: tuple[Step, ...]
+    steps: tuple[Step, ...]
+    supporting: int
+    withdrawn: int
+    software: str
+    head: str
+    seq: int
+
+
+@dataclass(frozen=True)
+class AuditRow:
+    """A row of the event log: number, time as the wire has it, type, and the hash that covers all of it."""
+
+    seq: int
+    at: str
+    kind: str
+    hash: str
+
+
+def canonical(value: Any) -> str:
+    """The one way to write a value as JSON. Raises TypeError for what is neither text, whole number, list nor object."""
+    _only_plain(value)
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def sha256_of(text: str) -> str:
+    """The SHA-256 of a text in UTF-8, in hex."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def record(approved: Approved) -> str:
+    """The record of a release."""
+    policy = json.dumps(approved.policy, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return canonical(
+        {
+            "format": RECORD_FORMAT,
+            "request": approved.request,
+            "workspace": approved.workspace,
+            "project": approved.project,
+            "backend": approved.backend,
+            "files": [_file(file) for file in sorted(approved.files, key=lambda file: file.path)],
+            "groups": [_group(group) for group in sorted(approved.groups, key=lambda group: group.number)],
+            "policy": {"text": policy, "sha256": sha256_of(policy)},
+            "rules": [_rule(rule) for rule in sorted(approved.rules, key=lambda rule: rule.rule)],
+            "findings": [_finding(finding) for finding in _in_order(approved.findings)],
+            "reviews": [_step(step) for step in approved.reviewers],
+            "steps": [_step(step) for step in approved.steps],
+            "not_released": {"supporting": approved.supporting, "withdrawn": approved.withdrawn},
+            "software": approved.software,
+            "audit": {"head": approved.head, "seq": approved.seq},
+            "previous": "",
+            "recalled": [],
+        }
+    )
+
+
+def succeeding(text: str, recalled: Iterable[str] | None, step: Step, *, head: str, seq: int) -> str:
+    """The record that follows another after a recall: without the files at these paths (None: all), which it names with
+    their hashes, and with the SHA-256 of the record before it.
+    """
+    before = json.loads(text)
+    gone = {file["path"] for file in before["files"]} if recalled is None else set(recalled)
+    leaving = [
+        {"path": one["path"], "sha256": one["sha256"]} for one in before["files"] if one["path"] in gone
+    ]
+    changed = {
+        "files": [file for file in before["files"] if file["path"] not in gone],
+        "findings": [finding for finding in before["findings"] if finding["path"] not in gone],
+        "steps": [*before["steps"], _step(step)],
+        "audit": {"head": head, "seq": seq},
+        "previous": sha256_of(text),
+        "recalled": sorted([*before["recalled"], *leaving], key=lambda one: one["path"]),
+    }
+    return canonical({**before, **changed})
+
+
+def audit(record_text: str, request: str, rows: Iterable[AuditRow], *, at: str) -> tuple[dict[str, Any], str]:
+    """The audit rows of a request as a chain of their hashes, and the head that is to be signed (canonical JSON).
+
+    The chain starts at `START`; each link is the SHA-256 of the link before it, a line end and the canonical row.
+    """
+    chained, link = [], START
+    for row in rows:
+        content = {"seq": row.seq, "at": row.at, "type": row.kind, "hash": row.hash}
+        link = sha256_of(f"{link}\n{canonical(content)}")
+        chained.append({**content, "link": link})
+    last = chained[-1] if chained else {"seq": 0, "hash": START}
+    head = {
+        "request": request,
+        "record": sha256_of(record_text),
+        "link": link,
+        "log_head": last["hash"],
+        "log_seq": last["seq"],
+        "at": at,
+    }
+    return {"format": AUDIT_FORMAT, "rows": chained, "head": head}, canonical(head)
+
+
+def signed(document: Mapping[str, Any], *, key: str, signature: str) -> str:
+    """The audit document with its public key and signature, both in hex, as it is stored and sent."""
+    return canonical({**document, "key": key, "signature": signature})
+
+
+def _only_plain(value: Any) -> None:
+    if isinstance(value, Mapping):
+        for key, one in value.items():
+            if not isinstance(key, str):
+                raise TypeError("a key that is no text")
+            _only_plain(one)
+    elif isinstance(value, list | tuple):
+        for one in value:
+            _only_plain(one)
+    elif not isinstance(value, str | int) or isinstance(value, bool):
+        raise TypeError(f"{type(value).__name__} in canonical JSON")
+
+
+def _file(file: RecordedFile) -> dict[str, Any]:
+    facts: dict[str, Any] = {
+        "path": file.path,
+        "sha256": file.sha256,
+        "size": file.size,
+        "job": file.job,
+        "action": file.action,
+        "commit": file.commit,
+        "repository": file.repository,
+    }
+    if file.rows is not None and file.cols is not None:
+        facts |= {"rows": file.rows, "cols": file.cols}
+    return facts | ({"image": file.image} if file.image else {})
+
+
+def _group(group: RecordedGroup) -> dict[str, Any]:
+    return {
+        "number": group.number,
+        "context_sha256": sha256_of(group.context),
+        "controls_sha256": sha256_of(group.controls),
+        "statements": {name: _coded(value) for name, value in group.statements.items()},
+    }
+
+
+def _coded(value: object) -> str | int:
+    """An answer as it is where it is a number or a code; the hash of anything people wrote."""
+    if isinstance(value, int):
+        return int(value)
+    text = value if isinstance(value, str) else json.dumps(value, sort_keys=True, default=str)
+    return text if _CODE.fullmatch(text) or not text else f"sha256:{sha256_of(text)}"
+
+
+def _rule(rule: RecordedRule) -> dict[str, Any]:
+    return {"rule": rule.rule, "version": rule.version, "fired": rule.fired, "waived": dict(rule.waived)}
+
+
+def _in_order(findings: Iterable[RecordedFinding]) -> list[RecordedFinding]:
+    return sorted(findings, key=lambda one: (one.path, one.rule, canonical(_place(one.place)), one.state))
+
+
+def _finding(finding: RecordedFinding) -> dict[str, Any]:
+    return {
+        "path": finding.path,
+        "rule": finding.rule,
+        "version": finding.version,
+        "severity": finding.severity,
+        "place": _place(finding.place),
+        "state": finding.state,
+    }
+
+
+def _place(place: Mapping[str, object]) -> dict[str, str | int]:
+    told = {name: place[name] for name in _PLACES if place.get(name) is not None}
+    return {name: value if isinstance(value, int) else str(value) for name, value in told.items()}
+
+
+def _step(step: Step) -> dict[str, str]:
+    return {"step": step.kind, "at": step.at, "by": step.by}
