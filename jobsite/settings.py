@@ -227,7 +227,10 @@ class Settings:
     rounding_base: int = setting(
         5, f"{NO_EFFECT} counts are rounded to multiples of this", kinds.number(1, 1000)
     )
-    reviews_needed: int = setting(2, f"{NO_EFFECT} reviews a release request needs", kinds.number(2, 3))
+    reviews_needed: int = setting(2, "Reviews a release request needs", kinds.number(2, 3))
+    undo_seconds: int = setting(
+        60, "So many seconds an approved release waits and can be stopped", kinds.number(0, 86_400)
+    )
     public_url: str = setting("", f"{NO_EFFECT} address of the public side, for the secure side", kinds.url)
     backend_token: str = setting(
         "", f"{NO_EFFECT} this backend's token at the public side", kinds.text, secret=True

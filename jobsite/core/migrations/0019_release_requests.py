@@ -43,6 +43,7 @@ TABLES = (
         controls TEXT NOT NULL,
         columns TEXT NOT NULL,
         statements TEXT NOT NULL,
+        findings TEXT NOT NULL,
         position INTEGER NOT NULL
     )
     """,
@@ -63,6 +64,8 @@ TABLES = (
         commit_id TEXT NOT NULL,
         repo TEXT NOT NULL,
         "user" TEXT NOT NULL,
+        findings TEXT NOT NULL,
+        worst TEXT NOT NULL,
         added_at DATETIME NOT NULL,
         added_turn INTEGER NOT NULL,
         released_at DATETIME,

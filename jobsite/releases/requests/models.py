@@ -92,7 +92,7 @@ class RequestGroup(Model):
     """Files that belong together, with the author's account of them. `columns` maps a column's name to what it means.
 
     `slug` is the group's part of addresses; it stays when the name changes. `statements` are the author's coded answers
-    (population, threshold, rounding, relation to earlier releases), by name.
+    (population, threshold, rounding, relation to earlier releases), by name. `findings` are those on the group itself.
     """
 
     request = ForeignKeyField(ReleaseRequest, backref="groups", on_delete="RESTRICT")
@@ -102,6 +102,7 @@ class RequestGroup(Model):
     controls = TextField(default="")
     columns = JSONField(default=dict)
     statements = JSONField(default=dict)
+    findings = JSONField(default=list)
     position = IntegerField()
 
     class Meta:
@@ -112,7 +113,8 @@ class RequestFile(Model):
     """A file of a request: a copy, stored once under its SHA-256, with what the manifest said of it.
 
     `kind` is OUTPUT, SUPPORTING or WITHDRAWN. `mtime` is in seconds since 1970. `job` and `action` made it, `user` ran
-    them, at `commit` of `repo`.
+    them, at `commit` of `repo`. `findings` are what the checks found when they ran last for this request, in the form of
+    the specification 5.6, and `worst` is their gravest severity, "" without any.
     """
 
     request = ForeignKeyField(ReleaseRequest, backref="files", on_delete="RESTRICT")
@@ -129,6 +131,8 @@ class RequestFile(Model):
     commit = CharField(default="", column_name="commit_id")
     repo = TextField(default="")
     user = CharField(default="")
+    findings = JSONField(default=list)
+    worst = CharField(default="")
     added_at = DateTimeField()
     added_turn = IntegerField()
     released_at = DateTimeField(null=True)

@@ -169,6 +169,7 @@ class GroupLine:
     files: tuple[FileLine, ...]
     needs_comment: bool
     comments: int
+    findings: tuple[FindingShown, ...] = ()
 
     def of_kind(self, kind: str) -> tuple[FileLine, ...]:
         """Its files of this kind."""

@@ -111,13 +111,14 @@ TAKING_WORKING_DAYS = 1
 class Facts:
     """What a decision about one action depends on: the request as it is, and who asks.
 
-    `colleagues` is the policy's word on checkers who work on the workspace: refuse, declare or allow. `undo_open`: the
-    undo window of an approved request has not ended. `has_reviewed`: they submitted a review in this turn.
+    `is_developer`: they work on the workspace now. `colleagues` is the policy's word on checkers who do: refuse, declare
+    or allow. `undo_open`: the undo window of an approved request has not ended. `has_reviewed`: they submitted a review in
+    this turn.
     """
 
     status: str = ""
     is_author: bool = False
-    is_colleague: bool = False
+    is_developer: bool = False
     is_checker: bool = False
     is_observer: bool = False
     is_auditor: bool = False
@@ -129,9 +130,14 @@ class Facts:
     undo_open: bool = False
 
     @property
+    def is_colleague(self) -> bool:
+        """Whether they work on the workspace of somebody else's request."""
+        return self.is_developer and not self.is_author
+
+    @property
     def on_author_side(self) -> bool:
-        """Whether they are the author, or somebody else who works on the workspace."""
-        return self.is_author or self.is_colleague
+        """Whether they read the request as the author does: a checker who may review it is none of them."""
+        return self.is_developer and not self.is_eligible
 
     @property
     def is_eligible(self) -> bool:
@@ -141,7 +147,7 @@ class Facts:
     @property
     def may_open(self) -> bool:
         """Whether they may know of the request at all; membership of the backend comes on top of it."""
-        return self.on_author_side or self.is_checker or self.is_observer or self.is_auditor
+        return self.is_developer or self.is_checker or self.is_observer or self.is_auditor
 
 
 def why_not_eligible(facts: Facts) -> str | None:
@@ -233,8 +239,10 @@ def why_not(action: str, facts: Facts) -> str | None:
 
 
 def _why_not_who(rule: Action, facts: Facts) -> str | None:
+    if rule.who == "author" and not facts.is_author:
+        return f"Only the author of this request may {rule.what}."
     if rule.who == "author":
-        return None if facts.is_author else f"Only the author of this request may {rule.what}."
+        return None if facts.is_developer else "You do not work on this workspace any more."
     if rule.who == "author side":
         return None if facts.on_author_side else f"Only people who work on the workspace may {rule.what}."
     if rule.who == "any checker":
@@ -243,7 +251,7 @@ def _why_not_who(rule: Action, facts: Facts) -> str | None:
         )  # fmt: skip
     if rule.who == "recaller":
         return None if facts.is_auditor else _why_no_checker(rule, facts)
-    if rule.who == "commenter" and facts.on_author_side and not facts.is_eligible:
+    if rule.who == "commenter" and facts.on_author_side:
         return None
     return _why_no_checker(rule, facts)
 
@@ -256,7 +264,7 @@ def _why_no_checker(rule: Action, facts: Facts) -> str | None:
 
 def _why_not_when(rule: Action, facts: Facts) -> str | None:
     statuses = rule.statuses
-    if rule.who == "commenter" and facts.on_author_side and not facts.is_eligible:
+    if rule.who == "commenter" and facts.on_author_side:
         statuses = _DRAFTING
     if facts.status not in statuses:
         while_it = joined([STATUSES[status].words for status in statuses], "or")
