@@ -134,3 +134,20 @@ def test_opening_it_again_keeps_the_locks_of_this_process(instance: Path) -> Non
     code = "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); c.execute('SELECT count(*) FROM backend'); c.close()"
     subprocess.run([sys.executable, "-c", code, str(instance / "jobsite.db")], check=True)
     assert (instance / "jobsite.db-wal").exists()
+
+
+def test_a_selection_means_what_peewee_would_have_written(instance: Path) -> None:
+    ours, other = Backend.select, Backend.alias()
+    queries = [
+        ours(),
+        ours(Backend.slug, Backend.name.alias("shown"), peewee.fn.LOWER(Backend.name)),
+        ours(Backend, other).join(other, on=(other.id == Backend.id)),
+        ours(Backend.name).where(Backend.id.in_(Backend.select())),
+        ours(Backend.id, Backend.select(peewee.fn.COUNT(Backend.id)).where(Backend.slug == "one")),
+    ]
+    for query in queries:
+        plain = query.clone()
+        plain.__class__ = peewee.ModelSelect
+        written = [[word.replace('"', "") for word in one.sql()[0].split()] for one in (query, plain)]
+        assert written[0] == written[1]
+        list(query)
