@@ -15,7 +15,7 @@ from pathlib import Path
 from jobsite.jobs.executors.contract import AttemptSpec
 
 WORKSPACE = "/workspace"
-_PRLIMIT, _SETPRIV = "/usr/bin/prlimit", "/usr/bin/setpriv"
+_SETPRIV = "/usr/bin/setpriv"
 _SYSTEM = ("/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
 # What R, fontconfig and the loader need of /etc; none of it is secret.
 _CONFIGURATION = ("/etc/R", "/etc/alternatives", "/etc/fonts", "/etc/ld.so.cache")
@@ -69,30 +69,27 @@ def scratch_bytes(spec: AttemptSpec) -> int:
 
 
 def command(spec: AttemptSpec) -> list[str]:
-    """What bwrap starts: the limits of each process, for root the step down to the job's user, then the
-    program."""
-    return [*resource_limits(spec), *(step_down(spec) if os.geteuid() == 0 else ()), *spec.argv]
+    """What bwrap starts: for root the step down to the job's user, then the program."""
+    return [*(step_down(spec) if os.geteuid() == 0 else ()), *spec.argv]
 
 
-def resource_limits(spec: AttemptSpec) -> list[str]:
-    """prlimit with the limits that the kernel keeps for each process. It is set inside the sandbox, where the
-    count of processes is the job's own and not that of everything its user runs."""
+def resource_limits(spec: AttemptSpec) -> dict[int, int]:
+    """The limits that the kernel keeps for each process, by number of the resource. They are set on the first process
+    inside the sandbox, where the count of processes is the job's own and not that of everything its user runs."""
     limits = spec.limits
     counted_alone = os.geteuid() != 0 and spec.executor == "sandbox"
-    processes = limits.processes if counted_alone else limits.processes + _SHARED_USER_PROCESSES
     wanted = {
-        "as": (resource.RLIMIT_AS, limits.memory_bytes + _ADDRESS_SPACE_BEYOND_MEMORY),
-        "nproc": (resource.RLIMIT_NPROC, processes),
-        "fsize": (resource.RLIMIT_FSIZE, limits.disk_bytes),
-        "nofile": (resource.RLIMIT_NOFILE, _OPEN_FILES),
-        "core": (resource.RLIMIT_CORE, 0),
+        resource.RLIMIT_AS: limits.memory_bytes + _ADDRESS_SPACE_BEYOND_MEMORY,
+        resource.RLIMIT_NPROC: limits.processes + (0 if counted_alone else _SHARED_USER_PROCESSES),
+        resource.RLIMIT_FSIZE: limits.disk_bytes,
+        resource.RLIMIT_NOFILE: _OPEN_FILES,
+        resource.RLIMIT_CORE: 0,
     }
-    words = [_PRLIMIT]
-    for name, (which, value) in wanted.items():
-        most = resource.getrlimit(which)[1]
-        allowed = value if most == resource.RLIM_INFINITY else min(value, most)
-        words.append(f"--{name}={allowed}:{allowed}")
-    return [*words, "--"]
+    most = {which: resource.getrlimit(which)[1] for which in wanted}
+    return {
+        which: value if most[which] == resource.RLIM_INFINITY else min(value, most[which])
+        for which, value in wanted.items()
+    }
 
 
 def step_down(spec: AttemptSpec) -> list[str]:

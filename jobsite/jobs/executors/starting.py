@@ -16,7 +16,7 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Protocol
 
@@ -168,6 +168,7 @@ def start_sandbox(spec: AttemptSpec, group: Group | None) -> Running:
         os.close(handle)
     try:
         root = _first_process(info)
+        _limit(root, spec)
         held = _prepare_first_process(root, group)
         relay = open_ways(spec.network, root) if spec.network else None
         running = Running(process, root, group=held, unread_go=unread_go, relay=relay)
@@ -223,14 +224,19 @@ def try_sandbox() -> str | None:
 
 
 def start_unsafe(spec: AttemptSpec, group: Group | None) -> Running:
-    """Starts the program as an ordinary process in the work directory: the same records, no walls. It joins its
-    control group before its first instruction: what a process holds or starts before, is never counted."""
+    """Starts the program as an ordinary process in the work directory: the same records, no walls. It has its limits
+    and joins its control group before its first instruction: what a process holds or starts before, is never counted."""
     closed = _closed_to(spec.user[0], spec.work_dir) if os.geteuid() == 0 else None
     if closed:
         raise NotStarted(f"user {spec.user[0]} cannot reach {spec.work_dir}: {closed} is closed to others")
     _inherit_orphans()
     command = bubblewrap.command(spec)
-    process = _popen(command, executable=command[0], spec=spec, cwd=spec.work_dir, group=group)
+
+    def begin() -> None:
+        _limit(os.getpid(), spec)
+        _prepare_first_process(os.getpid(), group)
+
+    process = _popen(command, executable=command[0], spec=spec, cwd=spec.work_dir, begin=begin)
     # Once more from outside, where it is seen whether the group takes it.
     return Running(process, process.pid, group=_prepare_first_process(process.pid, group))
 
@@ -279,10 +285,9 @@ def _popen(
     spec: AttemptSpec,
     pass_fds: Collection[int] = (),
     cwd: str | None = None,
-    group: Group | None = None,
+    begin: Callable[[], None] | None = None,
 ) -> subprocess.Popen[bytes]:
-    """`group` is joined before the program begins."""
-    join = None if group is None else lambda: _prepare_first_process(os.getpid(), group)
+    """`begin` is called in the new process before it becomes the program."""
     try:
         return subprocess.Popen(
             command,
@@ -296,9 +301,9 @@ def _popen(
             bufsize=0,
             start_new_session=cwd is not None,
             umask=0o022,
-            preexec_fn=join,  # noqa: PLW1509  this process has one thread
+            preexec_fn=begin,  # noqa: PLW1509  this process has one thread
         )
-    except OSError as problem:
+    except (OSError, subprocess.SubprocessError) as problem:
         raise NotStarted(f"{executable}: {problem}") from None
 
 
@@ -333,6 +338,12 @@ def _first_process(info: int) -> int:
         return json.loads(said)["child-pid"]
     except (ValueError, KeyError):
         raise NotStarted("bubblewrap ended at once") from None
+
+
+def _limit(pid: int, spec: AttemptSpec) -> None:
+    """Sets the limits of each process on one that has not become the program yet; it inherits them. Raises OSError."""
+    for which, value in bubblewrap.resource_limits(spec).items():
+        resource.prlimit(pid, which, (value, value))
 
 
 def _prepare_first_process(pid: int, group: Group | None) -> Group | None:

@@ -17,6 +17,7 @@ import pytest
 from jobsite.jobs.executors import cgroups, records, seccomp
 from jobsite.jobs.executors.bubblewrap import interpreter_paths
 from jobsite.jobs.executors.sandbox import Sandbox
+from jobsite.jobs.executors.unsafe import Unsafe
 
 from .conftest import PYTHON, Study, ended, log_shows, output, processes_with, run, said, until
 
@@ -302,6 +303,23 @@ def test_the_number_of_processes_is_limited(sandbox: Sandbox, study: Study) -> N
     assert 20 <= int(output(spec)) <= 30
 
 
+@pytest.mark.parametrize("made", [Sandbox, Unsafe])
+def test_each_process_has_its_limits_from_its_first_instruction(study: Study, made: type[Sandbox]) -> None:
+    code = (
+        "import resource\n"
+        "for name in ('AS', 'NPROC', 'FSIZE', 'NOFILE', 'CORE'):\n"
+        "    print(*resource.getrlimit(getattr(resource, f'RLIMIT_{name}')))\n"
+    )
+    spec = study.script(code, limits={"processes": 30, "disk_bytes": 10**9})
+    assert run(made(), spec).exit_code == 0
+    space, processes, size, files, core = [
+        tuple(map(int, line.split())) for line in output(spec).splitlines()
+    ]
+    assert space == (spec.limits.memory_bytes + 16 * 1024**3,) * 2
+    assert processes[0] == processes[1] and processes[0] % 16384 == 30
+    assert (size, files, core) == ((10**9,) * 2, (4096,) * 2, (0, 0))
+
+
 def test_scratch_space_is_limited(sandbox: Sandbox, study: Study) -> None:
     sizes = "[(lambda s: s.f_frsize * s.f_blocks)(os.statvfs(one)) for one in ('/tmp', '/dev/shm')]"
     assert tell(sandbox, study, sizes, limits={"memory_bytes": 512 * 1024**2}) == [256 * 1024**2] * 2
@@ -464,7 +482,16 @@ def test_the_filter_is_known_for_two_architectures_and_no_other() -> None:
     not os.access(PYTHON, os.X_OK) or not PYTHON.startswith("/usr/"), reason="no Python for all users"
 )
 def test_an_ordinary_user_gets_the_same_walls(study: Study) -> None:
-    spec = study.script("import os; print(os.getuid(), os.path.exists('/root'), os.listdir('/tmp'))")
+    spec = study.script(
+        "import os, resource, time\nprint(os.getuid(), os.path.exists('/root'), os.listdir('/tmp'))\n"
+        "print(*resource.getrlimit(resource.RLIMIT_NPROC))\nmade = 0\n"
+        "try:\n"
+        "    while made < 200:\n"
+        "        if os.fork() == 0: time.sleep(1000)\n"
+        "        made += 1\n"
+        "except BlockingIOError: print(10 < made < 30)\n",
+        limits={"processes": 30},
+    )
     for folder in ("jobs", "work"):
         (study.root / folder).mkdir()
         os.chown(study.root / folder, 65534, 65534)
@@ -483,6 +510,6 @@ def test_an_ordinary_user_gets_the_same_walls(study: Study) -> None:
         pytest.skip("this checkout is closed to other users")
     assert done.returncode == 0, done.stderr
     end = ended(Sandbox(), spec)
-    assert (end.exit_code, output(spec)) == (0, b"10000 False []\n")
+    assert (end.exit_code, output(spec)) == (0, b"10000 False []\n30 30\nTrue\n")
     assert end.enforced["walls"] == "bubblewrap"
     assert os.stat(Path(spec.work_dir, "analysis/job.py")).st_uid == 65534
