@@ -155,6 +155,10 @@ def test_every_page_keeps_the_laws(
         assert answer is None or answer.status_code < 500, where
         if answer and answer.location is None and answer.text.startswith("<!doctype html>"):
             pages[where] = broken_laws(answer.text)
+            shut_in = (
+                who and 'action="/logout/"' not in answer.text and where != "/500"
+            )  # which asks nobody who it is
+            pages[where] += ["no way to log out"] if shut_in else []
     assert {where: broken for where, broken in pages.items() if broken} == {}
     assert len(pages) >= 10
 

@@ -5,6 +5,7 @@ queue file loses seconds. A task therefore carries at most an id, may run twice 
 Kill -9 loses a running task (Huey deletes the row before it runs it); the next tick finds its work again.
 """
 
+import json
 import logging
 import threading
 import time
@@ -16,6 +17,8 @@ from typing import Any
 from huey import SqliteHuey
 from huey.api import Task
 from huey.consumer import Consumer, Worker
+from huey.registry import Message
+from huey.serializer import Serializer
 
 from jobsite.core.db import close_database, database, make_private
 
@@ -67,7 +70,7 @@ def after_ticks(listener: Callable[[str, float, str], None]) -> Callable[[str, f
 def open_queue(path: Path) -> "Huey":
     """The Huey object on the SQLite file `path`, with every task bound to it."""
     make_private(path)
-    huey = Huey("jobsite", filename=str(path), results=False)
+    huey = Huey("jobsite", filename=str(path), results=False, serializer=AsJson())
     for name, function in _tasks.items():
         _bound[name] = huey.task(name=name)(_guarded(function))
         if name in _every:
@@ -90,6 +93,16 @@ class Huey(SqliteHuey):
     def consumer(self, workers: int) -> "InProcess":
         """Worker threads to run inside the server; call `start()` and `stop(graceful=True)`."""
         return InProcess(self, workers=workers, shutdown_timeout=20, check_worker_health=False)
+
+
+class AsJson(Serializer):
+    """Messages as JSON instead of Huey's pickles: who can write to the queue starts a task of ours, never code of theirs."""
+
+    def _serialize(self, data: Message) -> bytes:
+        return json.dumps(data).encode()
+
+    def _deserialize(self, data: bytes) -> Message:
+        return Message(*json.loads(data))
 
 
 class WakingWorker(Worker):

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from jobsite.accounts import actions, signing_in
-from jobsite.accounts.models import User
+from jobsite.accounts.models import Backend, Identity, Session, User
 from jobsite.accounts.queries import user_named, user_or_stop, user_signing_in, users
 from jobsite.core.errors import Conflict, Denied, Invalid, NotFound
 from jobsite.core.events import Event, verify
@@ -169,3 +169,7 @@ def test_people_are_found_and_listed_ignoring_case(cast: SimpleNamespace) -> Non
 def test_the_event_chain_holds_after_all_of_this(cast: SimpleNamespace) -> None:
     actions.set_roles(by=cast.sam, user=cast.dan, roles=[])
     assert verify() == (len(_events()), None)
+
+
+def test_a_new_instance_has_no_account() -> None:
+    assert [model.select().count() for model in (User, Backend, Identity, Session)] == [0, 0, 0, 0]

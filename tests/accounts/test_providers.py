@@ -117,6 +117,19 @@ def test_a_first_login_makes_a_user_and_the_next_finds_them(
     assert events == ["user:added", "user:identity-added", "session:started", "session:started"]
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_providers_token_stays_in_the_server_and_is_not_kept(
+    client: FlaskClient, csrf: Csrf, provider: Provider, instance: Path, kind: str
+) -> None:
+    answer = log_in(client, csrf, provider, kind)
+    (token,) = provider.tokens
+    kept = b"".join(file.read_bytes() for file in instance.iterdir() if file.is_file())
+    assert b"user:identity-added" in kept
+    assert token.encode() not in kept
+    with client.session_transaction() as session:
+        assert token not in f"{answer.headers}{answer.text}{dict(session)}"
+
+
 def test_the_sign_in_page_offers_what_is_set_up_and_both_are_posts(client: FlaskClient) -> None:
     page = client.get("/login/").text
     for kind, words in (("github", "Log in with GitHub"), ("oidc", "Log in with Northfield")):

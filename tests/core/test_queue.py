@@ -1,5 +1,7 @@
 """The queue: a nudge runs after the commit, a broken task breaks nothing, the clock runs tasks too."""
 
+import pickle
+import sqlite3
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -61,3 +63,20 @@ def test_a_task_that_fails_does_not_stop_the_next(running: None) -> None:
 def test_what_is_no_task_cannot_be_nudged(instance: Path) -> None:
     with pytest.raises(LookupError):
         nudge(print, 1)
+
+
+class Planted:
+    """What runs when it is unpickled."""
+
+    def __reduce__(self) -> tuple[object, tuple[int]]:
+        return ran.append, (99,)
+
+
+def test_what_somebody_wrote_into_the_queue_is_not_run_as_code(instance: Path, running: None) -> None:
+    with sqlite3.connect(instance / "huey.db") as queue:
+        planted = pickle.dumps(Planted())
+        queue.execute("insert into task (queue, data, priority) values ('jobsite', ?, 9)", (planted,))
+    queue.close()
+    nudge(remember, 4)
+    assert happened.wait(60)
+    assert ran == [4]

@@ -1,5 +1,6 @@
 """The one way of the web: routes that declare, pages with fragments, refusals as pages, headers on everything."""
 
+import logging
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -253,6 +254,16 @@ def test_a_refusal_is_a_page_with_its_sentence_and_what_to_do(
     assert len(re.findall("<h1>", answer.text)) == 1
     assert "secret detail" not in answer.text
     assert ("Retry-After" in answer.headers) == (kind == "often")
+
+
+def test_a_failure_is_told_to_whoever_runs_the_site_with_where_it_happened(
+    client: FlaskClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    client.get("/lab/refused/bug/?name=x")
+    (told,) = [one for one in caplog.records if one.levelno >= logging.ERROR]
+    assert "/lab/refused/bug/" in told.getMessage()
+    assert told.exc_info is not None
+    assert told.exc_info[0] is not None
 
 
 def test_the_error_page_is_the_same_for_htmx(client: FlaskClient) -> None:
