@@ -179,7 +179,7 @@ def _document(version: int, since: str) -> dict[str, Any]:
     given = current()
     limits = {"file_bytes": given.level4_max_filesize, "csv_rows": given.level4_max_csv_rows}
     document = default_policy(given.disclosure_threshold, given.rounding_base, **limits).as_json()
-    document["reviews"]["needed"] = given.reviews_needed
+    document["reviews"] |= {"needed": given.reviews_needed, "undo_seconds": given.undo_seconds}
     return {**document, "policy": DEFAULT, "version": version, "effective_from": since}
 
 
