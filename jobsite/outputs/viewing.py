@@ -100,7 +100,7 @@ def _text(file: BinaryIO, plain: Viewed) -> Viewed:
     if plain.size > LARGEST_TEXT:
         return replace(plain, why_not=TOO_LARGE)
     window = text_window(file, plain.asked.line, LINES)
-    return replace(plain, template="outputs/_lines.html", lines=window, marked=_marked(plain.findings))
+    return replace(plain, template="outputs/_text.html", lines=window, marked=_marked(plain.findings))
 
 
 def _marked(findings: Sequence[Finding]) -> Mapping[int, Finding]:
