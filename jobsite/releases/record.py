@@ -3,6 +3,9 @@
 Both are canonical JSON (UTF-8, sorted keys, no spaces, integers and strings only), so that the same facts are the same
 bytes. Nothing in them is free text, names a checker or a group, or tells of a file that was not released, beyond how many
 there were (specification 7).
+
+What is signed is the root of a record (`root`), in which each file counts by the hash of its entry. So whoever may see only
+some of the files gets the others as hashes (`shown_to`), and the signature still holds.
 """
 
 import hashlib
@@ -134,11 +137,12 @@ def record(approved: Approved) -> str:
             "workspace": approved.workspace,
             "project": approved.project,
             "backend": approved.backend,
-            "files": [_file(file) for file in sorted(approved.files, key=lambda file: file.path)],
+            "files": [
+                _file(file, approved.findings) for file in sorted(approved.files, key=lambda one: one.path)
+            ],
             "groups": [_group(group) for group in sorted(approved.groups, key=lambda group: group.number)],
             "policy": {"text": policy, "sha256": sha256_of(policy)},
             "rules": [_rule(rule) for rule in sorted(approved.rules, key=lambda rule: rule.rule)],
-            "findings": [_finding(finding) for finding in _in_order(approved.findings)],
             "reviews": [_step(step) for step in approved.reviewers],
             "steps": [_step(step) for step in approved.steps],
             "not_released": {"supporting": approved.supporting, "withdrawn": approved.withdrawn},
@@ -152,7 +156,7 @@ def record(approved: Approved) -> str:
 
 def succeeding(text: str, recalled: Iterable[str] | None, step: Step, *, head: str, seq: int) -> str:
     """The record that follows another after a recall: without the files at these paths (None: all), which it names with
-    their hashes, and with the SHA-256 of the record before it.
+    their hashes, and with the root of the record before it.
     """
     before = json.loads(text)
     gone = {file["path"] for file in before["files"]} if recalled is None else set(recalled)
@@ -161,13 +165,26 @@ def succeeding(text: str, recalled: Iterable[str] | None, step: Step, *, head: s
     ]
     changed = {
         "files": [file for file in before["files"] if file["path"] not in gone],
-        "findings": [finding for finding in before["findings"] if finding["path"] not in gone],
         "steps": [*before["steps"], _step(step)],
         "audit": {"head": head, "seq": seq},
-        "previous": sha256_of(text),
+        "previous": root(text),
         "recalled": sorted([*before["recalled"], *leaving], key=lambda one: one["path"]),
     }
     return canonical({**before, **changed})
+
+
+def root(text: str) -> str:
+    """What stands for a record in signatures: the SHA-256 of it with the hash of its entry in place of each file."""
+    whole = json.loads(text)
+    hashes = [entry if isinstance(entry, str) else sha256_of(canonical(entry)) for entry in whole["files"]]
+    return sha256_of(canonical({**whole, "files": hashes}))
+
+
+def shown_to(text: str, paths: Iterable[str]) -> str:
+    """The record for somebody who may know only of the files at these paths: the others are hashes. Its root is the same."""
+    whole, known = json.loads(text), set(paths)
+    files = [entry if entry["path"] in known else sha256_of(canonical(entry)) for entry in whole["files"]]
+    return canonical({**whole, "files": files})
 
 
 def audit(record_text: str, request: str, rows: Iterable[AuditRow], *, at: str) -> tuple[dict[str, Any], str]:
@@ -183,7 +200,7 @@ def audit(record_text: str, request: str, rows: Iterable[AuditRow], *, at: str) 
     last = chained[-1] if chained else {"seq": 0, "hash": START}
     head = {
         "request": request,
-        "record": sha256_of(record_text),
+        "record": root(record_text),
         "link": link,
         "log_head": last["hash"],
         "log_seq": last["seq"],
@@ -210,8 +227,10 @@ def _only_plain(value: Any) -> None:
         raise TypeError(f"{type(value).__name__} in canonical JSON")
 
 
-def _file(file: RecordedFile) -> dict[str, Any]:
+def _file(file: RecordedFile, findings: Iterable[RecordedFinding]) -> dict[str, Any]:
+    its = _in_order(finding for finding in findings if finding.path == file.path)
     facts: dict[str, Any] = {
+        "findings": [_finding(finding) for finding in its],
         "path": file.path,
         "sha256": file.sha256,
         "size": file.size,
@@ -247,12 +266,11 @@ def _rule(rule: RecordedRule) -> dict[str, Any]:
 
 
 def _in_order(findings: Iterable[RecordedFinding]) -> list[RecordedFinding]:
-    return sorted(findings, key=lambda one: (one.path, one.rule, canonical(_place(one.place)), one.state))
+    return sorted(findings, key=lambda one: (one.rule, canonical(_place(one.place)), one.state))
 
 
 def _finding(finding: RecordedFinding) -> dict[str, Any]:
     return {
-        "path": finding.path,
         "rule": finding.rule,
         "version": finding.version,
         "severity": finding.severity,

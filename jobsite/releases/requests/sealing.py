@@ -4,13 +4,12 @@ Each function belongs into the transaction of the step it is part of (approve, s
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Any
 
 from jobsite.checks.catalogue import RULES
-from jobsite.checks.findings import Finding
 from jobsite.core.clock import now, wire
 from jobsite.core.db import changed_one
 from jobsite.core.errors import Conflict
@@ -26,15 +25,23 @@ from jobsite.releases.record import (
     RecordedRule,
     Step,
 )
+from jobsite.releases.requests.answering import (
+    answers,
+    confirmed_by,
+    is_explained,
+    pinned,
+    waived_by,
+)
 from jobsite.releases.requests.models import (
     Explanation,
+    Pin,
     ReleaseRequest,
     RequestFile,
     RequestGroup,
     Review,
     Waiver,
 )
-from jobsite.releases.requests.rules import CONFIRMED, OUTPUT, REMOVED, SUPPORTING, WAIVED
+from jobsite.releases.requests.rules import OUTPUT, REMOVED, SUPPORTING, WAIVED
 from jobsite.releases.requests.upload_models import SealedRecord, UploadStep
 from jobsite.releases.rules import AUDIT, RECORD
 from jobsite.releases.signing import public_key, sign
@@ -42,16 +49,14 @@ from jobsite.releases.signing import public_key, sign
 BEGUN = "The upload has begun, so that the release can only be recalled."
 
 
-def seal(
-    request: ReleaseRequest, *, by: str, findings: Iterable[Finding], policy: Mapping[str, Any]
-) -> SealedRecord:
+def seal(request: ReleaseRequest, *, by: str, policy: Mapping[str, Any]) -> SealedRecord:
     """Seal the record of an approved request and queue its upload, which waits for `undo_until`.
 
-    `findings` are those of all its files now, `policy` the policy in full. To be stored by the caller: the SHA-256 of the
-    record (`.sha256`) and the upload state "held".
+    The findings are those on the rows of its files; `policy` is the policy in full. To be stored by the caller: the SHA-256
+    of the record (`.sha256`) and the upload state "held".
     """
     files = _files(request, OUTPUT)
-    sealed = _store(request, records.record(_approved(request, by, files, list(findings), policy)))
+    sealed = _store(request, records.record(_approved(request, files, policy)))
     _queue(request, by, _to_send(request, files, sealed))
     return sealed
 
@@ -113,16 +118,9 @@ def _store(request: ReleaseRequest, text: str) -> SealedRecord:
     )
 
 
-def _approved(
-    request: ReleaseRequest,
-    by: str,
-    files: list[RequestFile],
-    findings: list[Finding],
-    policy: Mapping[str, Any],
-) -> Approved:
+def _approved(request: ReleaseRequest, files: list[RequestFile], policy: Mapping[str, Any]) -> Approved:
     """What the record says, gathered from the tables."""
-    paths, reviews, head = {file.path for file in files}, _reviews(request), _head()
-    judged = _judged(request, [finding for finding in findings if finding.file in paths])
+    reviews, head, judged = _reviews(request), _head(), _judged(request, files)
     return Approved(
         request=request.id,
         workspace=request.workspace.name,
@@ -145,27 +143,33 @@ def _approved(
     )
 
 
-def _judged(request: ReleaseRequest, findings: list[Finding]) -> list[tuple[RecordedFinding, str]]:
-    """Each finding as the record has it, with the code of its waiver or ""."""
-    said: dict[tuple[str, str, str], tuple[str, str]] = {}
-    current = (Explanation.request == request.id) & Explanation.superseded_at.is_null()
-    for row in Explanation.select().where(current):
-        said[(row.sha256, row.rule, row.fingerprint)] = ("explained", "")
+def _judged(request: ReleaseRequest, files: list[RequestFile]) -> list[tuple[RecordedFinding, str]]:
+    """Each finding on these files as the record has it, with the code of its waiver or ""."""
+    mine = Explanation.request == request.id
+    explanations = list(Explanation.select().where(mine, Explanation.superseded_at.is_null()))
     counts = (Waiver.request == request.id) & Waiver.superseded_at.is_null() & Waiver.sealed_at.is_null()
-    for verdict, state in ((CONFIRMED, "confirmed"), (WAIVED, "waived")):
-        for row in Waiver.select().where(counts, Waiver.verdict == verdict):
-            said[(row.sha256, row.rule, row.fingerprint)] = (state, row.code)
-    return [_finding(finding, said) for finding in findings]
+    words = list(Waiver.select().where(counts).order_by(Waiver.id))
+    pins = [pinned(pin) for pin in Pin.select().where(Pin.request == request.id, Pin.sealed_at.is_null())]
+    return [
+        _finding(file, document, explanations, words)
+        for file in files
+        for document in [*file.findings, *(pin for pin in pins if pin["file_sha256"] == file.sha256)]
+    ]
 
 
 def _finding(
-    finding: Finding, said: Mapping[tuple[str, str, str], tuple[str, str]]
+    file: RequestFile, document: Mapping[str, Any], explanations: list[Explanation], words: list[Waiver]
 ) -> tuple[RecordedFinding, str]:
-    keys = [(finding.file_sha256, finding.rule, key) for key in (finding.key, "")]
-    state, code = next((said[key] for key in keys if key in said), ("open", ""))
-    place = finding.place.as_json()
-    version = finding.rule_version
-    return RecordedFinding(finding.file, finding.rule, version, finding.severity, place, state), code
+    said = [word for word in words if answers(word, document)]
+    code = ""
+    if waived_by(document, said):
+        state, code = "waived", next(word.code for word in said if word.verdict == WAIVED)
+    elif confirmed_by(document, said):
+        state = "confirmed"
+    else:
+        state = "explained" if is_explained(document, explanations) else "open"
+    rule, version, place = document["rule"], document["rule_version"], document["place"]
+    return RecordedFinding(file.path, rule, version, document["severity"], place, state), code
 
 
 def _rules(
@@ -198,8 +202,13 @@ def _recorded(file: RequestFile) -> RecordedFile:
         job=file.job,
         action=file.action,
         commit=file.commit,
-        repository=file.repo,
+        repository=_repository(file.repo),
     )
+
+
+def _repository(address: str) -> str:
+    """The address of a repository; of a folder on this machine only its name."""
+    return address.rpartition("/")[2] if address.startswith("/") else address
 
 
 def _groups(request: ReleaseRequest, files: list[RequestFile]) -> tuple[RecordedGroup, ...]:
@@ -257,7 +266,8 @@ def _to_send(request: ReleaseRequest, files: list[RequestFile], sealed: SealedRe
 
 def _told(request: ReleaseRequest, file: RequestFile) -> dict[str, Any]:
     """A file as it is announced: `metadata` holds words only."""
-    known = {"job": file.job, "action": file.action, "commit": file.commit, "repo": file.repo}
+    known = {"job": file.job, "action": file.action, "commit": file.commit}
+    known |= {"repo": _repository(file.repo)}
     known |= {"rows": file.rows, "cols": file.cols}
     words = {name: str(value) for name, value in known.items() if value not in ("", None)}
     return {
