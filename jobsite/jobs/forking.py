@@ -8,7 +8,8 @@ import socket
 import traceback
 from pathlib import Path
 
-from jobsite.jobs.executors import cgroups, records, seccomp
+from jobsite.jobs import committed
+from jobsite.jobs.executors import bubblewrap, cgroups, processes, records, seccomp
 from jobsite.jobs.logs.format import tail_segments
 from jobsite.jobs.supervisor import carry
 
@@ -39,6 +40,9 @@ def _know_beforehand() -> None:
     """What is the same for every attempt is found out here, once, and not by each supervisor."""
     seccomp.filter_program()
     cgroups.mounts()
+    bubblewrap.homes()
+    committed.git()
+    processes.boot_id()
     tail_segments(Path(records.LOG))  # it compiles a pattern
 
 

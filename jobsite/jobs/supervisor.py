@@ -56,7 +56,8 @@ def carry(attempt_dir: str, say_ready: Callable[[], None]) -> None:
     signal.signal(signal.SIGTERM, lambda *_: None)
     if _is_first(lock, attempt_dir):
         restarted = _lost_with_the_machine(attempt_dir)
-        records.write(attempt_dir, records.SUPERVISOR, processes.identity(os.getpid()))
+        # Not flushed: a power cut leaves no supervisor to be found, and the stage tells of the machine's start.
+        records.write(attempt_dir, records.SUPERVISOR, processes.identity(os.getpid()), flushed=False)
         _leave_caller(say_ready)
         _run(attempt_dir, "host_restarted" if restarted else "supervisor_lost")
     else:
@@ -78,8 +79,9 @@ def _is_first(lock: int, attempt_dir: str) -> bool:
 
 def _lost_with_the_machine(attempt_dir: str) -> bool:
     """Whether an earlier supervisor of the attempt ended because the machine did (B41)."""
-    earlier = records.read(attempt_dir, records.SUPERVISOR)
-    return earlier is not None and earlier.get("boot") != processes.boot_id()
+    here = processes.boot_id()
+    earlier = (records.read(attempt_dir, name) or {} for name in (records.SUPERVISOR, records.STAGE))
+    return any(one.get("boot", here) != here for one in earlier)
 
 
 def _leave_caller(say_ready: Callable[[], None]) -> None:

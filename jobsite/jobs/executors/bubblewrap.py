@@ -9,7 +9,8 @@ import os
 import pwd
 import resource
 import shutil
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
+from functools import lru_cache
 from pathlib import Path
 
 from jobsite.jobs.executors.contract import AttemptSpec
@@ -118,45 +119,50 @@ def interpreter_paths(program: str, private: Iterable[str]) -> list[str]:
     """The folders a program is made of: its own prefix, those of every link on the way to the real file, and
     for a virtual environment the Python it was made from. A prefix that is a home or holds anything of
     `private` is never shown whole, only its programs and libraries."""
-    prefixes: list[Path] = []
-    waiting = [Path(program)]
-    seen: set[Path] = set()
+    prefixes: list[str] = []
+    waiting = [program]
+    seen: set[str] = set()
     while waiting:
         step = waiting.pop()
         if step in seen or len(seen) > 64:
             continue
         seen.add(step)
-        prefix = step.parent.parent if step.parent.name in ("bin", "sbin") else step.parent
+        folder, name = os.path.split(step)
+        prefix = os.path.dirname(folder) if os.path.basename(folder) in ("bin", "sbin") else folder
         prefixes.append(prefix)
-        if step.is_symlink():
-            waiting.append(Path(os.path.normpath(step.parent / step.readlink())))
-        waiting += [folder / "python" for folder in _base_of_environment(prefix)]
-        waiting.append(step.parent.resolve() / step.name)
-    homes = {entry.pw_dir for entry in pwd.getpwall()} | {"/", "/home", "/root"}
-    return [shown for prefix in dict.fromkeys(prefixes) for shown in _shown(prefix, homes, tuple(private))]
+        if os.path.islink(step):
+            waiting.append(os.path.normpath(os.path.join(folder, os.readlink(step))))
+        waiting += [f"{base}/python" for base in _base_of_environment(prefix)]
+        waiting.append(os.path.join(os.path.realpath(folder), name))
+    return [shown for prefix in dict.fromkeys(prefixes) for shown in _shown(prefix, tuple(private))]
 
 
-def _base_of_environment(prefix: Path) -> list[Path]:
+def _base_of_environment(prefix: str) -> list[str]:
     """The `bin` folder named by pyvenv.cfg (PEP 405)."""
     try:
-        lines = (prefix / "pyvenv.cfg").read_text(encoding="utf-8", errors="replace").splitlines()
+        with open(os.path.join(prefix, "pyvenv.cfg"), "rb") as file:
+            lines = file.read().decode("utf-8", "replace").splitlines()
     except OSError:
         return []
     pairs = (line.partition("=") for line in lines)
     return [
-        Path(value.strip())
+        os.path.normpath(value.strip())
         for key, _, value in pairs
         if key.strip() == "home" and value.strip().startswith("/")
     ]
 
 
-def _shown(prefix: Path, homes: Collection[str], private: tuple[str, ...]) -> list[str]:
-    if str(prefix) not in homes and not any(_below(one, str(prefix)) for one in private):
-        return [str(prefix)] if prefix.is_dir() else []
-    parts = (prefix / name for name in ("bin", "sbin", "lib", "lib64", "pyvenv.cfg"))
-    return [
-        str(part) for part in parts if part.exists() and not any(_below(one, str(part)) for one in private)
-    ]
+def _shown(prefix: str, private: tuple[str, ...]) -> list[str]:
+    if prefix not in homes() and not any(_below(one, prefix) for one in private):
+        return [prefix] if os.path.isdir(prefix) else []
+    parts = (os.path.join(prefix, name) for name in ("bin", "sbin", "lib", "lib64", "pyvenv.cfg"))
+    return [part for part in parts if os.path.exists(part) and not any(_below(one, part) for one in private)]
+
+
+@lru_cache
+def homes() -> frozenset[str]:
+    """The folders of people, which no sandbox shows whole. Asked once: it takes long."""
+    return frozenset({entry.pw_dir for entry in pwd.getpwall()} | {"/", "/home", "/root"})
 
 
 def _private(spec: AttemptSpec) -> list[str]:

@@ -34,7 +34,7 @@ class Group:
     def add(self, pid: int) -> None:
         """Puts a process, and what it will start, into the group. Raises OSError."""
         for folder in self.folders:
-            (folder / "cgroup.procs").write_text(str(pid))
+            _put(folder / "cgroup.procs", str(pid))
 
     def kills(self) -> int:
         """How many processes of the group the kernel has killed because the memory limit was reached."""
@@ -222,10 +222,18 @@ def _v2_parents(mine: dict[str, Path]) -> list[Path]:
 
 def _write(path: Path, value: str) -> bool:
     try:
-        path.write_text(value)
+        _put(path, value)
         return True
     except OSError:
         return False
+
+
+def _put(path: Path, value: str) -> None:
+    handle = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+    try:
+        os.write(handle, value.encode())
+    finally:
+        os.close(handle)
 
 
 def _says(path: Path, wanted: str) -> bool:
@@ -238,23 +246,23 @@ def _says(path: Path, wanted: str) -> bool:
 
 def _lines(path: Path) -> list[str]:
     try:
-        return path.read_text().splitlines()
+        return processes.content(str(path)).decode().splitlines()
     except OSError:
         return []
 
 
 def _words(path: Path) -> list[str]:
     try:
-        return path.read_text().split()
+        return processes.content(str(path)).decode().split()
     except OSError:
         return []
 
 
 def _keyed(path: Path) -> dict[str, int]:
     try:
-        pairs = (line.split() for line in path.read_text().splitlines())
+        pairs = (line.split() for line in _lines(path))
         return {pair[0]: int(pair[1]) for pair in pairs if len(pair) == 2}
-    except (OSError, ValueError):
+    except ValueError:
         return {}
 
 

@@ -4,17 +4,19 @@ memory."""
 import os
 import signal
 from collections.abc import Iterable, Iterator
-from pathlib import Path
+from functools import lru_cache
 from typing import Any
 
 _TICKS = os.sysconf("SC_CLK_TCK")
 _PAGE = os.sysconf("SC_PAGE_SIZE")
+_PIECE = 8192
 
 
+@lru_cache
 def boot_id() -> str:
     """A text that changes with every start of the machine."""
     try:
-        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        return content("/proc/sys/kernel/random/boot_id").decode().strip()
     except OSError:
         return ""
 
@@ -67,7 +69,7 @@ def children(pid: int) -> list[int]:
     found: list[int] = []
     try:
         for thread in os.listdir(f"/proc/{pid}/task"):
-            found += map(int, Path(f"/proc/{pid}/task/{thread}/children").read_text().split())
+            found += map(int, content(f"/proc/{pid}/task/{thread}/children").split())
     except OSError:
         pass
     return found
@@ -100,7 +102,7 @@ def with_first_argument(label: str) -> Iterator[dict[str, Any]]:
         if not name.isdigit():
             continue
         try:
-            first = Path(f"/proc/{name}/cmdline").read_bytes().split(b"\0", 1)[0]
+            first = content(f"/proc/{name}/cmdline").split(b"\0", 1)[0]
         except OSError:
             continue
         if first == wanted and runs(int(name)):
@@ -112,7 +114,7 @@ def with_word(word: str) -> Iterator[int]:
     wanted = os.fsencode(word)
     for name in filter(str.isdigit, os.listdir("/proc")):
         try:
-            words = Path(f"/proc/{name}/cmdline").read_bytes().split(b"\0")
+            words = content(f"/proc/{name}/cmdline").split(b"\0")
         except OSError:
             continue
         if wanted in words and runs(int(name)):
@@ -122,6 +124,18 @@ def with_word(word: str) -> Iterator[int]:
 def _stat(pid: int) -> list[str] | None:
     """The fields of /proc/PID/stat from the third (state) on. The name before them may hold anything."""
     try:
-        return Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
+        return content(f"/proc/{pid}/stat").decode(errors="replace").rpartition(")")[2].split()
     except OSError:
         return None
+
+
+def content(path: str) -> bytes:
+    """All of a file of the kernel, which has no size beforehand. Raises OSError."""
+    handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        pieces = []
+        while piece := os.read(handle, _PIECE):
+            pieces.append(piece)
+        return b"".join(pieces)
+    finally:
+        os.close(handle)

@@ -4,8 +4,11 @@ import json
 import os
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
+
+from jobsite.jobs.executors.processes import boot_id
 
 SPEC = "spec.json"
 STAGE = "stage.json"
@@ -56,23 +59,26 @@ def read(attempt_dir: str | os.PathLike[str], name: str) -> dict[str, Any] | Non
 
 
 def enter_stage(attempt_dir: str | os.PathLike[str], stage: str) -> None:
-    """Records that `stage` was reached now, beside the times of the stages before it.
+    """Records that `stage` was reached now, beside the times of the stages before it, and since which start of the
+    machine it runs.
 
     Only "executing" forbids something: to start the program again. After a power cut an attempt that has not come so
     far is prepared anew, and one that has come further ends as one whose machine stopped, whether this is known or not.
     """
     times = (read(attempt_dir, STAGE) or {}).get("times", {})
-    document = {"stage": stage, "times": {**times, stage: now()}}
+    document = {"stage": stage, "times": {**times, stage: now()}, "boot": boot_id()}
     write(attempt_dir, STAGE, document, flushed=stage == "executing")
 
 
 def append_sample(attempt_dir: str | os.PathLike[str], row: list[float]) -> None:
     """Adds one row to the samples; a row lost to a full disk is no loss to the job (B62)."""
     try:
-        with Path(attempt_dir, SAMPLES).open("a", encoding="ascii") as file:
-            file.write(json.dumps(row) + "\n")
+        path = os.path.join(attempt_dir, SAMPLES)
+        handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o666)
     except OSError:
-        pass
+        return
+    with suppress(OSError), open(handle, "wb", buffering=0) as file:
+        file.write(f"{json.dumps(row)}\n".encode("ascii"))
 
 
 def last_lines(attempt_dir: str | os.PathLike[str], name: str, count: int) -> list[Any]:

@@ -59,8 +59,8 @@ class Sandbox:
         stage = records.read(attempt_dir, records.STAGE) or {}
         # After `alive`: a supervisor that ended in between has left its record.
         end = read_exit(attempt_dir)
-        lost = who is not None and not alive and end is None
-        restarted = lost and (who or {}).get("boot") != processes.boot_id()
+        here = processes.boot_id()
+        restarted = not alive and end is None and (who or stage).get("boot", here) != here
         return Observation(stage.get("stage"), alive, end, stage.get("times", {}), restarted)
 
     def cancel(self, attempt_dir: str | os.PathLike[str]) -> None:

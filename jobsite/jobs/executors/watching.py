@@ -23,10 +23,9 @@ class Watch:
         self._spec = spec
         self._running = running
         self._started = time.monotonic()
-        self._sample_due = self._memory_due = self._started
-        self._disk_due = (
-            self._started + _FIRST_LOOK
-        )  # a job that is over by then cannot have written that much
+        self._sample_due = self._started
+        # What a job can take until then is no harm.
+        self._memory_due = self._disk_due = self._started + _FIRST_LOOK
         self._du: subprocess.Popen[bytes] | None = None
         self._du_started = 0.0
         self.peak_memory = 0

@@ -360,11 +360,18 @@ def test_a_lost_supervisor_is_seen_and_its_program_is_not_run_again(executor: Sa
 def test_a_restart_of_the_machine_is_told_from_a_crash(executor: Sandbox, study: Study) -> None:
     spec = study.script("")
     Path(spec.attempt_dir).mkdir(parents=True)
-    records.write(
-        spec.attempt_dir, records.SUPERVISOR, {"pid": os.getpid(), "start": 1, "boot": "an earlier one"}
-    )
+    supervisor = Path(spec.attempt_dir, records.SUPERVISOR)
+    earlier = {"pid": os.getpid(), "start": 1, "boot": "an earlier one"}
+    records.write(spec.attempt_dir, records.SUPERVISOR, earlier)
     seen = executor.observe(spec.attempt_dir)
     assert (seen.alive, seen.host_restarted) == (False, True)
+    supervisor.write_text("")  # as a power cut may leave it
+    assert not executor.observe(spec.attempt_dir).host_restarted
+    stage = {"stage": "executing", "times": {}, "boot": "an earlier one"}
+    records.write(spec.attempt_dir, records.STAGE, stage)
+    assert executor.observe(spec.attempt_dir).host_restarted
+    end = run(executor, spec)
+    assert (end.reason, end.fault) == ("platform", "host_restarted")
 
 
 # --- 4. cancel, 5. kill_now, limits
