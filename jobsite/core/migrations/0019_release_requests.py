@@ -44,6 +44,7 @@ TABLES = (
         columns TEXT NOT NULL,
         statements TEXT NOT NULL,
         findings TEXT NOT NULL,
+        changes_turn INTEGER NOT NULL,
         position INTEGER NOT NULL
     )
     """,

@@ -93,6 +93,7 @@ class RequestGroup(Model):
 
     `slug` is the group's part of addresses; it stays when the name changes. `statements` are the author's coded answers
     (population, threshold, rounding, relation to earlier releases), by name. `findings` are those on the group itself.
+    `changes_turn` is the last turn that ended with changes asked for in it.
     """
 
     request = ForeignKeyField(ReleaseRequest, backref="groups", on_delete="RESTRICT")
@@ -103,6 +104,7 @@ class RequestGroup(Model):
     columns = JSONField(default=dict)
     statements = JSONField(default=dict)
     findings = JSONField(default=list)
+    changes_turn = IntegerField(default=0)
     position = IntegerField()
 
     class Meta:

@@ -1,0 +1,140 @@
+"""The disclosure checks as requests need them: a new content before it is added, and all files together (5.1).
+
+What was found is kept on the rows of the request, so that pages show what the request was checked by, and when.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
+from functools import partial
+from typing import Any, BinaryIO, NamedTuple
+
+from jobsite.checks import Finding, Statement, worst
+from jobsite.outputs.checking import Wanted, check_now, check_together
+from jobsite.outputs.models import PolicyVersion
+from jobsite.releases.requests.copies import Staged, open_content, open_staged
+from jobsite.releases.requests.models import ReleaseRequest, RequestFile, RequestGroup
+from jobsite.releases.requests.rules import OUTPUT, REMOVED
+
+MOST_EARLIER = 200
+"""So many released tables of a workspace and its project are compared with, the newest first."""
+
+ROLES = ("count", "rate", "statistic", "model", "label")
+"""What the author's dictionary may say of a column in one word, for the rules to go by; other words are for readers."""
+
+
+class Reviews(NamedTuple):
+    """What a policy says of reviews: how many are `needed`, whether `colleagues` may review, the undo window in seconds."""
+
+    needed: int
+    colleagues: str
+    undo_seconds: int
+
+
+class Found(NamedTuple):
+    """What the checks found in a request: by id of the file, and by id of the group for what concerns it as a whole.
+
+    `contents` are the SHA-256 of the files it was found in, by id: who stores it makes sure that they are still those.
+    """
+
+    policy: PolicyVersion
+    contents: Mapping[int, str]
+    of_files: Mapping[int, tuple[Finding, ...]]
+    of_groups: Mapping[int, tuple[Finding, ...]]
+
+
+def reviews_of(policy: PolicyVersion) -> Reviews:
+    """The part of a policy that is about reviews."""
+    part = policy.document["reviews"]
+    return Reviews(part["needed"], part["colleagues"], part["undo_seconds"])
+
+
+def found_in_staged(path: str, kind: str, staged: Staged, policy: PolicyVersion) -> tuple[Finding, ...]:
+    """What the rules for one file find in a content that is to be added under this path. Outside of transactions."""
+    wanted = Wanted(path, staged.sha256, kind, open=partial(open_staged, staged))
+    return check_now(wanted, policy).findings
+
+
+def found_in_copy(file: RequestFile, kind: str, policy: PolicyVersion) -> tuple[Finding, ...]:
+    """What the rules for one file find in it when it is of this kind. Raises `Conflict` where its copy is gone."""
+    return check_now(_wanted(file, kind), policy).findings
+
+
+def found_in_request(request: ReleaseRequest, policy: PolicyVersion) -> Found:
+    """What all rules find in all files of a request, as it is now. Outside of transactions. Raises `Conflict`, OSError."""
+    groups = list(
+        RequestGroup.select().where(RequestGroup.request == request).order_by(RequestGroup.position)
+    )
+    asked_for = list(RequestFile.select().where(RequestFile.request == request, RequestFile.kind != REMOVED))
+    earlier = _released_before(request)
+    of_files: dict[int, tuple[Finding, ...]] = {}
+    of_groups: dict[int, tuple[Finding, ...]] = {}
+    for group in groups:
+        files = [file for file in asked_for if file.group_id == group.id]
+        related = [_wanted(file, file.kind) for file in asked_for if file.group_id != group.id]
+        together = _together(group, files, policy, related, earlier)
+        of_groups[group.id] = tuple(finding for finding in together if not finding.file)
+        for file in files:
+            alone = check_now(_wanted(file, file.kind, group.columns), policy).findings
+            of_files[file.id] = (*alone, *(finding for finding in together if finding.file == file.path))
+    return Found(policy, {file.id: file.sha256 for file in asked_for}, of_files, of_groups)
+
+
+def keep(found: Found) -> None:
+    """Put what was found on the rows of the request's files and groups. Only inside a transaction."""
+    for file_id, findings in found.of_files.items():
+        RequestFile.update(documents(findings)).where(RequestFile.id == file_id).execute()
+    for group_id, findings in found.of_groups.items():
+        of_group = RequestGroup.id == group_id
+        RequestGroup.update(findings=documents(findings)["findings"]).where(of_group).execute()
+
+
+def documents(findings: Iterable[Finding]) -> dict[str, Any]:
+    """The columns `findings` and `worst` of a file in which these were found."""
+    found = list(findings)
+    return {"findings": [finding.as_json() for finding in found], "worst": worst(found) or ""}
+
+
+def _together(
+    group: RequestGroup,
+    files: list[RequestFile],
+    policy: PolicyVersion,
+    related: list[Wanted],
+    earlier: list[tuple[Wanted, str]],
+) -> tuple[Finding, ...]:
+    if not files:
+        return ()
+    wanted = [_wanted(file, file.kind, group.columns) for file in files]
+    statement = Statement(
+        group=group.name,
+        context=group.context,
+        controls=group.controls,
+        differs=group.statements.get("differs", ""),
+        described=frozenset(group.columns),
+    )
+    return check_together(wanted, policy, statement=statement, related=related, earlier=earlier)
+
+
+def _wanted(file: RequestFile, kind: str, columns: Mapping[str, str] | None = None) -> Wanted:
+    roles = {header: word for header, word in (columns or {}).items() if word in ROLES}
+    return Wanted(file.path, file.sha256, kind, roles, open=_opening(file.sha256))
+
+
+def _opening(sha256: str) -> Callable[[], BinaryIO]:
+    return partial(open_content, sha256)
+
+
+def _released_before(request: ReleaseRequest) -> list[tuple[Wanted, str]]:
+    """The tables that were released from this workspace and its project on this backend, the newest first (rule D3)."""
+    rows = RequestFile.select().join(ReleaseRequest).where(
+        ReleaseRequest.project == request.project_id,
+        ReleaseRequest.backend == request.backend_id,
+        RequestFile.request != request,
+        RequestFile.released_at.is_null(False),
+        RequestFile.cols.is_null(False),
+    )  # fmt: skip
+    newest = rows.order_by(RequestFile.released_at.desc()).limit(MOST_EARLIER)
+    return [(_wanted(file, OUTPUT), f"on {_day(file.released_at)}") for file in newest]
+
+
+def _day(moment: datetime) -> str:
+    return f"{moment.day} {moment:%B %Y}"

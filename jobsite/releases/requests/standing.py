@@ -1,0 +1,189 @@
+"""Who acts on which request: the request is loaded for a person, with what they are to it now (OC12, OC18)."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from jobsite.accounts.models import Backend, User
+from jobsite.accounts.queries import backends_of
+from jobsite.accounts.rules import permissions_of
+from jobsite.core.clock import now
+from jobsite.core.db import changed_one
+from jobsite.core.errors import NotFound, require
+from jobsite.core.events import record
+from jobsite.outputs.models import PolicyVersion
+from jobsite.outputs.policies import policy_of
+from jobsite.projects.models import Project, ProjectMembership, Workspace
+from jobsite.releases.requests.checking import reviews_of
+from jobsite.releases.requests.models import (
+    Declaration,
+    ReleaseRequest,
+    RequestFile,
+    RequestGroup,
+    Review,
+)
+from jobsite.releases.requests.rules import COMPLETE, PUBLIC, Facts, why_not
+from jobsite.releases.requests.visibility import Moment, Viewer
+
+DEVELOP = "unreleased_outputs_view"
+CHECK = "release_file_upload"
+OBSERVE = "airlock_readonly_access"
+AUDIT = "staff_area_access"
+ONGOING = ("ongoing", "ongoing-and-linked")
+
+FASTER = "Somebody was faster: the request has changed since this page was made. Look at it again."
+
+
+@dataclass(frozen=True)
+class Acting:
+    """A request and a person: what they are to it, and the policy it is judged by."""
+
+    request: ReleaseRequest
+    person: User
+    facts: Facts
+    policy: PolicyVersion
+
+    @property
+    def viewer(self) -> Viewer:
+        """The person for the visibility rules."""
+        return viewer_of(self.person, self.facts)
+
+    @property
+    def moment(self) -> Moment:
+        """The request for the visibility rules."""
+        return Moment(self.request.phase, self.request.turn)
+
+    @property
+    def needed(self) -> int:
+        """How many reviews the request needs."""
+        return reviews_of(self.policy).needed
+
+    @property
+    def side(self) -> str:
+        """On which side they write: AUTHOR or CHECKER."""
+        return "CHECKER" if self.facts.is_eligible else "AUTHOR"
+
+
+def standing(person: User, request_id: str) -> Acting:
+    """The request with what this person is to it. Raises `NotFound` for who may not know of it."""
+    request = _with_all().where(ReleaseRequest.id == request_id).first()
+    if request is None:
+        raise NotFound("There is no release request of this number.")
+    policy = policy_of(request.workspace.project)
+    facts = facts_of(person, request, policy)
+    if not facts.may_open or request.backend not in backends_of(person):
+        raise NotFound("There is no release request of this number.")
+    return Acting(request, person, facts, policy)
+
+
+def acting(person: User, request_id: str, action: str) -> Acting:
+    """`standing` for who may do this action (of `rules.ACTIONS`) now. Raises `NotFound`, or `Denied` with the sentence."""
+    found = standing(person, request_id)
+    require(why_not(action, found.facts))
+    return found
+
+
+def facts_of(person: User, request: ReleaseRequest, policy: PolicyVersion) -> Facts:
+    """What the rules need to know of this person and this request, read afresh."""
+    held = person.permissions if person.is_active else frozenset()
+    develops = is_developer(person, request.workspace.project)
+    is_author, is_checker = request.author == person, CHECK in held
+    return Facts(
+        status=request.status,
+        is_author=is_author,
+        is_developer=develops,
+        is_checker=is_checker,
+        is_observer=OBSERVE in held
+        or (person.is_active and request.workspace.project.copilot_id == person.id),
+        is_auditor=AUDIT in held and not (develops or is_author or is_checker),
+        colleagues=reviews_of(policy).colleagues,
+        has_declared=develops and is_checker and _has_declared(person, request),
+        has_reviewed=is_checker and reviewers(request).count(person.username) > 0,
+        is_archived=request.workspace.is_archived,
+        is_ongoing=is_ongoing(request.workspace.project),
+        undo_open=undo_open(request),
+    )
+
+
+def viewer_of(person: User, facts: Facts) -> Viewer:
+    """The person for the visibility rules."""
+    return Viewer(person.username, facts.on_author_side, facts.is_eligible, facts.is_auditor)
+
+
+def is_developer(person: User, project: Project) -> bool:
+    """Whether a role in the project lets them look at its Level 4 outputs; a role for the whole site does not count."""
+    if not person.is_active:
+        return False
+    membership = ProjectMembership.get_or_none(project=project, user=person)
+    return membership is not None and DEVELOP in permissions_of(membership.roles)
+
+
+def is_ongoing(project: Project) -> bool:
+    """Whether outputs of the project may still be released (specification 8.2)."""
+    return project.status in ONGOING
+
+
+def undo_open(request: ReleaseRequest) -> bool:
+    """Whether the undo window of an approved request is open."""
+    return request.status == "APPROVED" and request.undo_until is not None and now() < request.undo_until
+
+
+def reviewers(request: ReleaseRequest) -> list[str]:
+    """The usernames of those who submitted a review in this turn that counts."""
+    counts = (Review.request == request) & (Review.turn == request.turn) & Review.superseded_at.is_null()
+    return [
+        checker for (checker,) in Review.select(Review.checker).where(counts).order_by(Review.id).tuples()
+    ]
+
+
+def change(request: ReleaseRequest, **values: Any) -> None:
+    """Store these values where the request is as this object saw it. Raises `Conflict` (OC8)."""
+    unchanged = (ReleaseRequest.id == request.id) & (ReleaseRequest.version == request.version)
+    values |= {"version": request.version + 1}
+    changed_one(ReleaseRequest.update(values).where(unchanged), FASTER)
+    for name, value in values.items():
+        setattr(request, name, value)
+
+
+def tell(
+    request: ReleaseRequest, happened: str, *, by: User | str, audience: str = PUBLIC, **facts: Any
+) -> None:
+    """Write the event `release:<happened>`. Its data has no name of a file or group and no text (specification 12)."""
+    data = {"workspace": request.workspace.name, "status": request.status, "turn": request.turn}
+    username = by if isinstance(by, str) else by.username
+    subject = f"release-request:{request.id}"
+    record(f"release:{happened}", by=username, subject=subject, audience=audience, **data, **facts)
+
+
+def file_of(request: ReleaseRequest, path: str) -> RequestFile:
+    """The file of that path with its group. Raises `NotFound`."""
+    rows = RequestFile.select(RequestFile, RequestGroup).join(RequestGroup)
+    found = rows.where(RequestFile.request == request, RequestFile.path == path).first()
+    if found is None:
+        raise NotFound("There is no file of this name in this request.")
+    return found
+
+
+def group_of(request: ReleaseRequest, slug: str) -> RequestGroup:
+    """The group of that slug. Raises `NotFound`."""
+    found = RequestGroup.get_or_none(request=request, slug=slug)
+    if found is None:
+        raise NotFound("There is no group of this name in this request.")
+    return found
+
+
+def active_request(person: User, workspace: Workspace) -> ReleaseRequest | None:
+    """This person's request in the workspace that is under way, if there is one (specification 2.1)."""
+    theirs = _with_all().where(ReleaseRequest.author == person, ReleaseRequest.workspace == workspace)
+    newest = theirs.order_by(ReleaseRequest.id.desc())
+    return next((found for found in newest if found.phase != COMPLETE or undo_open(found)), None)
+
+
+def _has_declared(person: User, request: ReleaseRequest) -> bool:
+    return Declaration.get_or_none(request=request, checker=person.username) is not None
+
+
+def _with_all() -> Any:
+    """Requests with backend, author, workspace and the project this belongs to now, in one query."""
+    requests = ReleaseRequest.select(ReleaseRequest, Workspace, Project, Backend, User)
+    requests = requests.join_from(ReleaseRequest, Workspace).join_from(Workspace, Project)
+    return requests.join_from(ReleaseRequest, Backend).join_from(ReleaseRequest, User)
