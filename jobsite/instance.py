@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from jobsite import settings as all_settings
-from jobsite.core.db import close_database, open_database
+from jobsite.core.db import close_connections, open_database
 from jobsite.settings import Settings, SettingsError
 
 FOLDERS = ("jobs", "repos", "releases", "workspaces/high", "workspaces/level4")
@@ -39,8 +39,8 @@ def open_instance(settings: Settings) -> None:
 
 
 def close_instance() -> None:
-    """Close the database connection of this thread."""
-    close_database()
+    """Close the database connections of this thread and of no thread."""
+    close_connections()
 
 
 def secret_key(settings: Settings) -> str:

@@ -18,6 +18,7 @@ from jobsite.application import create_app
 from jobsite.core import hub
 from jobsite.core.channels import Channel
 from jobsite.core.queue import nudge, open_queue
+from jobsite.instance import close_instance
 from jobsite.jobs.engine import Engine
 from jobsite.jobs.execution import executor, why_no_jobs
 from jobsite.jobs.lock import InstanceLock
@@ -97,6 +98,7 @@ class Workers:
         for thread in self._threads:
             thread.join(timeout=20)
         self._consumer.stop(graceful=True)
+        close_instance()
 
     def _thread(self, name: str, target: Callable[[threading.Event], None]) -> threading.Thread:
         return threading.Thread(target=target, args=(self._stop,), name=name, daemon=True)

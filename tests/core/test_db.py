@@ -17,6 +17,7 @@ from jobsite.core.clock import now
 from jobsite.core.db import (
     DatabaseTooNew,
     changed_one,
+    close_connections,
     close_database,
     database,
     make_private,
@@ -151,3 +152,73 @@ def test_a_selection_means_what_peewee_would_have_written(instance: Path) -> Non
         written = [[word.replace('"', "") for word in one.sql()[0].split()] for one in (query, plain)]
         assert written[0] == written[1]
         list(query)
+
+
+def in_a_thread(what: Callable[[], Any]) -> Any:
+    """What it gives in a thread of its own, which leaves its connection to the next."""
+    found: list[Any] = []
+
+    def work() -> None:
+        found.append(what())
+        close_database()
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    return found[0]
+
+
+def test_a_connection_is_used_again_by_whoever_needs_one_next(instance: Path) -> None:
+    close_database()
+    assert len({in_a_thread(lambda: id(database.connection())) for _ in range(3)}) == 1
+
+
+def test_rows_that_were_not_read_to_their_end_do_not_hold_the_next_user_in_the_past(instance: Path) -> None:
+    make("one")
+    make("two")
+    close_database()
+    unread: list[Any] = []
+
+    def begin_to_read() -> int:
+        unread.append(database.execute_sql("SELECT slug FROM backend ORDER BY slug"))
+        unread[0].fetchone()
+        return id(database.connection())
+
+    kept = in_a_thread(begin_to_read)
+    with sqlite3.connect(instance / "jobsite.db") as other:
+        other.execute("DELETE FROM backend WHERE slug = 'two'")
+    other.close()
+    assert in_a_thread(lambda: (id(database.connection()), Backend.select().count())) == (kept, 1)
+    with pytest.raises(sqlite3.ProgrammingError):
+        unread[0].fetchone()
+
+
+def test_a_transaction_that_was_left_open_is_not_handed_on(instance: Path) -> None:
+    close_database()
+    in_a_thread(lambda: (database.execute_sql("BEGIN IMMEDIATE"), make("one")))
+    assert in_a_thread(lambda: Backend.select().count()) == 0
+
+
+def test_after_an_error_every_connection_is_opened_anew(instance: Path) -> None:
+    path = instance / "jobsite.db"
+    close_connections()
+    assert in_a_thread(lambda: Backend.select().count()) == 0
+    with sqlite3.connect(path) as other:
+        other.execute("ALTER TABLE backend RENAME TO elsewhere")
+    other.close()
+
+    def fails() -> bool:
+        with pytest.raises(peewee.OperationalError):
+            Backend.select().count()
+        return database.connection().has_failed
+
+    assert in_a_thread(fails)
+    assert not in_a_thread(lambda: database.connection().has_failed)
+
+
+def test_the_files_beside_the_database_are_gone_when_all_connections_are_closed(instance: Path) -> None:
+    make("one")
+    in_a_thread(lambda: Backend.select().count())
+    assert (instance / "jobsite.db-wal").exists()
+    close_connections()
+    assert not (instance / "jobsite.db-wal").exists()

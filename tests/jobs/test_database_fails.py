@@ -13,7 +13,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from jobsite.core import hub
-from jobsite.core.db import close_database
+from jobsite.core.db import close_connections
 from jobsite.core.events import Event, verify
 from jobsite.jobs.engine import Engine
 from jobsite.jobs.execution import executor
@@ -46,13 +46,14 @@ def settings(settings: Settings, tmp_path: Path) -> Iterator[Settings]:
     disk.mkdir()
     mount("-t", "tmpfs", "-o", "size=24m,mode=755", "tmpfs", str(disk))
     yield replace(settings, instance=disk / "instance")
-    close_database()
+    close_connections()
     subprocess.run(["umount", "--lazy", str(disk)], check=True)
 
 
 @contextmanager
 def full(instance: Path) -> Iterator[None]:
     """Within the block not a byte of the disk is free."""
+    close_connections()  # with the last one goes the room that the write-ahead log has taken already
     filler = instance.parent / "filler"
     with filler.open("wb", buffering=0) as file:
         for size in (2**20, 4096, 1):
@@ -72,13 +73,13 @@ def read_only(instance: Path) -> Iterator[None]:
     """Within the block whoever opens a file of the instance cannot write it."""
     server = sqlite3.connect(instance / "jobsite.db")  # in a server, one connection always is open
     server.execute("SELECT * FROM user").fetchall()
-    close_database()
+    close_connections()
     mount("--bind", str(instance), str(instance))
     mount("-o", "remount,bind,ro", str(instance))
     try:
         yield
     finally:
-        close_database()
+        close_connections()
         subprocess.run(["umount", "--lazy", str(instance)], check=True)
         server.close()
 
@@ -122,7 +123,7 @@ def test_pages_answer_in_a_sentence_and_the_engine_goes_on_afterwards(
         wait(lambda: "a turn failed" in caplog.text or "cannot be handled" in caplog.text)
         refused = client.post("/settings/", data=form)
         read = client.get(page)
-        close_database()
+        close_connections()
         bad_times.close()
         assert (refused.status_code, refused.headers["Retry-After"]) == (503, "60"), refused.text[:500]
         assert "Nothing has been changed." in refused.text
