@@ -1,0 +1,97 @@
+"""Released files as answers: bytes that have no rights in a browser, and archives that are made while they are sent."""
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, BinaryIO
+from urllib.parse import quote
+
+from flask import Response, send_file
+
+from jobsite.accounts.models import User
+from jobsite.core.web import CONTENT_POLICY
+from jobsite.projects.models import Workspace
+from jobsite.releases.models import ReleaseFile
+from jobsite.releases.queries import open_file
+from jobsite.releases.zipping import Content, zipped
+from jobsite.store.kinds import kind_of
+
+Named = Iterable[tuple[str, ReleaseFile]]
+AddressOf = Callable[[Workspace, ReleaseFile], str]
+
+
+def raw(file: BinaryIO, row: ReleaseFile, *, as_download: bool = False) -> Response:
+    """The bytes of a released file, which the answer closes: whatever they are, they never run as part of this site."""
+    content_type = kind_of(row.name).content_type
+    response = send_file(file, mimetype=content_type, etag=False, conditional=False)
+    response.headers["Content-Type"] = content_type
+    response.headers["Content-Security-Policy"] = CONTENT_POLICY
+    response.headers["Referrer-Policy"] = "no-referrer"
+    response.headers["ETag"] = f'"{row.sha256}"'
+    if as_download:
+        response.headers["Content-Disposition"] = _attachment(row.name.rpartition("/")[2])
+    return response
+
+
+def zip_answer(workspace: Workspace, named: Named, filename: str, address_of: AddressOf) -> Response:
+    """A zip of these files under these names; a deleted one is a text that says who removed it, when, and where to read more.
+
+    Files that have not arrived are left out.
+    """
+    rows = [(name, row) for name, row in named if row.uploaded_at is not None or row.deleted_at is not None]
+    people = _fullnames(row.deleted_by for _, row in rows if row.deleted_at)
+    texts = {
+        row.id: _tombstone(row, people.get(row.deleted_by, row.deleted_by), address_of(workspace, row))
+        for _, row in rows
+        if row.deleted_at
+    }
+    return archive(zipped(_contents(workspace, rows, texts)), filename)
+
+
+def archive(pieces: Iterator[bytes], filename: str) -> Response:
+    """An archive that is sent while it is made."""
+    headers = {"Content-Disposition": _attachment(filename), "Content-Security-Policy": CONTENT_POLICY}
+    return Response(pieces, mimetype="application/zip", headers=headers)
+
+
+def told_by(record: Mapping[str, Any]) -> dict[str, Any]:
+    """What a certificate says, from a release record: the policy, the rules that fired and what became of it, the steps."""
+    states = Counter(finding["state"] for file in record["files"] for finding in file["findings"])
+    waived = Counter[str]()
+    for rule in record["rules"]:
+        waived.update(rule["waived"])
+    return {
+        "record": record,
+        "policy": json.loads(record["policy"]["text"]),
+        "fired": [rule for rule in record["rules"] if rule["fired"]],
+        "states": states,
+        "waived": waived,
+    }
+
+
+def _contents(
+    workspace: Workspace, rows: Iterable[tuple[str, ReleaseFile]], texts: Mapping[str, bytes]
+) -> Iterator[tuple[str, Content]]:
+    for name, row in rows:
+        if row.id in texts:
+            yield name, texts[row.id]
+        else:
+            yield name, open_file(workspace, row)
+
+
+def _tombstone(row: ReleaseFile, name: str, address: str) -> bytes:
+    day = row.deleted_at.strftime("%-d %B %Y")
+    return f"This file was redacted by {name} on {day}\n{address}\n".encode()
+
+
+def _fullnames(usernames: Iterable[str]) -> dict[str, str]:
+    rows = User.select(User.username, User.fullname).where(User.username.in_(sorted(set(usernames))))
+    return {username: fullname for username, fullname in rows.tuples()}
+
+
+def _attachment(filename: str) -> str:
+    """The header for a file of this name, whatever letters it has (RFC 6266)."""
+    plain = "".join(
+        one if one.isascii() and one.isprintable() and one not in '"\\' else "_" for one in filename
+    )
+    return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(filename, safe='')}"
