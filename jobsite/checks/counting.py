@@ -1,0 +1,175 @@
+"""Rules on counts: small ones, rounding, midpoint rounding, mixed rounding (C1 to C4). Pure."""
+
+from collections.abc import Iterator, Sequence
+
+from jobsite.checks.findings import FIX, LOOK, NOTE
+from jobsite.checks.policy import Counts
+from jobsite.checks.ruling import Remark
+from jobsite.checks.tables import Column, Series, Table
+from jobsite.checks.values import NUMBER, is_midpoint, is_small
+from jobsite.core.wording import counted
+
+ENOUGH = 10  # values that show a coarser rounding than the policy asks for
+_SHOWN = 5
+
+
+def counting(table: Table, counts: Counts) -> Iterator[Remark]:
+    """C1, C2 and C3 on every column of counts, and C4 on the table."""
+    for series in table.series:
+        if series.role == "count":
+            yield from small(table, series, counts)
+            yield from unrounded(table, series, counts)
+    yield from mixed(table, counts)
+
+
+def small(table: Table, series: Series, counts: Counts) -> Iterator[Remark]:
+    """C1: counts from 1 to the threshold. In midpoint-rounded columns only those that no midpoint can give."""
+    midpoint = follows_midpoint(series, counts)
+    for row, cell in series.numbers():
+        if not is_small(cell.value, counts) or (midpoint and _midpoint_gives(series, cell.value, counts)):
+            continue
+        number = table.row_number(row)
+        yield Remark(
+            "C1",
+            table.cell(row, series.column),
+            f"Row {number} '{series.header}': {cell.value} is a count of 1 to {counts.threshold}. Hide it before rounding.",
+            LOOK if series.guessed else FIX,
+        )
+
+
+def unrounded(table: Table, series: Series, counts: Counts) -> Iterator[Remark]:
+    """C2, and for columns named for midpoint rounding C3: the whole column is one finding."""
+    cells = list(series.numbers())
+    place, name = table.whole_column(series.column), series.header
+    if counts.midpoint_allowed and is_named_midpoint(series, counts):
+        wrong = [cell.value for _, cell in cells if not is_midpoint(cell.value, counts)]
+        if wrong:
+            yield Remark(
+                "C3", place, f"Column '{name}' holds {_listed(wrong)}, which midpoint rounding never gives."
+            )
+        return
+    if counts.midpoint_allowed and is_named_derived(series, counts):
+        return
+    wrong_rows = [
+        row for row, cell in cells if not (counts.nearest_allowed and _fits(cell.value, counts.base))
+    ]
+    if not wrong_rows:
+        return
+    if follows_midpoint(series, counts):
+        advice = f"Column '{name}' looks midpoint-rounded; let its name end in _midpoint{counts.midpoint}."
+        yield Remark("C3", place, advice, NOTE)
+        return
+    where = ", ".join(str(table.row_number(row)) for row in wrong_rows[:_SHOWN])
+    rows = (
+        f"rows {where}{' …' if len(wrong_rows) > _SHOWN else ''}" if len(wrong_rows) > 1 else f"row {where}"
+    )
+    yield Remark(
+        "C2",
+        place,
+        f"{len(wrong_rows):,} of {counted(len(cells), 'value')} in '{name}' {'is' if len(wrong_rows) == 1 else 'are'}"
+        f" not {_rounding(counts)} ({rows}).",
+        LOOK if series.guessed else FIX,
+    )
+
+
+def mixed(table: Table, counts: Counts) -> Iterator[Remark]:
+    """C4: columns of one table that follow different bases."""
+    columns = [column for column in table.counts() if not column.guessed]
+    bases = [(column, base) for column in columns if (base := rounding_of(column, counts)) is not None]
+    for place, (column, base) in enumerate(bases):
+        other = next((one for one, its in bases[:place] if differ(one, its, column, base, counts)), None)
+        if other is not None:
+            sentence = (
+                f"'{other.header}' is {_named(other, counts)}, '{column.header}' {_named(column, counts)}."
+            )
+            yield Remark("C4", table.whole_column(column), sentence)
+
+
+def rounding_of(column: Column, counts: Counts) -> int | None:
+    """The base a column of counts follows, 0 for midpoint rounding; None where it follows none of the policy's."""
+    values = [cell.value for cell in column.cells if cell.kind == NUMBER]
+    if not any(values):
+        return None
+    if all(_fits(value, counts.base) for value in values):
+        if len(values) < ENOUGH:
+            return counts.base
+        coarser = (counts.base * factor for factor in (200, 100, 40, 20, 10, 4, 2))
+        return next((base for base in coarser if all(_fits(value, base) for value in values)), counts.base)
+    return 0 if all(is_midpoint(value, counts) for value in values) else None
+
+
+def differ(one: Column, base: int, other: Column, its: int, counts: Counts) -> bool:
+    """Whether two columns of these bases cannot follow the same rounding."""
+    if base == its:
+        return False
+    if not base or not its:
+        multiples = one if base else other
+        return any(cell.kind == NUMBER and not is_midpoint(cell.value, counts) for cell in multiples.cells)
+    coarse, fine = (base, other) if base > its else (its, one)
+    return not _multiples(fine, coarse)
+
+
+def follows_midpoint(series: Series, counts: Counts) -> bool:
+    """Whether a series is midpoint-rounded: by its name, or since all values are and one is above the threshold."""
+    if not counts.midpoint_allowed:
+        return False
+    if is_named_midpoint(series, counts) or is_named_derived(series, counts):
+        return True
+    values = [cell.value for _, cell in series.numbers()]
+    return all(is_midpoint(value, counts) for value in values) and max(values, default=0) > counts.threshold
+
+
+def is_named_midpoint(series: Series | Column, counts: Counts) -> bool:
+    """Whether the header ends as midpoint-rounded columns do."""
+    return _name(series).endswith(f"midpoint{counts.midpoint}")
+
+
+def is_named_derived(series: Series | Column, counts: Counts) -> bool:
+    """Whether the header says that it was computed from midpoint-rounded columns."""
+    return _name(series).endswith(f"midpoint{counts.midpoint}_derived")
+
+
+def is_rounded(column: Column, counts: Counts) -> bool:
+    """Whether all printed numbers of a column follow one rounding of the policy."""
+    values = [cell.value for cell in column.cells if cell.kind == NUMBER]
+    if counts.midpoint_allowed and is_named_derived(column, counts):
+        return True
+    nearest = counts.nearest_allowed and all(_fits(value, counts.base) for value in values)
+    return nearest or (counts.midpoint_allowed and all(is_midpoint(value, counts) for value in values))
+
+
+def _name(series: Series | Column) -> str:
+    return series.name if isinstance(series, Column) else series.header.casefold()
+
+
+def _midpoint_gives(series: Series, value: float, counts: Counts) -> bool:
+    """Differences of midpoints are multiples of half the base."""
+    if is_named_derived(series, counts):
+        return value % (counts.midpoint // 2 or 1) == 0
+    return is_midpoint(value, counts)
+
+
+def _fits(value: float, base: int) -> bool:
+    return value % base == 0
+
+
+def _multiples(column: Column, base: int) -> bool:
+    return all(_fits(cell.value, base) for cell in column.cells if cell.kind == NUMBER)
+
+
+def _rounding(counts: Counts) -> str:
+    return f"multiples of {counts.base}" if counts.nearest_allowed else f"midpoint-{counts.midpoint} values"
+
+
+def _named(column: Column, counts: Counts) -> str:
+    base = rounding_of(column, counts)
+    return f"rounded to {base}" if base else f"midpoint-{counts.midpoint} rounded"
+
+
+def _listed(values: Sequence[float]) -> str:
+    different = list(dict.fromkeys(values))
+    more = f" and {len(different) - _SHOWN} more" if len(different) > _SHOWN else ""
+    return (
+        ", ".join(f"{value:g}" if isinstance(value, float) else f"{value}" for value in different[:_SHOWN])
+        + more
+    )

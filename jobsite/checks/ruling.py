@@ -1,0 +1,125 @@
+"""How rules are written and run: a rule yields remarks; the ruling makes findings of them by the policy. Pure.
+
+A rule is a function that yields `Remark`s. It never silences another one: what it raises becomes E1 (specification 5.1)."""
+
+import logging
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
+
+from jobsite.checks.catalogue import RULES
+from jobsite.checks.findings import FIX, LOOK, STOP, Finding, Place
+from jobsite.checks.policy import Policy
+from jobsite.checks.subjects import OUTPUT, SUPPORTING, Skipped
+
+MOST_ALIKE = 200  # findings per rule and file
+LONGEST = 10.0  # seconds per rule and file
+
+_log = logging.getLogger(__name__)
+
+
+class Remark(NamedTuple):
+    """What a rule says of a place. `severity` is given where it is not the usual one of the rule."""
+
+    rule: str
+    place: Place
+    sentence: str
+    severity: str | None = None
+
+
+class Overdue(Exception):
+    """A rule took too long."""
+
+
+class Clock:
+    """The time that is left for a rule."""
+
+    def __init__(self, seconds: float = LONGEST) -> None:
+        self._end = time.monotonic() + seconds
+
+    def check(self) -> None:
+        """Raises Overdue once the time is over; loops of more than linear cost call it."""
+        if time.monotonic() > self._end:
+            raise Overdue
+
+
+class Ruling:
+    """Collects what the rules say of one file, by the policy: severities, rules that are off, the most alike."""
+
+    def __init__(self, policy: Policy, file: str, sha256: str, kind: str = OUTPUT) -> None:
+        self.policy = policy
+        self._file, self._sha256, self._kind = file, sha256, kind
+        self._found: dict[str, Finding] = {}
+        self._omitted: Counter[tuple[str, str]] = Counter()
+        self._count: Counter[str] = Counter()
+        self.skipped: dict[str, Skipped] = {
+            rule: Skipped(rule, f"Rule {rule} is switched off by the policy.") for rule in policy.off
+        }
+
+    def apply(self, rules: str, work: Callable[..., Iterable[Remark]], *arguments: Any) -> None:
+        """Runs a function that serves these rules ("C1 C2"); if it fails, E1 says so for each."""
+        clock = Clock()
+        try:
+            for remark in work(*arguments):
+                self.add(remark)
+                clock.check()
+        except Exception as error:  # noqa: BLE001 - a rule that fails is a finding, whatever made it fail
+            _log.warning("Rules %s failed: %s", rules, type(error).__name__)
+            why = "it took too long" if isinstance(error, Overdue) else "it failed on this content"
+            for rule in rules.split():
+                if rule not in self.policy.off:
+                    self.not_run(rule, why)
+
+    def not_run(self, rule: str, why: str) -> None:
+        """E1: the rule could not be applied. It stops where the rule guards types or identifiers."""
+        severity = STOP if rule[0] in "FI" else LOOK
+        self.add(Remark("E1", Place(), f"Rule {rule} was not applied: {why}.", severity))
+
+    def skip(self, rules: str, why: str) -> None:
+        """Notes that rules have nothing to do here, and why."""
+        for rule in rules.split():
+            self.skipped.setdefault(rule, Skipped(rule, why))
+
+    def add(self, remark: Remark) -> None:
+        """A remark becomes a finding, unless its rule is off or there are too many alike."""
+        rule = remark.rule
+        if rule in self.policy.off:
+            return
+        finding = Finding(
+            rule=rule,
+            rule_version=RULES[rule].version,
+            policy=self.policy.name,
+            policy_version=self.policy.version,
+            severity=self._severity(rule, remark.severity),
+            file=self._file,
+            file_sha256=self._sha256,
+            place=remark.place,
+            sentence=remark.sentence,
+        )
+        if finding.key in self._found:
+            return
+        if self._count[rule] >= MOST_ALIKE:
+            self._omitted[rule, finding.severity] += 1
+            return
+        self._count[rule] += 1
+        self._found[finding.key] = finding
+
+    def _severity(self, rule: str, said: str | None) -> str:
+        severity = said or RULES[rule].severity
+        if rule in self.policy.severity and severity == RULES[rule].severity:
+            severity = self.policy.severity[rule]
+        if self._kind == SUPPORTING and (severity == FIX or (severity == STOP and rule[0] != "I")):
+            return LOOK
+        return severity
+
+    def findings(self) -> list[Finding]:
+        """All of them, with one line for those above the limit."""
+        omitted = [
+            Finding(
+                rule, RULES[rule].version, self.policy.name, self.policy.version, severity, self._file,
+                self._sha256, Place(), f"{rule}: and {number:,} more like these.",
+            )
+            for (rule, severity), number in self._omitted.items()
+        ]  # fmt: skip
+        return [*self._found.values(), *omitted]
