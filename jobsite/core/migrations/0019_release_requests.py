@@ -22,6 +22,7 @@ TABLES = (
         released_at DATETIME,
         policy TEXT NOT NULL,
         policy_version INTEGER NOT NULL,
+        needed INTEGER NOT NULL,
         returned_early INTEGER NOT NULL,
         stale_turns TEXT NOT NULL,
         is_forced INTEGER NOT NULL,
@@ -99,6 +100,7 @@ TABLES = (
         turn INTEGER NOT NULL,
         at DATETIME NOT NULL,
         reopened_for TEXT NOT NULL,
+        before TEXT NOT NULL,
         superseded_at DATETIME
     )
     """,

@@ -18,7 +18,7 @@ from jobsite.outputs.policies import policy_of
 from jobsite.projects.models import Organisation, ProjectCollaboration, Workspace
 from jobsite.projects.queries import workspace_named
 from jobsite.releases.requests import copies
-from jobsite.releases.requests.checking import documents, found_in_staged
+from jobsite.releases.requests.checking import documents, found_in_staged, reviews_of
 from jobsite.releases.requests.groups import group_named
 from jobsite.releases.requests.models import FileVersion, ReleaseRequest, RequestFile, RequestGroup
 from jobsite.releases.requests.reopening import reopen, reopen_group
@@ -91,6 +91,17 @@ def add_files(
     return request
 
 
+def place_files(
+    request: ReleaseRequest, group: RequestGroup, arrivals: Sequence[Arrival], policy: PolicyVersion
+) -> None:
+    """Put files that have arrived into a group of the request. Only inside a transaction. Raises `Invalid` by path."""
+    _refuse_files(request, arrivals, policy)
+    for arrival in arrivals:
+        _store(request, group, arrival)
+    if any(arrival.wanted.kind == OUTPUT for arrival in arrivals):
+        reopen_group(request, group, "outputs")
+
+
 def update_file(*, by: User, request_id: str, path: str) -> None:
     """Take the version of a file that the workspace has now; the votes on it are opened again.
 
@@ -100,7 +111,7 @@ def update_file(*, by: User, request_id: str, path: str) -> None:
     file = file_of(found.request, path)
     refuse(path=f"{path} is withdrawn: add it again." if file.kind == REMOVED else None)
     name = found.request.workspace.name
-    with _arriving(name, [Wanted(path, file.kind)], found.policy) as (arrival,), writing():
+    with arriving(name, [Wanted(path, file.kind)], found.policy) as (arrival,), writing():
         request = acting(by, request_id, "update_file").request
         file = file_of(request, path)
         refuse(path=_why_not_update(file, arrival) or _why_not_content(request, arrival))
@@ -113,7 +124,7 @@ def update_file(*, by: User, request_id: str, path: str) -> None:
 
 
 @contextmanager
-def _arriving(workspace: str, files: Sequence[Wanted], policy: PolicyVersion) -> Iterator[list[Arrival]]:
+def arriving(workspace: str, files: Sequence[Wanted], policy: PolicyVersion) -> Iterator[list[Arrival]]:
     """Copies of the files under temporary names, proved and checked; what the block did not store is gone after it."""
     staged: list[copies.Staged] = []
     try:
@@ -165,8 +176,8 @@ def _why_not_add(by: User, place: Workspace) -> str | None:
     )
 
 
-def _create(by: User, workspace: Workspace, backend: Backend, policy: PolicyVersion) -> ReleaseRequest:
-    """T1: a new request, in the transaction of its first files."""
+def begin(by: User, workspace: Workspace, backend: Backend, policy: PolicyVersion) -> ReleaseRequest:
+    """T1: a new request. Only inside the transaction of its first files."""
     moment = now()
     orgs = Organisation.select(Organisation.name).join(ProjectCollaboration)
     orgs = orgs.where(ProjectCollaboration.project == workspace.project)
@@ -184,6 +195,7 @@ def _create(by: User, workspace: Workspace, backend: Backend, policy: PolicyVers
         moved_by=by.username,
         policy=policy.policy,
         policy_version=policy.version,
+        needed=reviews_of(policy).needed,
     )
     tell(request, "created", by=by)
     return request

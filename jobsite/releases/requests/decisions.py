@@ -42,3 +42,16 @@ def status_after(reviews: int, needed: int) -> str:
     if reviews == 0:
         return "SUBMITTED"
     return "REVIEWED" if reviews >= needed else "PARTIALLY_REVIEWED"
+
+
+def why_not_overruled(
+    *, is_own: bool, has_reviewed: bool, has_approved: bool, is_overruled: bool
+) -> str | None:
+    """Why a checker cannot overrule an objection to a file, apart from who they are and when (OC1)."""
+    if is_own:
+        return "It is your own objection: withdraw it by approving the file."
+    if not has_reviewed:
+        return "Only checkers who submitted a review in this turn may overrule an objection."
+    if not has_approved:
+        return "Only who approved the file may overrule an objection to it."
+    return "The objection is overruled already." if is_overruled else None

@@ -29,7 +29,7 @@ class ReleaseRequest(Model):
     """One author asks for files of one workspace on one backend to be released. `id` is a ULID.
 
     `version` grows with every change: who changes it says which one they saw. `project` and `orgs` are those of the time
-    it was made. `policy` and `policy_version` are what its files were last checked under. `moved_by` and `moved_at` tell
+    it was made. `policy` and `policy_version` are what its files were last checked under, `needed` the reviews it asks for. `moved_by` and `moved_at` tell
     of the last change of status; `stale_turns` are turns that an early return closed. `upload_state` is "" or one of
     `rules.UPLOAD_STATES`. `taken_by` is a username until `taken_until`. `record` is the SHA-256 of the sealed record.
     """
@@ -53,6 +53,7 @@ class ReleaseRequest(Model):
     released_at = DateTimeField(null=True)
     policy = CharField()
     policy_version = IntegerField()
+    needed = IntegerField(default=2)
     returned_early = BooleanField(default=False)
     stale_turns = JSONField(default=list)
     is_forced = BooleanField(default=False)
@@ -163,7 +164,7 @@ class Vote(Model):
     """One checker's opinion on one file with one content. The row without `superseded_at` is the current one.
 
     `value` is APPROVED, CHANGES_REQUESTED or UNDECIDED; the last is set by the system when a vote is re-opened, and
-    `reopened_for` says why.
+    `reopened_for` says why, `before` what it was.
     """
 
     request = ForeignKeyField(ReleaseRequest, backref="votes", on_delete="RESTRICT")
@@ -174,6 +175,7 @@ class Vote(Model):
     turn = IntegerField()
     at = DateTimeField()
     reopened_for = CharField(default="")
+    before = CharField(default="")
     superseded_at = DateTimeField(null=True)
 
 

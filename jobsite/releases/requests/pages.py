@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from jobsite.checks import Finding
 from jobsite.releases.requests.rules import OUTPUT, REMOVED
 
 Why = Mapping[str, str | None]
@@ -235,7 +236,9 @@ class Activity:
 
 @dataclass(frozen=True)
 class Overview:
-    """The page of a request. `in_the_way` stands before the next step of this viewer (`step`: a name of `rules.ACTIONS`)."""
+    """The page of a request. `in_the_way` maps the steps that are this viewer's to take (submit, submit_review,
+    return_request, approve) to what is missing before them; `step` is the one to take next, "" without one.
+    """
 
     head: Head
     groups: tuple[GroupLine, ...]
@@ -243,7 +246,7 @@ class Overview:
     findings: Mapping[str, int]
     progress: Progress | None
     step: str
-    in_the_way: tuple[Missing, ...]
+    in_the_way: Mapping[str, tuple[Missing, ...]]
     activity: tuple[Activity, ...]
     disagreements: tuple[FileLine, ...] = ()
 
@@ -288,6 +291,7 @@ class FilePage:
     """The page of a file. `groups` are all groups with their files for the list beside it; addresses are (slug, path).
 
     `last_reviewed` and `last_released` are the SHA-256 of the content that was reviewed or released last, "" without one.
+    `marked` are the findings once more, for the viewer of the content.
     """
 
     head: Head
@@ -302,6 +306,7 @@ class FilePage:
     provenance: Provenance
     progress: Progress | None
     why_not_approve: str | None
+    marked: tuple[Finding, ...]
     previous: tuple[str, str] | None
     next: tuple[str, str] | None
     next_unvoted: tuple[str, str] | None

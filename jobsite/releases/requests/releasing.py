@@ -18,7 +18,7 @@ from jobsite.releases.requests.rules import APPROVE, OUTPUT, PRIVATE, PUBLIC, wh
 from jobsite.releases.requests.sealing import seal, succeed, void
 from jobsite.releases.requests.standing import FASTER, Acting, acting, change, standing, tell
 from jobsite.releases.requests.steps import move, say
-from jobsite.releases.requests.whole import Whole, whole
+from jobsite.releases.requests.whole import Whole
 from jobsite.store.journal import fail_point
 
 FOUND_NEW = "The checks found something new in {files}: the votes there are open again. Vote again, or return the request."
@@ -35,14 +35,14 @@ def approve(*, by: User, request_id: str) -> ReleaseRequest:
     if seen.request.status == "APPROVED" and seen.request.approved_by == by.username:
         return seen.request
     seen = acting(by, request_id, "approve")
-    _refuse_unready(whole(seen.request, seen.needed))
+    _refuse_unready(seen.whole())
     found = found_in_request(seen.request, seen.policy)
     sound = all(is_sound(sha256) for sha256 in set(found.contents.values()))
     with writing():
         current = acting(by, request_id, "approve")
         require_same(current.request, seen.request)
         keep(found)
-        state = whole(current.request, current.needed)
+        state = current.whole()
         news = _with_news(state)
         if news or not sound:
             _open_again(current, news, sound)

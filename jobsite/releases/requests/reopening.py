@@ -42,6 +42,7 @@ def reopen(
             turn=request.turn,
             at=moment,
             reopened_for=why,
+            before=vote.value,
         )
     return len(votes)
 

@@ -1,5 +1,6 @@
 """Who acts on which request: the request is loaded for a person, with what they are to it now (OC12, OC18)."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,15 +15,10 @@ from jobsite.outputs.models import PolicyVersion
 from jobsite.outputs.policies import policy_of
 from jobsite.projects.models import Project, ProjectMembership, Workspace
 from jobsite.releases.requests.checking import reviews_of
-from jobsite.releases.requests.models import (
-    Declaration,
-    ReleaseRequest,
-    RequestFile,
-    RequestGroup,
-    Review,
-)
+from jobsite.releases.requests.models import Declaration, ReleaseRequest, RequestFile, RequestGroup
 from jobsite.releases.requests.rules import COMPLETE, PUBLIC, Facts, why_not
 from jobsite.releases.requests.visibility import Moment, Viewer
+from jobsite.releases.requests.whole import Whole, reviews_given, whole
 
 DEVELOP = "unreleased_outputs_view"
 CHECK = "release_file_upload"
@@ -35,12 +31,13 @@ FASTER = "Somebody was faster: the request has changed since this page was made.
 
 @dataclass(frozen=True)
 class Acting:
-    """A request and a person: what they are to it, and the policy it is judged by."""
+    """A request and a person: what they are to it, the policy it is judged by, and the reviews given (turn, checker)."""
 
     request: ReleaseRequest
     person: User
     facts: Facts
     policy: PolicyVersion
+    reviews: Sequence[tuple[int, str]]
 
     @property
     def viewer(self) -> Viewer:
@@ -58,6 +55,15 @@ class Acting:
         return reviews_of(self.policy).needed
 
     @property
+    def reviewers(self) -> list[str]:
+        """Who submitted a review in this turn."""
+        return [checker for turn, checker in self.reviews if turn == self.request.turn]
+
+    def whole(self) -> Whole:
+        """The request with all its rows. Four queries."""
+        return whole(self.request, self.needed, self.reviews)
+
+    @property
     def side(self) -> str:
         """On which side they write: AUTHOR or CHECKER."""
         return "CHECKER" if self.facts.is_eligible else "AUTHOR"
@@ -68,11 +74,11 @@ def standing(person: User, request_id: str) -> Acting:
     request = _with_all().where(ReleaseRequest.id == request_id).first()
     if request is None:
         raise NotFound("There is no release request of this number.")
-    policy = policy_of(request.workspace.project)
-    facts = facts_of(person, request, policy)
+    policy, reviews = policy_of(request.workspace.project), reviews_given(request)
+    facts = facts_of(person, request, policy, reviews)
     if not facts.may_open or request.backend not in backends_of(person):
         raise NotFound("There is no release request of this number.")
-    return Acting(request, person, facts, policy)
+    return Acting(request, person, facts, policy, reviews)
 
 
 def acting(person: User, request_id: str, action: str) -> Acting:
@@ -82,7 +88,9 @@ def acting(person: User, request_id: str, action: str) -> Acting:
     return found
 
 
-def facts_of(person: User, request: ReleaseRequest, policy: PolicyVersion) -> Facts:
+def facts_of(
+    person: User, request: ReleaseRequest, policy: PolicyVersion, reviews: Sequence[tuple[int, str]]
+) -> Facts:
     """What the rules need to know of this person and this request, read afresh."""
     held = person.permissions if person.is_active else frozenset()
     develops = is_developer(person, request.workspace.project)
@@ -97,7 +105,7 @@ def facts_of(person: User, request: ReleaseRequest, policy: PolicyVersion) -> Fa
         is_auditor=AUDIT in held and not (develops or is_author or is_checker),
         colleagues=reviews_of(policy).colleagues,
         has_declared=develops and is_checker and _has_declared(person, request),
-        has_reviewed=is_checker and reviewers(request).count(person.username) > 0,
+        has_reviewed=(request.turn, person.username) in reviews,
         is_archived=request.workspace.is_archived,
         is_ongoing=is_ongoing(request.workspace.project),
         undo_open=undo_open(request),
@@ -125,14 +133,6 @@ def is_ongoing(project: Project) -> bool:
 def undo_open(request: ReleaseRequest) -> bool:
     """Whether the undo window of an approved request is open."""
     return request.status == "APPROVED" and request.undo_until is not None and now() < request.undo_until
-
-
-def reviewers(request: ReleaseRequest) -> list[str]:
-    """The usernames of those who submitted a review in this turn that counts."""
-    counts = (Review.request == request) & (Review.turn == request.turn) & Review.superseded_at.is_null()
-    return [
-        checker for (checker,) in Review.select(Review.checker).where(counts).order_by(Review.id).tuples()
-    ]
 
 
 def change(request: ReleaseRequest, **values: Any) -> None:

@@ -33,7 +33,7 @@ from jobsite.releases.requests.rules import (
     why_not_reason,
 )
 from jobsite.releases.requests.standing import FASTER, Acting, acting, change, standing, tell
-from jobsite.releases.requests.whole import Whole, whole
+from jobsite.releases.requests.whole import Whole
 from jobsite.store.journal import fail_point
 
 
@@ -54,8 +54,9 @@ def submit(*, by: User, request_id: str, checklist: Collection[int]) -> ReleaseR
         request = now_seen.request
         require(FASTER if request.version != seen.request.version else None)
         keep(found)
-        change(request, policy=found.policy.policy, policy_version=found.policy.version)
-        state = whole(request, now_seen.needed)
+        facts = {"policy": found.policy.policy, "policy_version": found.policy.version}
+        change(request, **facts, needed=now_seen.needed)
+        state = now_seen.whole()
         left = missing.before_submit(state)
         if not left:
             _submitted(by, request, state)
@@ -98,7 +99,7 @@ def submit_review(*, by: User, request_id: str) -> ReleaseRequest:
         if seen.facts.has_reviewed:
             return seen.request
         acting(by, request_id, "submit_review")
-        state = whole(seen.request, seen.needed)
+        state = seen.whole()
         require(missing.as_sentence(missing.before_review(state, by.username)))
         request = seen.request
         Review.create(request=request, checker=by.username, turn=request.turn, at=now())
@@ -152,7 +153,7 @@ def return_request(*, by: User, request_id: str, reason: str) -> ReleaseRequest:
             return seen.request
         seen = acting(by, request_id, "return_request")
         refuse(reason=why_not_reason(reason))
-        state = whole(seen.request, seen.needed)
+        state = seen.whole()
         require(missing.as_sentence(missing.before_return(state)))
         request = seen.request
         asked = [group.id for group in missing.groups_with_changes(state)]

@@ -5,10 +5,11 @@ from jobsite.core.clock import now
 from jobsite.core.db import writing
 from jobsite.core.errors import Denied, NotFound, refuse, require
 from jobsite.releases.requests.answering import why_not_approve
+from jobsite.releases.requests.decisions import why_not_overruled
 from jobsite.releases.requests.findings import pinned_on
 from jobsite.releases.requests.models import Opened, Overrule, ReleaseRequest, RequestFile, Vote, Waiver
 from jobsite.releases.requests.rules import APPROVE, CHANGES, OUTPUT, PRIVATE, UNDECIDED, why_not_reason
-from jobsite.releases.requests.standing import Acting, acting, change, file_of, group_of, reviewers, tell
+from jobsite.releases.requests.standing import Acting, acting, change, file_of, group_of, tell
 from jobsite.store.journal import fail_point
 
 
@@ -85,27 +86,20 @@ def overrule(*, by: User, request_id: str, path: str, objector: str, reason: str
         objection = _current(file, objector)
         if objection is None or objection.value != CHANGES:
             raise NotFound("There is no open objection of this checker to the file.")
-        require(why_not_overrule(found, file, objection))
+        overruled = (Overrule.vote == objection) & Overrule.superseded_at.is_null()
+        require(
+            why_not_overruled(
+                is_own=objector == by.username,
+                has_reviewed=by.username in found.reviewers,
+                has_approved=_voted(found, file) == APPROVE,
+                is_overruled=Overrule.get_or_none(overruled) is not None,
+            )
+        )
         refuse(reason=why_not_reason(reason))
         facts = {"request": request, "file": file, "vote": objection, "objector": objector}
         Overrule.create(**facts, checker=by.username, reason=reason.strip(), turn=request.turn, at=now())
         change(request)
         tell(request, "overruled", by=by, audience=PRIVATE, digest=file.sha256, objector=objector)
-
-
-def why_not_overrule(found: Acting, file: RequestFile, objection: Vote) -> str | None:
-    """Why this checker cannot overrule this objection, apart from who they are and when."""
-    by = found.person.username
-    if objection.checker == by:
-        return "It is your own objection: withdraw it by approving the file."
-    if by not in reviewers(found.request):
-        return "Only checkers who submitted a review in this turn may overrule an objection."
-    mine = _current(file, by)
-    if mine is None or mine.value != APPROVE or mine.sha256 != file.sha256:
-        return "Only who approved the file may overrule an objection to it."
-    if Overrule.get_or_none((Overrule.vote == objection) & Overrule.superseded_at.is_null()):
-        return "The objection is overruled already."
-    return None
 
 
 def restore(*, by: User, request_id: str, path: str) -> None:

@@ -1,7 +1,7 @@
 """All rows of one request, read with few queries, and what follows from them: votes on the present content, decisions."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -159,18 +159,23 @@ class Whole:
         return found
 
 
-def whole(request: ReleaseRequest, needed: int) -> Whole:
-    """The request with all its rows: five queries whatever their number, and one for the reviews."""
+def reviews_given(request: ReleaseRequest) -> list[tuple[int, str]]:
+    """The reviews of this turn and the one before that count, the earliest first, as (turn, checker)."""
+    counts = (Review.request == request) & Review.superseded_at.is_null()
+    reviews = Review.select(Review.turn, Review.checker).where(counts, Review.turn >= request.turn - 1)
+    return list(reviews.order_by(Review.id).tuples())
+
+
+def whole(request: ReleaseRequest, needed: int, reviews: Sequence[tuple[int, str]]) -> Whole:
+    """The request with all its rows: four queries whatever their number. `reviews` are those of `reviews_given`."""
     groups, files = _groups_and_files(request)
     votes = list(_votes(request))
     overrules = {vote.id: vote.overrule for vote in votes if getattr(vote, "overrule", None)}
-    counts = (Review.request == request) & Review.superseded_at.is_null()
-    reviews = Review.select(Review.turn, Review.checker).where(counts, Review.turn >= request.turn - 1)
     comments = Comment.select().where(Comment.request == request).order_by(Comment.id)
     return Whole(
         request=request,
         needed=needed,
-        reviews=tuple(reviews.order_by(Review.id).tuples()),
+        reviews=tuple(reviews),
         groups=tuple(groups),
         files=tuple(files),
         votes=tuple(votes),

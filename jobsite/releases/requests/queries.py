@@ -1,0 +1,209 @@
+"""What pages read of one request: already filtered by who may see what, with counted queries (specification 13)."""
+
+from collections.abc import Collection
+from datetime import UTC, datetime
+from typing import BinaryIO
+
+from jobsite.accounts.models import User
+from jobsite.core.errors import NotFound
+from jobsite.outputs.looks import CONTENT, looked
+from jobsite.projects.models import Workspace
+from jobsite.releases.requests.activity import activity, events_of
+from jobsite.releases.requests.answering import counted_by_severity, why_not_approve
+from jobsite.releases.requests.copies import open_content
+from jobsite.releases.requests.decisions import CONFLICTED
+from jobsite.releases.requests.heads import head, in_the_way, next_step, progress
+from jobsite.releases.requests.lines import Sight, as_finding
+from jobsite.releases.requests.models import FileVersion, ReleaseRequest, RequestFile, RequestGroup
+from jobsite.releases.requests.pages import (
+    Activity,
+    FileLine,
+    FilePage,
+    GroupLine,
+    GroupPage,
+    Overview,
+    Provenance,
+    VersionShown,
+)
+from jobsite.releases.requests.people import named
+from jobsite.releases.requests.repeating import present_in
+from jobsite.releases.requests.rules import LABELS, OUTPUT, REMOVED, why_not
+from jobsite.releases.requests.standing import Acting, standing
+
+Neighbour = tuple[str, str] | None
+
+
+def overview(request_id: str, viewer: User) -> Overview:
+    """The page of a request. Raises `NotFound` for who may not know of it."""
+    acting, events = standing(viewer, request_id), events_of(request_id)
+    sight = _sight(acting, [event.by for event in events])
+    groups = tuple(sight.group_line(group) for group in sight.state.groups)
+    steps = in_the_way(sight)
+    files = [file for group in groups for file in group.files]
+    return Overview(
+        head=head(sight),
+        groups=groups,
+        comments=tuple(one for one in sight.comments if not one.group),
+        findings=_total(files, groups),
+        progress=progress(sight),
+        step=next_step(steps, acting.request),
+        in_the_way=steps,
+        activity=activity(sight, events),
+        disagreements=tuple(file for file in files if file.decision == CONFLICTED),
+    )
+
+
+def audit(request_id: str, viewer: User, page: int = 1) -> tuple[Overview, tuple[Activity, ...]]:
+    """The overview with a page of everything that happened and this person may see, 50 rows a page from 1."""
+    events = events_of(request_id, page)
+    sight = _sight(standing(viewer, request_id), [event.by for event in events])
+    return overview(request_id, viewer), activity(sight, events)
+
+
+def group_page(request_id: str, slug: str, viewer: User) -> GroupPage:
+    """The page of a group. Raises `NotFound`."""
+    sight = _sight(standing(viewer, request_id))
+    group = _group(sight, slug)
+    return GroupPage(
+        head=head(sight),
+        group=sight.group_line(group),
+        comments=tuple(one for one in sight.comments if one.group == slug and not one.path),
+        progress=progress(sight),
+        other_groups=tuple((one.slug, one.name) for one in sight.state.groups if one.slug != slug),
+    )
+
+
+def file_page(request_id: str, slug: str, path: str, viewer: User) -> FilePage:
+    """The page of a file, without its content. Raises `NotFound`, also where the file is in another group."""
+    sight = _sight(standing(viewer, request_id))
+    group = _group(sight, slug)
+    file = next((one for one in sight.state.files_in(group) if one.path == path), None)
+    if file is None:
+        raise NotFound("There is no file of this name in this group.")
+    groups = tuple(sight.group_line(one) for one in sight.state.groups)
+    votes, versions, elsewhere = sight.votes(file), _versions(file), _elsewhere(sight, file)
+    released = [one for one in elsewhere if one.path == path and one.released_at is not None]
+    return FilePage(
+        head=head(sight),
+        groups=groups,
+        group=next(one for one in groups if one.slug == slug),
+        file=next(one for of in groups for one in of.files if one.id == file.id),
+        findings=sight.findings(file),
+        votes=tuple(votes),
+        my_vote=next((vote for vote in votes if vote.is_mine), None),
+        comments=tuple(one for one in sight.comments if one.path == path),
+        versions=versions,
+        provenance=_provenance(sight, file, elsewhere),
+        progress=progress(sight),
+        why_not_approve=_why_not_approve(sight, file),
+        marked=tuple(as_finding(one, path) for one in sight.documents(file)),
+        **_neighbours(sight, groups, file),
+        last_reviewed=_last_reviewed(sight, versions),
+        last_released=max(released, key=lambda one: one.released_at).sha256 if released else "",
+    )
+
+
+def open_copy(request_id: str, file_id: int, viewer: User) -> tuple[BinaryIO, RequestFile]:
+    """The copy of a file, open for reading, for who may open the request; the look is recorded first (OC27).
+
+    Raises `NotFound`, and `Conflict` where the copy is damaged.
+    """
+    acting = standing(viewer, request_id)
+    file = RequestFile.get_or_none(id=file_id, request=acting.request)
+    if file is None:
+        raise NotFound("There is no such file in this request.")
+    opened = open_content(file.sha256)
+    looked(
+        by=viewer,
+        what=CONTENT,
+        workspace=acting.request.workspace,
+        path=file.path,
+        sha256=file.sha256,
+        release_request=request_id,
+    )
+    return opened, file
+
+
+def earlier_texts(workspace: Workspace, paths: Collection[str]) -> tuple[str, str, str] | None:
+    """Context, controls and request id of the newest group in this workspace that held one of these paths and says something."""
+    rows = RequestGroup.select().join(RequestFile).switch(RequestGroup).join(ReleaseRequest)
+    rows = rows.where(ReleaseRequest.workspace == workspace, RequestFile.path.in_(list(paths)))
+    found = rows.where(RequestGroup.context != "").order_by(RequestGroup.id.desc()).first()
+    return (found.context, found.controls, found.request_id) if found else None
+
+
+def _sight(acting: Acting, others: Collection[str] = ()) -> Sight:
+    state = acting.whole()
+    request = acting.request
+    usernames = {request.author.username, request.approved_by, request.taken_by, *others}
+    usernames |= {comment.writer for comment in state.comments} | {vote.checker for vote in state.votes}
+    usernames |= {mark.writer for mark in state.marks} | {one.checker for one in state.overrules.values()}
+    return Sight(acting, state, named(usernames), present_in(request.workspace))
+
+
+def _group(sight: Sight, slug: str) -> RequestGroup:
+    found = next((group for group in sight.state.groups if group.slug == slug), None)
+    if found is None:
+        raise NotFound("There is no group of this name in this request.")
+    return found
+
+
+def _total(files: list[FileLine], groups: tuple[GroupLine, ...]) -> dict[str, int]:
+    """The number of findings of each severity in the whole request."""
+    counts = counted_by_severity([{"severity": one.severity} for group in groups for one in group.findings])
+    for file in files:
+        for severity, number in file.findings.items():
+            counts[severity] = counts.get(severity, 0) + number
+    return counts
+
+
+def _why_not_approve(sight: Sight, file: RequestFile) -> str | None:
+    rule = why_not("vote", sight.acting.facts)
+    opened = sight.state.is_opened(file, sight.me)
+    waivers = sight.state.marks_on(file, "waiver")
+    return rule or why_not_approve(file.kind, sight.documents(file), waivers, sight.me, is_opened=opened)
+
+
+def _versions(file: RequestFile) -> tuple[VersionShown, ...]:
+    rows = FileVersion.select().where(FileVersion.file == file).order_by(FileVersion.id.desc())
+    return tuple(VersionShown(row.sha256, row.size, row.turn, row.replaced_at) for row in rows)
+
+
+def _last_reviewed(sight: Sight, versions: tuple[VersionShown, ...]) -> str:
+    """The content that checkers had in their last turn before this one, where it is another than now."""
+    return versions[0].sha256 if versions and sight.state.request.turn > 1 else ""
+
+
+def _elsewhere(sight: Sight, file: RequestFile) -> list[RequestFile]:
+    """The same path or the same content in other requests of this workspace, the newest first."""
+    same = (RequestFile.path == file.path) | (RequestFile.sha256 == file.sha256)
+    rows = RequestFile.select(RequestFile, ReleaseRequest).join(ReleaseRequest)
+    rows = rows.where(same, ReleaseRequest.workspace == sight.acting.request.workspace)
+    others = rows.where(RequestFile.request != file.request_id, RequestFile.kind != REMOVED)
+    return list(others.order_by(RequestFile.id.desc()).limit(20))
+
+
+def _provenance(sight: Sight, file: RequestFile, elsewhere: list[RequestFile]) -> Provenance:
+    facts = {name: getattr(file, name) for name in ("job", "action", "commit", "repo", "user", "added_at")}
+    modified = datetime.fromtimestamp(file.mtime, UTC).replace(tzinfo=None)
+    others = tuple(
+        (one.request_id, LABELS[one.request.status], one.sha256 == file.sha256) for one in elsewhere
+    )
+    return Provenance(**facts, modified_at=modified, elsewhere=others)
+
+
+def _neighbours(sight: Sight, groups: tuple[GroupLine, ...], file: RequestFile) -> dict[str, Neighbour]:
+    """The files before and after this one, and the next output without this checker's vote, going round."""
+    files = [one for group in groups for one in group.files if not one.is_withdrawn or one.id == file.id]
+    at = next(number for number, one in enumerate(files) if one.id == file.id)
+    round_ = [*files[at + 1 :], *files[:at]]
+    unvoted = next((one for one in round_ if one.kind == OUTPUT and not one.my_vote), None)
+    return {
+        "previous": _address(files[at - 1]) if at else None,
+        "next": _address(files[at + 1]) if at + 1 < len(files) else None,
+        "next_unvoted": _address(unvoted) if unvoted and sight.is_eligible else None,
+    }
+
+
+def _address(file: FileLine) -> tuple[str, str]:
+    return file.group, file.path
