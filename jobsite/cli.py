@@ -7,6 +7,7 @@ import click
 
 from jobsite import settings as all_settings
 from jobsite.accounts.commands import COMMANDS as ACCOUNTS
+from jobsite.checks.commands import COMMANDS as CHECKS
 from jobsite.core.commands import as_json, instance_command, print_json
 from jobsite.demo.commands import COMMANDS as DEMO
 from jobsite.jobs.commands import COMMANDS as JOBS
@@ -74,6 +75,7 @@ for command in (
     *ACCOUNTS,
     *PROJECTS,
     *PIPELINES,
+    *CHECKS,
     *JOBS,
     *UPKEEP,
     *NOTIFICATIONS,

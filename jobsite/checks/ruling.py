@@ -13,6 +13,7 @@ from jobsite.checks.findings import FIX, LOOK, STOP, Finding, Place
 from jobsite.checks.policy import Policy
 from jobsite.checks.subjects import OUTPUT, SUPPORTING, Skipped
 
+LONGEST_SENTENCE = 500  # characters
 MOST_ALIKE = 200  # findings per rule and file
 LONGEST = 10.0  # seconds per rule and file
 
@@ -95,7 +96,7 @@ class Ruling:
             file=self._file,
             file_sha256=self._sha256,
             place=remark.place,
-            sentence=remark.sentence,
+            sentence=_printable(remark.sentence),
         )
         if finding.key in self._found:
             return
@@ -123,3 +124,10 @@ class Ruling:
             for (rule, severity), number in self._omitted.items()
         ]  # fmt: skip
         return [*self._found.values(), *omitted]
+
+
+def _printable(sentence: str) -> str:
+    """Names of columns and files are part of sentences, whatever characters they have."""
+    if len(sentence) > LONGEST_SENTENCE:
+        sentence = sentence[: LONGEST_SENTENCE - 1] + "…"
+    return "".join(character if character.isprintable() else "�" for character in sentence)

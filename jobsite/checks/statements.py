@@ -111,7 +111,7 @@ def _columns(statement: Statement, reports: Sequence[Report]) -> Iterator[Remark
 
 def _is_role_word(word: str) -> bool:
     """Whether a word by itself says what the numbers are, to anybody who reads it."""
-    return len(word) > 3 and roles.named_role(word) is not None
+    return word == "n" or len(word) > 3 and roles.named_role(word) is not None
 
 
 def _contradicted(statement: Statement, reports: Sequence[Report]) -> Iterator[Remark]:

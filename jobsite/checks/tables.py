@@ -10,6 +10,8 @@ from jobsite.checks.findings import Place
 from jobsite.checks.roles import COUNT, LABEL, OTHER, normalised
 from jobsite.checks.values import HIDDEN, MISSING, NUMBER, TEXT, Cell, Reader
 
+LONGEST_HEAD = 200  # characters of a header that are kept
+
 _MEASURES = frozenset({"measure", "interval_start", "numerator", "denominator", "ratio"})
 
 
@@ -136,7 +138,13 @@ def table_from(
     heads = [*header, *[""] * (width - len(header))]
     read = reader.read
     columns = [
-        Column(head.strip(), normalised(head), place, texts, [read(text) for text in texts])
+        Column(
+            head.strip()[:LONGEST_HEAD],
+            normalised(head[:LONGEST_HEAD]),
+            place,
+            texts,
+            [read(text) for text in texts],
+        )
         for place, (head, texts) in enumerate(zip(heads, by_column, strict=True), 1)
     ]
     given = {normalised(head): role for head, role in (dictionary or {}).items()}
