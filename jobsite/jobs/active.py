@@ -1,29 +1,49 @@
 """What the engine reads at each turn: the active jobs with their surroundings, in a fixed number of queries."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
-from typing import TypeVar
+from collections.abc import Callable, Collection, Iterable, Mapping
+from datetime import datetime
+from operator import itemgetter
+from typing import Any, NamedTuple, TypeVar
+
+from peewee import SQL
 
 from jobsite.accounts.models import Backend
 from jobsite.jobs.holding import Facts, Patterns, Supplier, can_write_the_same, patterns_of
 from jobsite.jobs.models import Attempt, Job
+from jobsite.jobs.prepared import Prepared
 from jobsite.jobs.scheduler import Candidate, Capacity
 from jobsite.projects.models import Workspace
 from jobsite.settings import current
 
 ACTIVE = ("pending", "running")
+FINAL = ("succeeded", "failed", "cancelled")
 
-_MARK = ("id", "state", "status_code", "updated_at", "cancel_asked_at", "stop_code", "retry_at")
+_CHANGING = ("state", "status_code", "updated_at", "cancel_asked_at", "stop_code", "retry_at")
+_IS_ACTIVE = SQL("state IN ('pending', 'running')")
 _AT_ONCE = 500
 
 Row = TypeVar("Row", Backend, Workspace)
+Raw = tuple[Any, ...]
+_held = itemgetter(*_CHANGING)
+
+
+class _Known(NamedTuple):
+    """A job, and of the columns that change what the database held of them when it was read and what the job held."""
+
+    raw: Raw
+    held: Raw
+    job: Job
 
 
 class ActiveJobs:
     """The active jobs turn after turn: a row is read again only when one of the columns that change has changed."""
 
     def __init__(self) -> None:
-        self._known: dict[int, Job] = {}
+        self._known: dict[int, _Known] = {}
+        self._attempts: dict[int, Attempt] = {}
+        self._suppliers: dict[str, Supplier] = {}
+        self._around: tuple[list[Raw], list[Raw]] = ([], [])
         self._backends: dict[int, Backend] = {}
         self._workspaces: dict[int, Workspace] = {}
 
@@ -32,26 +52,81 @@ class ActiveJobs:
 
         Three queries when no job has changed.
         """
-        columns = [getattr(Job, name) for name in _MARK]
-        marks = {row[0]: row for row in Job.select(*columns).where(Job.state.in_(ACTIVE)).tuples()}
-        known = {key: job for key, job in self._known.items() if marks.get(key) == _mark(job)}
-        missing = [key for key in marks if key not in known]
-        for start in range(0, len(missing), _AT_ONCE):
-            rows = Job.select().where(Job.id.in_(missing[start : start + _AT_ONCE]))
-            known |= {job.id: job for job in rows}
-        self._known = {key: known[key] for key in sorted(known)}
-        self._surround([known[key] for key in missing])
-        return list(self._known.values())
+        rows = [(row[0], row[1:]) for row in _COLUMNS.run()]
+        known = {key: one for key, raw in rows if (one := self._still_known(key, raw))}
+        missing = {key: raw for key, raw in rows if key not in known}
+        known |= _read_anew(missing)
+        self._known = {key: known[key] for key, _ in rows if key in known}
+        self._surround([self._known[key].job for key in missing if key in self._known])
+        return [one.job for one in self._known.values()]
+
+    def _still_known(self, key: int, raw: Raw) -> _Known | None:
+        """What is known of a job whose columns are `raw`, if that still is so."""
+        one = self._known.get(key)
+        if one is None:
+            return None
+        held = _held(one.job.__data__)
+        if raw == one.raw and held == one.held:
+            return one
+        # The engine itself has moved it: the row need not be read again.
+        return _Known(raw, held, one.job) if raw == tuple(map(_as_stored, held)) else None
 
     def _surround(self, new: list[Job]) -> None:
         """Give the new jobs backend and workspace, and bring those that the others have up to date."""
-        wanted = {job.workspace_id for job in self._known.values()}
-        if wanted:
+        around = _BACKENDS.run().fetchall(), _WORKSPACES.run().fetchall()
+        if around != self._around or any(job.workspace_id not in self._workspaces for job in new):
+            self._around = around
             self._backends = _as_now(self._backends, Backend.select())
+            wanted = {one.job.workspace_id for one in self._known.values()}
             self._workspaces = _as_now(self._workspaces, Workspace.select().where(Workspace.id.in_(wanted)))
         for job in new:
             job.backend = self._backends[job.backend_id]
             job.workspace = self._workspaces[job.workspace_id]
+
+    def attempts(self) -> dict[int, Attempt]:
+        """The newest attempt of each running job, by job id. No query for those that are known."""
+        running = {key: one.job for key, one in self._known.items() if one.job.state == "running"}
+        self._attempts = {
+            key: attempt
+            for key, job in running.items()
+            if (attempt := self._attempts.get(key)) and attempt.number == job.attempts_made
+        }
+        missing = [key for key in running if key not in self._attempts]
+        if missing:
+            rows = Attempt.select().where(Attempt.job.in_(missing)).order_by(Attempt.number)
+            self._attempts |= {attempt.job_id: attempt for attempt in rows}
+        return self._attempts
+
+    def suppliers(self) -> dict[str, Supplier]:
+        """The jobs that the pending ones need, by identifier. At most one query, for those that have just ended.
+
+        What is no identifier is left out here: it is the fault of one job, told when that one is looked at (B29).
+        """
+        jobs = {one.job.identifier: one.job for one in self._known.values()}
+        pending = (job for job in jobs.values() if job.state == "pending" and job.needs)
+        wanted = {key for job in pending for key in job.needs.values() if isinstance(key, str)}
+        found = {key: Supplier(jobs[key].action, jobs[key].state) for key in wanted if key in jobs}
+        ended = {key: self._suppliers[key] for key in wanted - found.keys() if key in self._suppliers}
+        found |= ended
+        if missing := wanted - found.keys():
+            rows = Job.select(Job.identifier, Job.action, Job.state).where(Job.identifier.in_(list(missing)))
+            found |= {row.identifier: Supplier(row.action, row.state) for row in rows}
+        self._suppliers = {key: one for key, one in found.items() if one.state in FINAL}
+        return found
+
+
+def _as_stored(value: object) -> object:
+    """A value of a changing column as the database holds it."""
+    return value.isoformat(" ") if isinstance(value, datetime) else value
+
+
+def _read_anew(raws: Mapping[int, Raw]) -> dict[int, _Known]:
+    keys = list(raws)
+    found: dict[int, _Known] = {}
+    for start in range(0, len(keys), _AT_ONCE):
+        for job in Job.select().where(Job.id.in_(keys[start : start + _AT_ONCE])):
+            found[job.id] = _Known(raws[job.id], _held(job.__data__), job)
+    return found
 
 
 def _as_now(known: Mapping[int, Row], rows: Iterable[Row]) -> dict[int, Row]:
@@ -63,16 +138,6 @@ def _as_now(known: Mapping[int, Row], rows: Iterable[Row]) -> dict[int, Row]:
             known[key].__rel__.clear()
             found[key] = known[key]
     return found
-
-
-def _mark(job: Job) -> tuple[object, ...]:
-    return tuple(getattr(job, name) for name in _MARK)
-
-
-def latest_attempts(jobs: Iterable[Job]) -> dict[int, Attempt]:
-    """The newest attempt of each of these jobs, by job id. One query."""
-    rows = Attempt.select().where(Attempt.job.in_([job.id for job in jobs])).order_by(Attempt.number)
-    return {attempt.job_id: attempt for attempt in rows}
 
 
 def suppliers_of(jobs: Iterable[Job]) -> dict[str, Job]:
@@ -87,9 +152,10 @@ def suppliers_of(jobs: Iterable[Job]) -> dict[str, Job]:
     return {row.identifier: row for row in rows}
 
 
-def pending_facts(jobs: list[Job], refusal: str | None) -> Callable[[Job], Facts]:
-    """What gives the facts of each pending one among all active `jobs`. One query."""
-    suppliers = suppliers_of(job for job in jobs if job.state == "pending")
+def pending_facts(
+    jobs: list[Job], suppliers: Mapping[str, Supplier], refusal: str | None
+) -> Callable[[Job], Facts]:
+    """What gives the facts of each pending one among all active `jobs`, whose suppliers are these. No query."""
     writers: dict[int, list[tuple[str, Patterns]]] = defaultdict(list)
     for job in jobs:
         if job.state == "running":
@@ -105,7 +171,7 @@ def pending_facts(jobs: list[Job], refusal: str | None) -> Callable[[Job], Facts
             is_paused=job.backend.is_paused,
             is_in_maintenance=job.backend.is_in_maintenance_mode,
             retry_at=job.retry_at,
-            suppliers=[Supplier(one.action, one.state) for one in found],
+            suppliers=found,
             writers=[action for action, patterns in here if can_write_the_same(own, patterns)],
             refusal=refusal,
         )
@@ -113,13 +179,17 @@ def pending_facts(jobs: list[Job], refusal: str | None) -> Callable[[Job], Facts
     return facts
 
 
-def candidates(jobs: Iterable[Job], ready: Iterable[Job], weights: Mapping[int, float]) -> list[Candidate]:
+def candidates(jobs: Collection[Job], ready: Iterable[Job], weights: Mapping[int, float]) -> list[Candidate]:
     """The jobs of one backend that run or are ready, as the scheduler sees them; `weights` by job id."""
     free = {job.id for job in ready}
+    projects: dict[int, int] = {}
+    for job in jobs:
+        if job.workspace_id not in projects:
+            projects[job.workspace_id] = job.workspace.project_id
     return [
         Candidate(
             id=job.id,
-            project=job.workspace.project_id,
+            project=projects[job.workspace_id],
             workspace=job.workspace_id,
             is_database_action=job.is_database_action,
             created_at=job.created_at,
@@ -136,3 +206,16 @@ def candidates(jobs: Iterable[Job], ready: Iterable[Job], weights: Mapping[int, 
 def capacity() -> Capacity:
     """How much weight the pools of a backend hold, by the settings."""
     return Capacity(current().max_workers, current().max_db_workers)
+
+
+_COLUMNS = Prepared(
+    lambda: Job.select(Job.id, *(getattr(Job, name) for name in _CHANGING)).where(_IS_ACTIVE).order_by(Job.id)
+)
+_BACKENDS = Prepared(lambda: Backend.select().order_by(Backend.id))
+_WORKSPACES = Prepared(
+    lambda: (
+        Workspace.select()
+        .where(Workspace.id.in_(Job.select(Job.workspace).where(_IS_ACTIVE)))
+        .order_by(Workspace.id)
+    )
+)

@@ -20,7 +20,7 @@ from jobsite.core import hub
 from jobsite.core.clock import now
 from jobsite.core.db import close_database, writing
 from jobsite.core.errors import Conflict
-from jobsite.jobs.active import ActiveJobs, candidates, capacity, latest_attempts, pending_facts
+from jobsite.jobs.active import ActiveJobs, candidates, capacity, pending_facts
 from jobsite.jobs.beside import Beside
 from jobsite.jobs.execution import attempt_dir, why_no_jobs
 from jobsite.jobs.executors import records
@@ -29,7 +29,7 @@ from jobsite.jobs.executors.contract import Refused as ExecutorRefused
 from jobsite.jobs.executors.launching import kept_ready
 from jobsite.jobs.faults import kind_of_error
 from jobsite.jobs.finishing import Outcome, end_given_up, store_failed_launch, store_result
-from jobsite.jobs.holding import Facts, Hold, can_write_the_same, hold, patterns_of, room_code
+from jobsite.jobs.holding import Facts, can_write_the_same, hold, patterns_of, room_code
 from jobsite.jobs.models import Attempt, Job
 from jobsite.jobs.moving import move
 from jobsite.jobs.rules import CODES, STAGES
@@ -106,7 +106,7 @@ class Engine:
     def turn(self) -> bool:
         """One turn over every active job; whether any of them runs. What takes long goes on beside it (`Beside`)."""
         jobs = self._active.read()
-        attempts = latest_attempts(job for job in jobs if job.state == "running")
+        attempts = self._active.attempts()
         self._watched = []
         self._sound = set()
         self._look_after(jobs, attempts)
@@ -260,7 +260,7 @@ class Engine:
         by_backend: dict[int, list[Job]] = defaultdict(list)
         for job in jobs:
             by_backend[job.backend_id].append(job)
-        facts = pending_facts(jobs, why_no_jobs())
+        facts = pending_facts(jobs, self._active.suppliers(), why_no_jobs())
         steps: list[Step] = []
         begun: list[tuple[Job, Attempt]] = []
         for here in by_backend.values():
@@ -276,11 +276,12 @@ class Engine:
         steps: list[Step],
         begun: list[tuple[Job, Attempt]],
     ) -> None:
-        ready = [job for job in here if job.state == "pending" and self._is_ready(job, facts, steps)]
+        at = now()
+        ready = [job for job in here if job.state == "pending" and self._is_ready(job, facts, at, steps)]
         weights = weights_by_job(here)
         by_id = {job.id: job for job in ready}
         writers = [job for job in here if job.state == "running"]
-        for key in choose(candidates(here, ready, weights), capacity(), now()):
+        for key in choose(candidates(here, ready, weights), capacity(), at):
             job = by_id[key]
             if not any(_collide(job, other) for other in writers):
                 writers.append(by_id.pop(key))
@@ -290,19 +291,17 @@ class Engine:
             if _is_news(job, code, sentence):
                 steps.append((job, partial(move, job, code, sentence, ready_at=job.ready_at or now())))
 
-    def _is_ready(self, job: Job, facts: Callable[[Job], Facts], steps: list[Step]) -> bool:
+    def _is_ready(self, job: Job, facts: Callable[[Job], Facts], at: datetime, steps: list[Step]) -> bool:
         """Whether only room keeps the job from starting; if not, its reason is among the steps."""
-        held: Hold | None = None
-
-        def look() -> None:
-            nonlocal held
-            held = hold(facts(job), now())
-            self._sound.add(job.id)
-
-        self._guarded(job, look)
+        try:
+            held = hold(facts(job), at)
+        except Exception:  # noqa: BLE001 - as in `_guarded`, which would take as long as the look itself
+            self._note_fault(job)
+            return False
+        self._sound.add(job.id)
         if held and not held.keeps and _is_news(job, held.code, held.message):
             steps.append((job, partial(move, job, held.code, held.message)))
-        return job.id in self._sound and held is None
+        return held is None
 
 
 def _spec(job: Job, attempt: Attempt) -> AttemptSpec:

@@ -6,7 +6,7 @@ from jobsite.jobs.execution import attempt_dir, work_dir
 from jobsite.jobs.executors.contract import AttemptSpec, InputFile, Limits
 from jobsite.jobs.models import Attempt, Job, JobOutput
 from jobsite.jobs.runtimes import command_of
-from jobsite.jobs.weights import Weights, weights_of
+from jobsite.jobs.weights import DEFAULT_WEIGHT, Weights, weights_of
 from jobsite.projects.repositories import RepositoryUnreachable, git_directory
 from jobsite.settings import Settings, current
 from jobsite.store.content import MissingInput, input_files
@@ -89,7 +89,10 @@ def weights_by_job(jobs: Iterable[Job]) -> dict[int, float]:
         slug = job.backend.slug
         if slug not in rules:
             rules[slug] = weights_of(current().instance, slug)
-        found[job.id] = rules[slug].weight(job.workspace.name, job.action, job.run_command)
+        own = rules[slug]
+        found[job.id] = (
+            own.weight(job.workspace.name, job.action, job.run_command) if own.sections else DEFAULT_WEIGHT
+        )
     return found
 
 

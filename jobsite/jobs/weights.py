@@ -17,6 +17,7 @@ from typing import Any
 from jobsite.settings import SETTINGS, Settings
 
 DEFAULT = "default"
+DEFAULT_WEIGHT = 1.0
 HEAVIEST = 1000.0
 _LIMITS = {"cpus": "job_cpus", "memory": "job_memory", "disk": "job_disk", "time_limit": "job_time_limit"}
 _PARSE = {entry.name: entry.metadata["parse"] for entry in SETTINGS}
@@ -29,7 +30,7 @@ class Rule:
     """What jobs that match are given: their weight, and limits by the name of their setting."""
 
     pattern: re.Pattern[str]
-    weight: float = 1.0
+    weight: float = DEFAULT_WEIGHT
     limits: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -52,7 +53,7 @@ class Weights:
     def weight(self, workspace: str, action: str, run_command: str) -> float:
         """How many workers a job takes; 1 without a rule."""
         rule = self.rule(workspace, action, run_command)
-        return rule.weight if rule else 1.0
+        return rule.weight if rule else DEFAULT_WEIGHT
 
     def limit(self, setting: str, settings: Settings, rule: Rule | None) -> Any:
         """A limit of a job by the name of its setting: its rule's, else the backend's, else that of the settings."""
@@ -88,7 +89,7 @@ def _rules(section: str, entries: Mapping[str, Any], problems: list[str]) -> tup
             problems.append(f"{where} is not a regular expression: {error}.")
             continue
         table = dict(value) if isinstance(value, dict) else {"weight": value}
-        weight = table.pop("weight", 1.0)
+        weight = table.pop("weight", DEFAULT_WEIGHT)
         if isinstance(weight, bool) or not isinstance(weight, int | float) or not 0 < weight <= HEAVIEST:
             problems.append(f"{where}: a weight must be a number above 0 and at most {HEAVIEST:g}.")
             continue
