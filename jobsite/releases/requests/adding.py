@@ -72,18 +72,12 @@ def add_files(
     wanted = {one.path: one for one in files}
     refuse(files=None if wanted else "Choose at least one file.")
     policy = policy_of(place.project)
-    with _arriving(place.name, list(wanted.values()), policy) as arrivals, writing():
-        request = active_request(by, place) or _create(by, place, server, policy)
+    with arriving(place.name, list(wanted.values()), policy) as arrivals, writing():
+        request = active_request(by, place) or begin(by, place, server, policy)
         acting(by, request.id, "add_files")
-        refuse(
-            files=None if request.backend == server else "Your active request here is for another backend."
-        )
-        into = group_named(request, group)
-        _refuse_files(request, arrivals, policy)
-        for arrival in arrivals:
-            _store(request, into, arrival)
-        if any(arrival.wanted.kind == OUTPUT for arrival in arrivals):
-            reopen_group(request, into, "outputs")
+        other = request.backend != server
+        refuse(files="Your active request here is for another backend." if other else None)
+        place_files(request, group_named(request, group), arrivals, policy)
         change(request, policy=policy.policy, policy_version=policy.version)
         tell(request, "added", by=by, files=len(arrivals), digests=[one.staged.sha256 for one in arrivals])
         fail_point("requests.before_add_commits")

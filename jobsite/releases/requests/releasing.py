@@ -96,8 +96,7 @@ def _approved(found: Acting, checked: Found) -> None:
     facts |= {"policy": checked.policy.policy, "policy_version": checked.policy.version}
     move(request, "APPROVED", by=by, **facts)
     tell(request, "approved", by=by, files=released)
-    findings = [finding for of_file in checked.of_files.values() for finding in of_file]
-    sealed = seal(request, by=by.username, findings=findings, policy=checked.policy.document)
+    sealed = seal(request, by=by.username, policy=checked.policy.document)
     change(request, record=sealed.sha256, upload_state="held")
 
 
