@@ -35,7 +35,7 @@
     const at = all.findIndex((one) => one.classList.contains("here"));
     const next = all[at < 0 ? (direction > 0 ? 0 : all.length - 1) : (at + direction + all.length) % all.length];
     all.forEach((one) => one.classList.toggle("here", one === next));
-    const place = next.querySelector("a[data-place]");
+    const place = next.querySelector("[data-place] a");
     const cell = place && document.getElementById(place.hash.slice(1));
     if (cell) show(cell);
     show(next);
@@ -50,6 +50,7 @@
 
   const wanted = (key) => {
     if (key === "w") return reason();
+    if (key === "s") return document.querySelector('nav[aria-label="Ways to look at it"] a:not([aria-current])');
     return document.querySelector(`[data-key="${CSS.escape(key)}"]`);
   };
 

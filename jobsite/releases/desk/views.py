@@ -1,0 +1,143 @@
+"""The pages of release requests: the queue, a request, a group of it, a file of it."""
+
+from typing import Any
+
+from flask import Response, request, session
+
+from jobsite.core.errors import Conflict, Denied, Invalid, Refused
+from jobsite.core.web import LOGIN, Routes, page
+from jobsite.outputs.access import LOOK
+from jobsite.outputs.serving import content_answer
+from jobsite.releases.desk import acts
+from jobsite.releases.desk.contents import content_of, looked_at, opened
+from jobsite.releases.desk.groups import draft_of
+from jobsite.releases.desk.keys import KEYS
+from jobsite.releases.desk.pages import answer, back, fragment_wanted, loaded, me, pressed
+from jobsite.releases.desk.uploads import upload_of
+from jobsite.releases.requests import listing, queries
+from jobsite.releases.requests.pages import FilePage
+from jobsite.releases.requests.rules import WAIVER_CODES
+
+routes = Routes("desk")
+
+REQUEST = "/requests/<request_id>/"
+GROUP = f"{REQUEST}<group>/"
+FILE = f"{GROUP}<path:path>"
+VIEWS = {
+    "mine": "Yours",
+    "queue": "To review",
+    "returned": "Returned",
+    "uploading": "Uploading",
+    "done": "Done",
+}
+SHOWN = 10
+"""Rows of activity on the page of a request; the rest has a page of its own."""
+PARTS_OF_DESK = ("judge", "progress", "files", "announce")
+
+
+@routes("/requests/", needs=LOGIN, side="secure")
+def queue() -> Response:
+    filters = {name: text for name, text in request.args.items() if name not in ("view", "page")}
+    found = listing.queue(me(), request.args.get("view", ""), filters, request.args.get("page", 1, type=int))
+    return page("requests/queue.html", fragments=("requests",), queue=found, views=VIEWS, level4=True)
+
+
+@routes(REQUEST, needs=LOOK, side="secure")
+def show_request(request_id: str, refusal: Refused | None = None) -> Response:
+    shown = loaded(queries.overview, request_id)
+    upload = upload_of(shown.head)
+    data: dict[str, Any] = {
+        "shown": shown,
+        "upload": upload,
+        "most": SHOWN,
+        "fields": {"text", "declaration"},
+    }
+    return answer("requests/overview.html", shown.head, refusal=refusal, fragments=("upload",), **data)
+
+
+@routes(REQUEST, needs=LOOK, side="secure", methods=("POST",))
+def act_on_request(request_id: str) -> Response:
+    loaded(queries.overview, request_id)
+    try:
+        act = pressed(acts.ON_REQUEST, request_id)
+    except (Invalid, Denied, Conflict) as refusal:
+        return show_request(request_id, refusal)
+    return back("desk.show_request", act.anchor, request_id=request_id)
+
+
+@routes(f"{REQUEST}-/audit/", needs=LOOK, side="secure")
+def activity(request_id: str) -> Response:
+    shown = loaded(queries.overview, request_id)
+    return answer("requests/activity.html", shown.head, shown=shown)
+
+
+@routes(GROUP, needs=LOOK, side="secure")
+def show_group(request_id: str, group: str, refusal: Refused | None = None) -> Response:
+    shown = loaded(queries.group_page, request_id, group)
+    data: dict[str, Any] = {"shown": shown, "group": shown.group, "draft": draft_of(shown)}
+    fields = {"text", "name", "context", "controls", "columns", *acts.STATEMENTS}
+    return answer("requests/group.html", shown.head, refusal=refusal, fields=fields, **data)
+
+
+@routes(GROUP, needs=LOOK, side="secure", methods=("POST",))
+def act_on_group(request_id: str, group: str) -> Response:
+    loaded(queries.group_page, request_id, group)
+    try:
+        act = pressed(acts.ON_GROUP, request_id, group)
+    except (Invalid, Denied, Conflict) as refusal:
+        return show_group(request_id, group, refusal)
+    return back("desk.show_group", act.anchor, request_id=request_id, group=group)
+
+
+@routes(FILE, needs=LOOK, side="secure")
+def show_file(request_id: str, group: str, path: str, refusal: Refused | None = None) -> Response:
+    shown = looked_at(loaded(queries.file_page, request_id, group, path), me())
+    seen = None if fragment_wanted() else content_of(shown, me(), request.args)
+    data: dict[str, Any] = {
+        "shown": shown,
+        "file": shown.file,
+        "view": seen,
+        "keys": KEYS,
+        "codes": WAIVER_CODES,
+    }
+    return answer(
+        "requests/file.html",
+        shown.head,
+        refusal=refusal,
+        fragments=PARTS_OF_DESK,
+        stays=session.get("desk_stays", False),
+        fields={"text", "sentence", "reason", "to", "code"},
+        **data,
+    )
+
+
+@routes(FILE, needs=LOOK, side="secure", methods=("POST",))
+def act_on_file(request_id: str, group: str, path: str) -> Response:
+    shown = loaded(queries.file_page, request_id, group, path)
+    try:
+        act = pressed(acts.ON_FILE, request_id, group, path)
+    except (Invalid, Denied, Conflict) as refusal:
+        return show_file(request_id, group, path, refusal)
+    go_to = _after(shown)
+    if fragment_wanted() and go_to == (shown.group.slug, path):
+        return show_file(request_id, group, path)
+    asks = "" if request.form["do"] == "changes" else None
+    values: dict[str, Any] = {"request_id": request_id, "group": go_to[0], "path": go_to[1], "changes": asks}
+    return back("desk.show_file", act.anchor if go_to[1] == path else "", **values)
+
+
+@routes(f"{REQUEST}-/content/<int:number>", needs=LOOK, side="secure")
+def content(request_id: str, number: int) -> Response:
+    """The bytes of a file of a request for a frame or an image, which run nothing."""
+    loaded(queries.overview, request_id)
+    file, row = opened(request_id, number, me(), request.args.get("against", ""))
+    return content_answer(file, row.path)
+
+
+def _after(shown: FilePage) -> tuple[str, str]:
+    """Where to go when a button of a file was pressed: on to the next without a vote after an approval, unless they stay."""
+    here = (request.form.get("to_group") or shown.group.slug, shown.file.path)
+    if request.form.get("do") != "approve":
+        return here
+    session["desk_stays"] = "stay" in request.form
+    return here if session["desk_stays"] else shown.next_unvoted or here
