@@ -33,7 +33,7 @@ from jobsite.core.db import writing
 from jobsite.outputs.models import Checked, CheckedTogether, PolicyVersion
 from jobsite.outputs.policies import loaded, stored
 
-MOST_KEYS = 500
+MOST_KEYS = 10_000
 """Results that one query asks for: SQLite takes so many values and more."""
 
 log = logging.getLogger("jobsite.checking")
@@ -88,15 +88,31 @@ def findings_for(wanted: Wanted, policy: PolicyVersion) -> Verdict | None:
 
 
 def findings_of(wanted: Iterable[Wanted], policy: PolicyVersion) -> dict[tuple[str, str], Verdict]:
-    """What is kept on many contents, by (SHA-256, path); those not checked yet are missing. A query for each 500."""
+    """What is kept on many contents, by (SHA-256, path); those not checked yet are missing. A query for each 10,000."""
     by_key: dict[str, list[Wanted]] = {}
     for one in wanted:
         by_key.setdefault(_key(one, policy), []).append(one)
     keys = list(by_key)
     rows: list[Checked] = []
     for start in range(0, len(keys), MOST_KEYS):
-        rows += Checked.select().where(Checked.key.in_(keys[start : start + MOST_KEYS]))
+        rows += list(Checked.select().where(Checked.key.in_(keys[start : start + MOST_KEYS])))
     return {(one.sha256, one.path): _verdict(row, one.path) for row in rows for one in by_key[row.key]}
+
+
+def counts_of(wanted: Iterable[Wanted], policy: PolicyVersion) -> dict[tuple[str, str], Mapping[str, int]]:
+    """How many findings of which severity are kept on many contents, by (SHA-256, path). A query for each 10,000."""
+    by_key: dict[str, list[Wanted]] = {}
+    for one in wanted:
+        by_key.setdefault(_key(one, policy), []).append(one)
+    keys = list(by_key)
+    found: dict[tuple[str, str], Mapping[str, int]] = {}
+    columns = (Checked.key, *(getattr(Checked, severity) for severity in SEVERITIES))
+    for start in range(0, len(keys), MOST_KEYS):
+        rows = Checked.select(*columns).where(Checked.key.in_(keys[start : start + MOST_KEYS])).tuples()
+        for key, *numbers in rows:
+            counts = dict(zip(SEVERITIES, numbers, strict=True))
+            found |= {(one.sha256, one.path): counts for one in by_key[key]}
+    return found
 
 
 def check_now(wanted: Wanted, policy: PolicyVersion) -> Verdict:

@@ -12,7 +12,7 @@ from typing import BinaryIO, NamedTuple
 
 from jobsite.checks import SEVERITIES, Finding
 from jobsite.checks.roles import named_role
-from jobsite.outputs.asked import Asked
+from jobsite.outputs.asked import OPERATORS, Asked
 from jobsite.outputs.columns import ColumnCard, column_card
 from jobsite.outputs.numbers import is_number
 from jobsite.outputs.sifting import fits, hits_in, in_order, order_key
@@ -93,6 +93,18 @@ class Grid:
     def is_empty(self) -> bool:
         """Whether the file has no header, so nothing at all."""
         return not self.columns
+
+    @property
+    def operators(self) -> Mapping[str, str]:
+        """What a condition on a column may say."""
+        return OPERATORS
+
+    def header_of(self, position: int) -> str:
+        """What a column is called."""
+        return (
+            next((one.text for one in (*self.heads, *self.hidden) if one.position == position), "")
+            or f"column {position}"
+        )
 
     @property
     def findings_here(self) -> Sequence[tuple[int, int]]:

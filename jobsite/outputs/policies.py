@@ -4,8 +4,11 @@ The policy `default` follows the settings of the installation: a change of them 
 given by one person of staff and approved by another.
 """
 
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
+
+from peewee import JOIN
 
 from jobsite.accounts.models import User, permissions_everywhere
 from jobsite.checks import BadPolicy, Policy, default_policy, policy_from
@@ -28,30 +31,36 @@ BY_SETTINGS = "settings"
 
 
 def policy_of(project: Project) -> PolicyVersion:
-    """The version in force for a project; the default where its own policy has none in force. At most two queries.
+    """The version in force for a project; the default where its own policy has none in force. One query.
 
     A version that the settings have just made is not stored before something is checked under it (`stored`).
     """
-    chosen = ProjectPolicy.select(ProjectPolicy.policy).where(ProjectPolicy.project == project).scalar()
-    return in_force(chosen or DEFAULT) or _by_settings()
+    its_own = (ProjectPolicy.project == project) & (ProjectPolicy.policy == PolicyVersion.policy)
+    joined = PolicyVersion.select().join(ProjectPolicy, JOIN.LEFT_OUTER, on=its_own)
+    concerned = (PolicyVersion.policy == DEFAULT) | ProjectPolicy.id.is_null(False)
+    rows = list(joined.where(concerned).order_by(PolicyVersion.version.desc()))
+    own = [row for row in rows if row.policy != DEFAULT and _is_in_force(row)]
+    return own[0] if own else _by_settings([row for row in rows if row.policy == DEFAULT])
 
 
 def in_force(policy: str) -> PolicyVersion | None:
     """The newest approved version of a policy whose day has come; None where there is none."""
-    if policy == DEFAULT:
-        return _by_settings()
-    today = now().date().isoformat()
-    rows = PolicyVersion.select().where((PolicyVersion.policy == policy) & (PolicyVersion.approver != ""))
-    found: PolicyVersion | None = (
-        rows.where(PolicyVersion.effective_from <= today).order_by(PolicyVersion.version.desc()).first()
+    rows = list(
+        PolicyVersion.select().where(PolicyVersion.policy == policy).order_by(PolicyVersion.version.desc())
     )
-    return found
+    if policy == DEFAULT:
+        return _by_settings(rows)
+    return next((row for row in rows if _is_in_force(row)), None)
+
+
+def _is_in_force(version: PolicyVersion) -> bool:
+    return bool(version.approver) and version.effective_from <= now().date().isoformat()
 
 
 def version_of(policy: str, version: int) -> PolicyVersion:
     """One version of a policy. Raises `NotFound`."""
     found = PolicyVersion.get_or_none((PolicyVersion.policy == policy) & (PolicyVersion.version == version))
-    newest = _by_settings() if found is None and policy == DEFAULT else None
+    newest = in_force(DEFAULT) if found is None and policy == DEFAULT else None
     if newest is not None and newest.version == version:
         return newest
     if found is None:
@@ -60,9 +69,9 @@ def version_of(policy: str, version: int) -> PolicyVersion:
 
 
 def versions() -> list[PolicyVersion]:
-    """All versions of all policies, the newest of each first. Two queries at most."""
+    """All versions of all policies, the newest of each first. One query."""
     rows = list(PolicyVersion.select().order_by(PolicyVersion.policy, PolicyVersion.version.desc()))
-    newest = _by_settings()
+    newest = _by_settings([row for row in rows if row.policy == DEFAULT])
     return rows if newest.id else [newest, *rows]
 
 
@@ -156,14 +165,9 @@ def choose(*, by: User, project: Project, policy: str) -> None:
         record("policy:chosen", by=by.username, subject=f"project:{project.slug}", policy=policy)
 
 
-def _by_settings() -> PolicyVersion:
-    """The newest version of the default policy, which is a new one when the settings have changed since."""
-    newest = (
-        PolicyVersion.select()
-        .where(PolicyVersion.policy == DEFAULT)
-        .order_by(PolicyVersion.version.desc())
-        .first()
-    )
+def _by_settings(known: Sequence[PolicyVersion]) -> PolicyVersion:
+    """The newest of the known versions of the default policy, or a new one when the settings have changed since."""
+    newest = known[0] if known else None
     number, since = (newest.version, newest.effective_from) if newest else (1, now().date().isoformat())
     as_set = policy_from(_document(number, since))
     if newest is None:

@@ -1,60 +1,81 @@
-"""What the Level 4 pages read: who may look, the list of files, and a window of one file."""
+"""What the pages of Level 4 show: the list of outputs with states and findings, and one file with all that is known of it."""
 
-import gzip
-import io
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import BinaryIO
+from hashlib import sha256 as digest
+from typing import Any
 
 from flask_login import current_user
 
 from jobsite.accounts.models import Backend
-from jobsite.accounts.queries import backends_of
 from jobsite.core.errors import NotFound
-from jobsite.core.files import UnsafePath
-from jobsite.core.web import granted
 from jobsite.jobs.models import Job, JobRequest
+from jobsite.outputs.access import entry_or_stop, log_or_stop, outputs_of, roots
+from jobsite.outputs.asked import Asked
+from jobsite.outputs.checking import Verdict, Wanted, counts_of, findings_for
+from jobsite.outputs.comparing import Comparison, Version, comparison
+from jobsite.outputs.listing import FileRow, Filters, Page, chosen, page_of
+from jobsite.outputs.models import PolicyVersion
+from jobsite.outputs.policies import policy_of
+from jobsite.outputs.provenance import Provenance, provenance_of
+from jobsite.outputs.states import FileState, state_of
+from jobsite.outputs.tree import Folder, tree_of
+from jobsite.outputs.viewing import Viewed, viewed
 from jobsite.projects.models import Workspace
-from jobsite.projects.queries import workspace_or_stop
-from jobsite.settings import current
-from jobsite.store.reading import (
-    Entry,
-    Listing,
-    LogEntry,
-    NotAtLevel4,
-    entry_of,
-    listing,
-    open_level4,
-    open_log,
-)
-from jobsite.store.roots import METADATA, Roots
-from jobsite.store.windows import CsvWindow, TextWindow, csv_window, text_window
-
-LOOK = "unreleased_outputs_view"
-LOOK_ANYWHERE = "airlock_readonly_access"
-FILES_PER_PAGE = 200
-ROWS_PER_PAGE = 200
-LINES_PER_PAGE = 500
-MOST_UNPACKED = 16 * 2**20
-TEXTS = ("text", "json", "log")
+from jobsite.projects.parts import Part, parts
+from jobsite.store.identities import remembered_hash
+from jobsite.store.reading import Entry, Listing, LogEntry, NotAtLevel4, open_level4, open_log
 
 
 @dataclass(frozen=True)
-class Seen:
-    """One file as its page shows it: what is known of it, and a window of it where it has rows or lines."""
+class FilesPage:
+    """The list: a page of outputs or all of them as a tree, the logs, and what other rooms add."""
 
-    path: str
-    kind: str
-    entry: Entry | None
-    log: LogEntry | None
-    rows: CsvWindow | None = None
-    lines: TextWindow | None = None
-    why_not: str = ""
+    filters: Filters
+    page: Page
+    tree: Folder | None
+    logs: Sequence[LogEntry]
+    problems: Sequence[str]
+    version: str
+    policy: PolicyVersion
+    parts: Sequence[Part]
 
     @property
-    def action(self) -> str:
-        """The action that made it."""
-        return self.entry.action if self.entry else self.log.action if self.log else ""
+    def picked_elsewhere(self) -> Sequence[str]:
+        """The picked paths that this page has no box for."""
+        here = {row.entry.path for row in self.page.rows}
+        return [path for path in self.filters.picked if path not in here]
+
+
+@dataclass(frozen=True)
+class FilePage:
+    """One file: `viewed` is None where its content is not shown, and then `why_not` says why.
+
+    `around` are the paths before and after it in the list. `versions` are those it can be compared with.
+    """
+
+    path: str
+    entry: Entry | None
+    log: LogEntry | None
+    sha256: str
+    state: FileState | None
+    verdict: Verdict | None
+    viewed: Viewed | None
+    why_not: str
+    provenance: Provenance
+    policy: PolicyVersion
+    around: tuple[str | None, str | None]
+    parts: Sequence[Part]
+    versions: Sequence[Version] = ()
+    compared: Comparison | None = None
+    changed: bool = False
+
+    @property
+    def what(self) -> str:
+        """What a look at it is called in the record of looks."""
+        return "log" if self.log else "page"
 
     @property
     def size(self) -> int:
@@ -62,70 +83,162 @@ class Seen:
         return self.entry.size if self.entry else self.log.size if self.log else 0
 
 
-def workspace_at_level4(name: str) -> Workspace:
-    """The workspace for a person who may look at its Level 4 outputs. Raises `NotFound` for everybody else."""
-    workspace = workspace_or_stop(name)
-    if not {LOOK, LOOK_ANYWHERE} & set(workspace.permissions):
-        raise NotFound
-    granted(LOOK)
-    return workspace
+@dataclass(frozen=True)
+class _Requested:
+    """What releases say of paths (in the person's own request) and of contents (released from here)."""
+
+    by_path: Mapping[str, FileState]
+    by_content: Mapping[str, FileState]
+
+    def state(self, entry: Entry, counts: Mapping[str, int] | None) -> FileState:
+        """The state of an output."""
+        return state_of(entry, counts, self.by_path.get(entry.path), self.by_content.get(entry.content_hash))
 
 
-def backend_at_level4(slug: str) -> Backend:
-    """The backend, for its members. Raises `NotFound` for everybody else."""
-    found = next((backend for backend in backends_of(current_user) if backend.slug == slug), None)
-    if found is None:
-        raise NotFound
+def version_of(listed: Listing) -> str:
+    """A short name of the list of outputs as it is now, for links."""
+    return digest(listed.version.encode()).hexdigest()[:8]
+
+
+def files_page(workspace: Workspace, backend: Backend, filters: Filters) -> FilesPage:
+    """The list of the outputs of a workspace. Findings are asked for in one query, states by the rooms that know them."""
+    everything, listed = outputs_of(workspace), outputs_of(workspace, filters.q)
+    policy, requested = policy_of(workspace.project), _requested(workspace)
+    found, left_out = chosen(listed.entries, filters)
+    if filters.needs_findings:
+        page = page_of(_rows(found, policy, requested), filters, left_out, everything.entries)
+    else:
+        bare = [FileRow(entry, requested.state(entry, None), None) for entry in found]
+        page = page_of(bare, filters, left_out, everything.entries)
+        page = page.with_rows(_rows([row.entry for row in page.rows], policy, requested))
+    tree = tree_of(_rows(found, policy, requested)) if filters.view == "tree" else None
+    added = parts("level4-select", person=_person(), workspace=workspace, backend=backend)
+    logs = [log for log in listed.logs if not filters.folder or log.path.startswith(filters.folder)]
+    return FilesPage(filters, page, tree, logs, listed.problems, version_of(everything), policy, added)
+
+
+def _rows(entries: Sequence[Entry], policy: PolicyVersion, requested: _Requested) -> list[FileRow]:
+    counts = counts_of([Wanted(one.path, one.content_hash) for one in entries if not one.excluded], policy)
+    rows = []
+    for entry in entries:
+        mine = counts.get((entry.content_hash, entry.path))
+        rows.append(FileRow(entry, requested.state(entry, mine), mine))
+    return rows
+
+
+def _requested(workspace: Workspace) -> _Requested:
+    by_path: dict[str, FileState] = {}
+    by_content: dict[str, FileState] = {}
+    for part in parts("level4-states", person=_person(), workspace=workspace):
+        by_path |= part.data.get("states", {})
+        by_content |= part.data.get("released", {})
+    return _Requested(by_path, by_content)
+
+
+def file_page(
+    workspace: Workspace, backend: Backend, path: str, asked: Asked, against: str, of: str
+) -> FilePage:
+    """One file with a window of its content. `against` is the SHA-256 of the version to compare it with, "" for none;
+    `of` is the version of the list that the link stood in. Raises `NotFound`.
+    """
+    log = log_or_stop(workspace, path)
+    entry = None if log else entry_or_stop(workspace, path)
+    listed, policy = outputs_of(workspace), policy_of(workspace.project)
+    with ExitStack() as opened:
+        file, why_not = _opened(workspace, entry, log, opened)
+        content = entry.content_hash if entry else remembered_hash(file) if file else ""
+        verdict = findings_for(Wanted(path, content), policy) if content else None
+        counts = verdict.counts if verdict else None
+        findings = verdict.findings if verdict else ()
+        versions = _versions(workspace, path, opened) if entry else ()
+        compared = _compared(versions, against, path, content, file) if asked.view == "diff" else None
+        shown = file and not compared
+        return FilePage(
+            path=path,
+            entry=entry,
+            log=log,
+            sha256=content,
+            state=_requested(workspace).state(entry, counts) if entry else None,
+            verdict=verdict,
+            viewed=viewed(file, path=path, sha256=content, asked=asked, findings=findings) if shown else None,
+            why_not=why_not,
+            provenance=provenance_of(workspace, entry, log, job_of(entry)),
+            policy=policy,
+            around=_around(listed, path),
+            parts=_file_parts(workspace, backend, entry, verdict) if entry else (),
+            versions=versions,
+            compared=compared,
+            changed=bool(of) and of != version_of(listed),
+        )
+
+
+def _opened(
+    workspace: Workspace, entry: Entry | None, log: LogEntry | None, opened: ExitStack
+) -> tuple[Any, str]:
+    """The open file, which the stack closes, or why there is none."""
+    try:
+        if log is not None:
+            return opened.enter_context(open_log(roots(), workspace.name, log.action)), ""
+        assert entry is not None  # noqa: S101  one of the two is there
+        return opened.enter_context(open_level4(roots(), workspace.name, entry.path).file), ""
+    except NotAtLevel4 as reason:
+        return None, str(reason)
+
+
+def _versions(workspace: Workspace, path: str, opened: ExitStack) -> Sequence[Version]:
+    found: list[Version] = []
+    for part in parts("level4-versions", person=_person(), workspace=workspace, path=path):
+        found += part.data["versions"]
+    for version in found:
+        if version.file is not None:
+            opened.enter_context(version.file)
     return found
 
 
-def files_of(workspace: Workspace, q: str) -> Listing:
-    """The moderately sensitive outputs and logs of the workspace that match the words of `q`."""
-    return listing(_roots(), workspace.name, q)
+def _compared(
+    versions: Sequence[Version], against: str, path: str, content: str, file: Any
+) -> Comparison | None:
+    older = next(
+        (one for one in versions if one.sha256 == against), versions[0] if versions and not against else None
+    )
+    if older is None:
+        raise NotFound("There is no such version of this file to compare it with.")
+    return comparison(older, Version("this version", path, content, file))
 
 
-def seen(workspace: Workspace, path: str, *, first: int) -> Seen:
-    """One file for its page, with the window that begins at row or line `first`. Raises `NotFound`."""
-    log = _log(workspace, path)
-    if log is not None:
-        with open_log(_roots(), workspace.name, log.action) as file:
-            return Seen(path, "log", None, log, lines=text_window(file, first, LINES_PER_PAGE))
-    entry = _entry(workspace, path)
-    try:
-        opened = open_level4(_roots(), workspace.name, path)
-    except NotAtLevel4 as reason:
-        return Seen(path, entry.kind.name, entry, None, why_not=str(reason))
-    with opened.file as file:
-        return _window(path, opened.entry, file, first)
-
-
-def content_of(workspace: Workspace, path: str) -> tuple[BinaryIO, str]:
-    """An output open for sending, and its content type by our own table. Raises `NotFound`."""
-    entry = _entry(workspace, path)
-    if entry.kind.name not in ("image", "svg", "svgz", "html"):
-        raise NotFound
-    try:
-        file = open_level4(_roots(), workspace.name, path).file
-    except NotAtLevel4 as reason:
-        raise NotFound(str(reason)) from None
-    return (_unpacked(file) if entry.kind.name == "svgz" else file), entry.kind.content_type
+def _file_parts(
+    workspace: Workspace, backend: Backend, entry: Entry, verdict: Verdict | None
+) -> Sequence[Part]:
+    about = {"person": _person(), "workspace": workspace, "backend": backend}
+    return [*parts("level4-select", **about), *parts("level4-file", entry=entry, verdict=verdict, **about)]
 
 
 def job_of(entry: Entry | None) -> Job | None:
     """The job that made an output, with its request; None when it is not known here."""
     if entry is None:
         return None
-    return Job.select(Job, JobRequest).join(JobRequest).where(Job.identifier == entry.job).first()
+    found: Job | None = (
+        Job.select(Job, JobRequest).join(JobRequest).where(Job.identifier == entry.job).first()
+    )
+    return found
 
 
-def neighbours(workspace: Workspace, path: str) -> tuple[str | None, str | None]:
-    """The paths before and after this one in the list."""
-    found = files_of(workspace, "")
-    paths = [*(entry.path for entry in found.entries), *(log.path for log in found.logs)]
+def _around(listed: Listing, path: str) -> tuple[str | None, str | None]:
+    paths = [*(entry.path for entry in listed.entries if entry.current), *(log.path for log in listed.logs)]
     at = paths.index(path) if path in paths else -1
     if at < 0:
         return None, None
     return (paths[at - 1] if at else None), (paths[at + 1] if at + 1 < len(paths) else None)
+
+
+def nearest_folder(workspace: Workspace, path: str) -> str:
+    """The deepest folder above a path in which there are outputs now; "" for the workspace itself."""
+    paths = [entry.path for entry in outputs_of(workspace).entries]
+    folder = path
+    while folder := folder.rpartition("/")[0]:
+        if any(one.startswith(f"{folder}/") for one in paths):
+            return f"{folder}/"
+    return ""
 
 
 def moment(timestamp: float) -> datetime:
@@ -133,50 +246,5 @@ def moment(timestamp: float) -> datetime:
     return datetime.fromtimestamp(timestamp, UTC).replace(tzinfo=None)
 
 
-def is_number(text: str) -> bool:
-    """Whether a value of a table is shown as a number."""
-    try:
-        float(text.replace(",", "").replace("%", ""))
-    except ValueError:
-        return False
-    return True
-
-
-def _window(path: str, entry: Entry, file: BinaryIO, first: int) -> Seen:
-    if entry.kind.name == "csv":
-        return Seen(path, "csv", entry, None, rows=csv_window(file, first, ROWS_PER_PAGE))
-    if entry.kind.name in TEXTS:
-        return Seen(path, entry.kind.name, entry, None, lines=text_window(file, first, LINES_PER_PAGE))
-    return Seen(path, entry.kind.name, entry, None)
-
-
-def _entry(workspace: Workspace, path: str) -> Entry:
-    try:
-        return entry_of(_roots(), workspace.name, path)
-    except (NotAtLevel4, UnsafePath):
-        raise NotFound("There is no Level 4 output of this name in this workspace.") from None
-
-
-def _log(workspace: Workspace, path: str) -> LogEntry | None:
-    if not path.startswith(f"{METADATA}/"):
-        return None
-    found = next((log for log in files_of(workspace, "").logs if log.path == path), None)
-    if found is None:
-        raise NotFound("There is no log of this name in this workspace.")
-    return found
-
-
-def _unpacked(file: BinaryIO) -> BinaryIO:
-    """The content of a compressed drawing, at most 16 MiB of it. Raises `NotFound` for what is damaged."""
-    try:
-        with file, gzip.open(file) as packed:
-            data = packed.read(MOST_UNPACKED + 1)
-    except (OSError, EOFError, ValueError):
-        raise NotFound("This drawing is damaged and cannot be unpacked.") from None
-    if len(data) > MOST_UNPACKED:
-        raise NotFound("This drawing is larger than 16 MiB when unpacked, and is not shown.")
-    return io.BytesIO(data)
-
-
-def _roots() -> Roots:
-    return Roots.of(current().instance)
+def _person() -> Any:
+    return current_user._get_current_object()

@@ -1,31 +1,31 @@
 """The Level 4 pages: pick a backend, find a file, look at it. Contents are served on the secure side alone."""
 
-from typing import Any
-
-from flask import Response, request, send_file, url_for
+from flask import Response, redirect, request, url_for
 from flask_login import current_user
 
 from jobsite.accounts.queries import backends_of
-from jobsite.core.web import CONTENT_POLICY, Routes, page
-from jobsite.outputs.queries import (
-    FILES_PER_PAGE,
-    LINES_PER_PAGE,
+from jobsite.core.errors import NotFound
+from jobsite.core.web import Routes, page
+from jobsite.outputs.access import (
     LOOK,
-    ROWS_PER_PAGE,
     backend_at_level4,
-    content_of,
-    files_of,
-    is_number,
-    job_of,
-    moment,
-    neighbours,
-    seen,
+    entry_or_stop,
+    roots,
     workspace_at_level4,
 )
-from jobsite.projects.models import Workspace
+from jobsite.outputs.asked import Asked
+from jobsite.outputs.listing import PAGE, Filters
+from jobsite.outputs.looks import CODE, CONTENT, looked
+from jobsite.outputs.provenance import code_of
+from jobsite.outputs.queries import file_page, files_page, moment, nearest_folder
+from jobsite.outputs.serving import content_answer
+from jobsite.outputs.states import LOOKS, STATES
 from jobsite.settings import current
+from jobsite.store.reading import NotAtLevel4, open_level4
 
 routes = Routes("outputs")
+
+LEVEL4 = "/<workspace>/level-4/<backend>/"
 
 
 @routes("/<workspace>/level-4/", needs=LOOK)
@@ -35,64 +35,93 @@ def choose_backend(workspace: str) -> Response:
     return page("outputs/backends.html", workspace=found, backends=here, level4=current().secure)
 
 
-@routes("/<workspace>/level-4/<backend>/", needs=LOOK, side="secure")
+@routes("/<workspace>/files/", needs=LOOK)
+def files_of_old(workspace: str) -> Response:
+    """The address that links made elsewhere may have."""
+    found = workspace_at_level4(workspace)
+    return redirect(url_for("outputs.choose_backend", workspace=found.name), 301)
+
+
+@routes(LEVEL4, needs=LOOK, side="secure")
 def files(workspace: str, backend: str) -> Response:
-    found, where = workspace_at_level4(workspace), backend_at_level4(backend)
-    q = request.args.get("q", "").strip()
-    listed = files_of(found, q)
-    number = max(1, request.args.get("page", 1, type=int))
-    start = (number - 1) * FILES_PER_PAGE
-    data: dict[str, Any] = {"shown": listed.entries[start : start + FILES_PER_PAGE], "number": number}
-    return page(
-        "outputs/files.html",
-        fragments=("files",),
-        workspace=found,
-        backend=where,
-        listed=listed,
-        q=q,
-        moment=moment,
-        level4=True,
-        size=FILES_PER_PAGE,
-        **data,
-    )
+    return _list(workspace, backend, "")
 
 
-@routes("/<workspace>/level-4/<backend>/<path:path>", needs=LOOK, side="secure")
+@routes(f"{LEVEL4}<path:path>", needs=LOOK, side="secure")
 def file(workspace: str, backend: str, path: str) -> Response:
+    if path.endswith("/"):
+        return _list(workspace, backend, path)
     found, where = workspace_at_level4(workspace), backend_at_level4(backend)
-    first = max(1, request.args.get("row", request.args.get("line", 1, type=int), type=int))
-    looked = seen(found, path, first=first)
+    of = request.args.get("of", "")
+    try:
+        shown = file_page(found, where, path, Asked.of(request.args), request.args.get("against", ""), of)
+    except NotFound:
+        if not of:
+            raise
+        return _nearest(workspace, backend, nearest_folder(found, path))
+    if shown.viewed or shown.compared:
+        looked(by=current_user, what=shown.what, workspace=found, path=path, sha256=shown.sha256)
     return page(
         "outputs/file.html",
         fragments=("contents",),
         workspace=found,
         backend=where,
-        seen=looked,
-        job=job_of(looked.entry),
-        around=neighbours(found, path),
+        shown=shown,
         moment=moment,
-        is_number=is_number,
-        turn=_turn(found, backend, path),
-        sizes={"row": ROWS_PER_PAGE, "line": LINES_PER_PAGE},
+        looks=LOOKS,
         level4=True,
     )
 
 
-@routes("/<workspace>/level-4-content/<backend>/<path:path>", needs=LOOK, side="secure")
+@routes(f"{LEVEL4}-/content/<path:path>", needs=LOOK, side="secure")
 def content(workspace: str, backend: str, path: str) -> Response:
     found = workspace_at_level4(workspace)
     backend_at_level4(backend)
-    opened, content_type = content_of(found, path)
-    response = send_file(opened, mimetype=content_type, etag=False, conditional=False)
-    response.headers["Content-Type"] = content_type
-    response.headers["Content-Security-Policy"] = CONTENT_POLICY
-    response.headers["Referrer-Policy"] = "no-referrer"
-    response.headers["Cache-Control"] = "no-store"
-    return response
+    entry = entry_or_stop(found, path)
+    try:
+        answer = content_answer(open_level4(roots(), found.name, path).file, path)
+    except NotAtLevel4 as reason:
+        raise NotFound(str(reason)) from None
+    looked(by=current_user, what=CONTENT, workspace=found, path=path, sha256=entry.content_hash)
+    return answer
 
 
-def _turn(workspace: Workspace, backend: str, path: str) -> Any:
-    """The address of another window of the same file."""
-    return lambda **position: url_for(
-        "outputs.file", workspace=workspace.name, backend=backend, path=path, **position
+@routes(f"{LEVEL4}-/code/<commit>/<path:path>", needs=LOOK, side="secure")
+def code(workspace: str, backend: str, commit: str, path: str) -> Response:
+    found, where = workspace_at_level4(workspace), backend_at_level4(backend)
+    text = code_of(found, commit, path)
+    looked(by=current_user, what=CODE, workspace=found, path=f"{commit}:{path}")
+    return page(
+        "outputs/code.html",
+        workspace=found,
+        backend=where,
+        commit=commit,
+        path=path,
+        lines=text.splitlines(),
+        level4=True,
     )
+
+
+def _list(workspace: str, backend: str, folder: str) -> Response:
+    """The list of outputs, or of those in a folder."""
+    found, where = workspace_at_level4(workspace), backend_at_level4(backend)
+    return page(
+        "outputs/files.html",
+        fragments=("files",),
+        workspace=found,
+        backend=where,
+        shown=files_page(found, where, Filters.of(request.args, folder)),
+        gone="gone" in request.args,
+        moment=moment,
+        states=STATES,
+        looks=LOOKS,
+        size=PAGE,
+        level4=True,
+    )
+
+
+def _nearest(workspace: str, backend: str, folder: str) -> Response:
+    """Where the file of a link of yesterday would be."""
+    values = {"workspace": workspace, "backend": backend, "gone": "1"}
+    address = url_for("outputs.file", path=folder, **values) if folder else url_for("outputs.files", **values)
+    return redirect(address, 303)

@@ -61,7 +61,7 @@ PAGES = (
     "/asthma/level-4/local/",
     "/asthma/level-4/local/output/table.csv",
     "/asthma/level-4/local/metadata/make.log",
-    "/asthma/level-4-content/local/output/figure.svg",
+    "/asthma/level-4/local/-/content/output/figure.svg",
 )
 
 
@@ -141,7 +141,7 @@ def test_a_file_held_back_is_listed_with_the_reason(ada: FlaskClient) -> None:
 def test_html_is_framed_without_scripts(ada: FlaskClient) -> None:
     text = ada.get("/asthma/level-4/local/output/page.html").text
     assert '<iframe class="document" sandbox=""' in text
-    answer = ada.get("/asthma/level-4-content/local/output/page.html", buffered=True)
+    answer = ada.get("/asthma/level-4/local/-/content/output/page.html", buffered=True)
     assert answer.headers["Content-Security-Policy"].startswith("sandbox; default-src 'none'")
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
     assert answer.headers["Cache-Control"] == "no-store"
@@ -150,10 +150,10 @@ def test_html_is_framed_without_scripts(ada: FlaskClient) -> None:
 
 def test_figures_are_images_of_our_own_types(ada: FlaskClient) -> None:
     assert (
-        '<img class="figure" src="/asthma/level-4-content/local/output/figure.svg"'
+        '<img class="figure" src="/asthma/level-4/local/-/content/output/figure.svg"'
         in ada.get("/asthma/level-4/local/output/figure.svg").text
     )
-    answer = ada.get("/asthma/level-4-content/local/output/figure.svg", buffered=True)
+    answer = ada.get("/asthma/level-4/local/-/content/output/figure.svg", buffered=True)
     assert (answer.status_code, answer.headers["Content-Type"]) == (200, "image/svg+xml")
     assert "sandbox" in answer.headers["Content-Security-Policy"]
 
@@ -163,13 +163,13 @@ def test_other_paths_are_not_found(ada: FlaskClient) -> None:
         "output/rows.csv", "output/none.csv", "metadata/manifest.json", "metadata/none.log", "../../jobsite.db", ".git",
         "%2e%2e/secret.key", "output/..%2f..%2f..%2fsecret.key", "metadata/.identities.json", "output/table.csv/x", "output/%00.csv",
     ):  # fmt: skip
-        for kind in ("level-4", "level-4-content"):
-            assert ada.get(f"/asthma/{kind}/local/{path}").status_code == 404, path
+        for kind in ("level-4/local", "level-4/local/-/content"):
+            assert ada.get(f"/asthma/{kind}/{path}").status_code == 404, path
 
 
 def test_tables_and_texts_are_not_sent_raw(ada: FlaskClient) -> None:
     for name in ("table.csv", "note.txt", "big.csv"):
-        assert ada.get(f"/asthma/level-4-content/local/output/{name}").status_code == 404
+        assert ada.get(f"/asthma/level-4/local/-/content/output/{name}").status_code == 404
 
 
 def test_an_unknown_backend_or_workspace_is_not_found(ada: FlaskClient) -> None:

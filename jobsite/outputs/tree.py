@@ -1,0 +1,46 @@
+"""The outputs of a workspace as folders. Pure."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from jobsite.outputs.listing import FileRow
+
+MOST_OPEN = 200
+"""Entries of a folder that the tree shows; the list has the others."""
+MOST_ENTRIES = 2_000
+"""Files in a whole tree; beyond it folders are closed and lead to the list."""
+
+
+@dataclass
+class Folder:
+    """A folder: `path` ends with a slash, "" for the workspace; `total` counts the files anywhere below it."""
+
+    name: str
+    path: str
+    folders: dict[str, "Folder"] = field(default_factory=dict)
+    files: list[FileRow] = field(default_factory=list)
+    total: int = 0
+
+    @property
+    def shown(self) -> list[FileRow]:
+        """The files that the tree shows."""
+        return self.files[:MOST_OPEN]
+
+    @property
+    def left_out(self) -> int:
+        """How many files of the folder itself it does not show."""
+        return max(0, len(self.files) - MOST_OPEN)
+
+
+def tree_of(rows: Iterable[FileRow]) -> Folder:
+    """The files in their folders, each in the order given."""
+    top = Folder("", "")
+    for row in rows:
+        *names, _ = row.entry.path.split("/")
+        folder = top
+        folder.total += 1
+        for name in names:
+            folder = folder.folders.setdefault(name, Folder(name, f"{folder.path}{name}/"))
+            folder.total += 1
+        folder.files.append(row)
+    return top
