@@ -74,6 +74,7 @@ ROOMS = (
     logs,
     outputs,
     policies,
+    releases,
     desk,
     desk_steps,
     desk_additions,

@@ -16,6 +16,7 @@ from jobsite.jobs.upkeep_commands import COMMANDS as UPKEEP
 from jobsite.notifications.commands import COMMANDS as NOTIFICATIONS
 from jobsite.pipelines.commands import COMMANDS as PIPELINES
 from jobsite.projects.commands import COMMANDS as PROJECTS
+from jobsite.releases.commands import COMMANDS as RELEASES
 from jobsite.serve import serve as serve_until_stopped
 from jobsite.settings import Settings
 from jobsite.status.commands import COMMANDS as STATUS
@@ -78,6 +79,7 @@ for command in (
     *CHECKS,
     *JOBS,
     *UPKEEP,
+    *RELEASES,
     *NOTIFICATIONS,
     *STATUS,
     *DEMO,

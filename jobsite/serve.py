@@ -24,6 +24,7 @@ from jobsite.jobs.execution import executor, why_no_jobs
 from jobsite.jobs.lock import InstanceLock
 from jobsite.jobs.tasks import finish_job
 from jobsite.notifications.reading import follow_events
+from jobsite.releases.requests.uploading import follow_uploads
 from jobsite.settings import Settings
 
 THREADS = 16
@@ -73,7 +74,7 @@ def web_server(app: Flask, settings: Settings, *, host: str, port: int) -> Any:
 
 
 class Workers:
-    """The background of a server: the consumer of the queue, who reads news, and where jobs run the scheduler."""
+    """The background of a server: the consumer of the queue, who reads news, and on the secure side the scheduler and the uploader."""
 
     def __init__(self, settings: Settings, say: Callable[[str], None]) -> None:
         self._stop = threading.Event()
@@ -84,6 +85,7 @@ class Workers:
                 say(f"Jobs do not run here: {why_not}")
             engine = Engine(executor(), finish=lambda job_id: nudge(finish_job, job_id))
             self._threads.append(self._thread("scheduler", engine.run))
+            self._threads.append(self._thread("uploads", follow_uploads))
 
     def __enter__(self) -> None:
         self._consumer.start()

@@ -140,9 +140,9 @@ def _tests(bundle: _Bundle, trusted: set[str]) -> Iterator[Line]:
     yield from _one("manifest signature", lambda: [_manifest_signature(bundle, trusted)])
     try:
         index = bundle.json(INDEX)
-        releases = sorted(_texts(index, "releases"))
-        files = [_plain(file, ("path", "release", "name", "sha256")) for file in _objects(index, "files")]
-        removed = [_plain(file, ("release", "name", "at")) for file in _objects(index, "removed")]
+        releases = sorted(_list(index, "releases", str))
+        files = [_plain(file, ("path", "release", "name", "sha256")) for file in _list(index, "files", dict)]
+        removed = [_plain(file, ("release", "name", "at")) for file in _list(index, "removed", dict)]
     except NotSound as wrong:
         yield Line(False, "index", str(wrong))
         return
@@ -193,6 +193,9 @@ def _manifest(bundle: _Bundle) -> list[str]:
 def _manifest_signature(bundle: _Bundle, trusted: set[str]) -> str:
     document = bundle.json(SIGNATURE)
     signed = {"format": document["format"], "manifest": document["manifest"], "id": document["id"]}
+    whole = {**signed, "key": document["key"], "signature": document["signature"]}
+    if bundle.text(SIGNATURE) != f"{json.dumps(whole, indent=1, sort_keys=True, ensure_ascii=False)}\n":
+        raise NotSound(f"{SIGNATURE} has been changed: it does not have the form that it has in a bundle")
     if hashlib.sha256(bundle.text(MANIFEST).encode()).hexdigest() != document["manifest"]:
         raise NotSound(f"{MANIFEST} has been changed: it is not the one that was signed")
     return _signed(signed, document, trusted)
@@ -290,16 +293,9 @@ def _sha256(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _objects(document: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
+def _list(document: Mapping[str, Any], name: str, kind: type) -> list[Any]:
     found = document.get(name)
-    if not isinstance(found, list) or not all(isinstance(one, dict) for one in found):
-        raise NotSound(f"{INDEX} has no list {name}")
-    return found
-
-
-def _texts(document: Mapping[str, Any], name: str) -> list[str]:
-    found = document.get(name)
-    if not isinstance(found, list) or not all(isinstance(one, str) for one in found):
+    if not isinstance(found, list) or not all(isinstance(one, kind) for one in found):
         raise NotSound(f"{INDEX} has no list {name}")
     return found
 
