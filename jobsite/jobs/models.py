@@ -47,8 +47,9 @@ class ProjectFile(Model):
 class JobRequest(Model):
     """What a person submitted: a workspace at one commit, a backend, one or more actions.
 
-    `status` and the counts are kept when jobs change, never worked out when a page is read. `form_key`
-    names the form it came from, so that sending the same form twice makes one request.
+    `status` and the counts are kept when jobs change, never worked out when a page is read. `only_cancelled`: it failed,
+    but none of its jobs did; it is shown as cancelled. `form_key` names the form it came from, so that sending the same
+    form twice makes one request.
     """
 
     identifier = FixedCharField(16, unique=True)
@@ -62,6 +63,7 @@ class JobRequest(Model):
     codelists_ok = BooleanField(default=True)
     will_notify = BooleanField(default=False)
     status = CharField(default="pending")
+    only_cancelled = BooleanField(default=False)
     status_message = TextField(default="")
     jobs_total = IntegerField(default=0)
     jobs_succeeded = IntegerField(default=0)
@@ -74,8 +76,8 @@ class JobRequest(Model):
     class Meta:
         indexes = (
             (("workspace", "id"), False),
-            (("backend", "status"), False),
-            (("status",), False),
+            (("backend", "status", "only_cancelled"), False),
+            (("status", "only_cancelled"), False),
             (("created_by", "id"), False),
         )
 

@@ -16,7 +16,7 @@ from jobsite.core.states import ImpossibleStep
 from jobsite.jobs.backend_alerts import note_move
 from jobsite.jobs.models import Job, JobRequest
 from jobsite.jobs.prepared import Prepared, place
-from jobsite.jobs.rules import CODES, JOB, REQUEST_ACTIVE, request_status, why_not_step
+from jobsite.jobs.rules import CODES, JOB, REQUEST_ACTIVE, only_cancelled, request_status, why_not_step
 
 
 def move(job: Job, code: str, message: str = "", *, by: str = "system", **changes: Any) -> None:
@@ -76,12 +76,14 @@ def _follow(request_id: int) -> None:
     """Derive the request's status, counts and times from its jobs, in the transaction of their change."""
     before, message, begun = _REQUEST.run(request=request_id).fetchone()
     rows = _COUNTS.run(request=request_id).fetchall()
-    status = request_status(before, [state for state, *_ in rows])
+    states = [state for state, *_ in rows]
+    status = request_status(before, states)
     # The times stay the texts that the database holds: they sort as the moments do.
     starts = [started for _, _, started, _ in rows if started]
     ends = [completed for *_, completed in rows if completed]
     _FOLLOW.run(
         status=status,
+        only_cancelled=int(only_cancelled(status, states)),
         message="Failed due to job failure" if status == "failed" else message,
         succeeded=sum(count for state, count, *_ in rows if state == "succeeded"),
         started=begun or min(starts, default=None),
@@ -105,6 +107,7 @@ _COUNTS = Prepared(
 _FOLLOW = Prepared(
     lambda: JobRequest.update(
         status=place("status"),
+        only_cancelled=place("only_cancelled"),
         status_message=place("message"),
         jobs_succeeded=place("succeeded"),
         started_at=place("started"),

@@ -201,13 +201,18 @@ def request_status(before: str, states: Collection[str]) -> str:
     return "running" if kinds & {"running", "pending"} else "failed"
 
 
+def only_cancelled(status: str, states: Collection[str]) -> bool:
+    """Whether a request with that status and jobs in these states failed although no job did: some were cancelled."""
+    return status == "failed" and "cancelled" in states and "failed" not in states
+
+
 def request_words(status: str, states: Iterable[str], *, cancelling: bool) -> tuple[str, str]:
     """How a request is shown: the state for its pill, and the words in it."""
     found = list(states)
     succeeded = found.count("succeeded")
     if cancelling:
         return "cancelled", "Cancelling"
-    if status == "failed" and "cancelled" in found and "failed" not in found:
+    if only_cancelled(status, found):
         return "cancelled", "Cancelled"
     if status == "failed" and succeeded:
         return "failed", f"Failed, {succeeded} of {len(found)} succeeded"
