@@ -17,6 +17,7 @@ from jobsite.notifications.commands import COMMANDS as NOTIFICATIONS
 from jobsite.pipelines.commands import COMMANDS as PIPELINES
 from jobsite.projects.commands import COMMANDS as PROJECTS
 from jobsite.releases.commands import COMMANDS as RELEASES
+from jobsite.releases.requests.commands import COMMANDS as RELEASE_REQUESTS
 from jobsite.serve import serve as serve_until_stopped
 from jobsite.settings import Settings
 from jobsite.status.commands import COMMANDS as STATUS
@@ -80,6 +81,7 @@ for command in (
     *JOBS,
     *UPKEEP,
     *RELEASES,
+    *RELEASE_REQUESTS,
     *NOTIFICATIONS,
     *STATUS,
     *DEMO,

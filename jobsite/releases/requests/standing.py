@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from peewee import ModelSelect
+
 from jobsite.accounts.models import Backend, User
 from jobsite.accounts.queries import backends_of
 from jobsite.accounts.rules import permissions_of
@@ -71,7 +73,7 @@ class Acting:
 
 def standing(person: User, request_id: str) -> Acting:
     """The request with what this person is to it. Raises `NotFound` for who may not know of it."""
-    request = _with_all().where(ReleaseRequest.id == request_id).first()
+    request = with_all().where(ReleaseRequest.id == request_id).first()
     if request is None:
         raise NotFound("There is no release request of this number.")
     policy, reviews = policy_of(request.workspace.project), reviews_given(request)
@@ -86,6 +88,13 @@ def acting(person: User, request_id: str, action: str) -> Acting:
     found = standing(person, request_id)
     require(why_not(action, found.facts))
     return found
+
+
+def with_all() -> ModelSelect:
+    """Requests with backend, author, workspace and the project this belongs to now, in one query."""
+    requests = ReleaseRequest.select(ReleaseRequest, Workspace, Project, Backend, User)
+    requests = requests.join_from(ReleaseRequest, Workspace).join_from(Workspace, Project)
+    return requests.join_from(ReleaseRequest, Backend).join_from(ReleaseRequest, User)
 
 
 def facts_of(
@@ -173,17 +182,10 @@ def group_of(request: ReleaseRequest, slug: str) -> RequestGroup:
 
 def active_request(person: User, workspace: Workspace) -> ReleaseRequest | None:
     """This person's request in the workspace that is under way, if there is one (specification 2.1)."""
-    theirs = _with_all().where(ReleaseRequest.author == person, ReleaseRequest.workspace == workspace)
+    theirs = with_all().where(ReleaseRequest.author == person, ReleaseRequest.workspace == workspace)
     newest = theirs.order_by(ReleaseRequest.id.desc())
     return next((found for found in newest if found.phase != COMPLETE or undo_open(found)), None)
 
 
 def _has_declared(person: User, request: ReleaseRequest) -> bool:
     return Declaration.get_or_none(request=request, checker=person.username) is not None
-
-
-def _with_all() -> Any:
-    """Requests with backend, author, workspace and the project this belongs to now, in one query."""
-    requests = ReleaseRequest.select(ReleaseRequest, Workspace, Project, Backend, User)
-    requests = requests.join_from(ReleaseRequest, Workspace).join_from(Workspace, Project)
-    return requests.join_from(ReleaseRequest, Backend).join_from(ReleaseRequest, User)
