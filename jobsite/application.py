@@ -37,6 +37,7 @@ from jobsite.manual.gallery import routes as gallery
 from jobsite.manual.views import routes as manual
 from jobsite.notifications.parts import PARTS as notification_parts
 from jobsite.notifications.views import routes as notifications
+from jobsite.outputs.parts import PARTS as output_parts
 from jobsite.outputs.policy_views import routes as policies
 from jobsite.outputs.views import routes as outputs
 from jobsite.projects.member_views import routes as members
@@ -45,12 +46,12 @@ from jobsite.projects.people_views import routes as people
 from jobsite.projects.settings_parts import PARTS as project_parts
 from jobsite.projects.sign_off_views import routes as sign_off
 from jobsite.projects.views import routes as projects
+from jobsite.publishing.parts import PARTS as publishing_parts
+from jobsite.publishing.views import routes as publishing
 from jobsite.releases.desk.add_views import routes as desk_additions
 from jobsite.releases.desk.parts import PARTS as desk_parts
 from jobsite.releases.desk.step_views import routes as desk_steps
 from jobsite.releases.desk.views import routes as desk
-from jobsite.publishing.parts import PARTS as publishing_parts
-from jobsite.publishing.views import routes as publishing
 from jobsite.releases.parts import PARTS as release_parts
 from jobsite.releases.views import routes as releases
 from jobsite.search.views import routes as search
@@ -89,8 +90,10 @@ ROOMS = (
 PARTS: tuple[Mapping[str, tuple[Any, ...]], ...] = (
     project_parts,
     job_parts,
+    output_parts,
     release_parts,
     desk_parts,
+    publishing_parts,
     notification_parts,
     alert_parts,
     staff_parts,

@@ -22,8 +22,8 @@ from jobsite.instance import close_instance
 from jobsite.jobs.engine import Engine
 from jobsite.jobs.execution import executor, why_no_jobs
 from jobsite.jobs.lock import InstanceLock
-from jobsite.jobs.tasks import finish_job
 from jobsite.notifications.reading import follow_events
+from jobsite.outputs.tasks import finish_and_check
 from jobsite.releases.requests.uploading import follow_uploads
 from jobsite.settings import Settings
 
@@ -83,7 +83,7 @@ class Workers:
         if settings.secure:
             if why_not := why_no_jobs():
                 say(f"Jobs do not run here: {why_not}")
-            engine = Engine(executor(), finish=lambda job_id: nudge(finish_job, job_id))
+            engine = Engine(executor(), finish=lambda job_id: nudge(finish_and_check, job_id))
             self._threads.append(self._thread("scheduler", engine.run))
             self._threads.append(self._thread("uploads", follow_uploads))
 

@@ -4,19 +4,12 @@ from jobsite.core.queue import every, task
 from jobsite.jobs.backend_alerts import clear_quiet_alerts
 from jobsite.jobs.codelist_checks import check_online, due_checks, try_check
 from jobsite.jobs.database_status import check_database
-from jobsite.jobs.finishing import finish
 from jobsite.jobs.sweeping import release_unneeded_content
 from jobsite.projects.models import Repo
 from jobsite.settings import current
 
 TRIES_AT_ONCE = 5
 """One after the other, so that a slow service never keeps more than one worker from ending jobs."""
-
-
-@task
-def finish_job(job_id: int) -> None:
-    """Take a job whose run has ended to its final code."""
-    finish(job_id)
 
 
 @task
