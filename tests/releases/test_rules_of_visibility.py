@@ -1,0 +1,110 @@
+"""Who sees what, when: every phase, kind of person and kind of item, by a table written from the specification (2.4)."""
+
+from itertools import product
+
+import pytest
+
+from jobsite.releases.requests.activity import SENTENCES
+from jobsite.releases.requests.rules import AUTHOR, COMPLETE, CONSOLIDATING, INDEPENDENT, PRIVATE, PUBLIC
+from jobsite.releases.requests.seeing import item_of_event
+from jobsite.releases.requests.visibility import (
+    BY_NAME,
+    COMMENT,
+    DECISION,
+    OPEN,
+    WATCH,
+    Item,
+    Moment,
+    Viewer,
+    readers,
+    visible,
+)
+
+PHASES = (AUTHOR, INDEPENDENT, CONSOLIDATING, COMPLETE)
+PEOPLE = {
+    "author side": Viewer("ada", is_author_side=True),
+    "writer": Viewer("cat", is_eligible=True),
+    "eligible": Viewer("cyd", is_eligible=True),
+    "observer": Viewer("dan"),
+    "auditor": Viewer("sam", is_auditor=True),
+}
+NOW = 3
+ALL = {"author side", "writer", "eligible", "observer", "auditor"}
+CHECKERS = {"writer", "eligible", "auditor"}
+OWN = {"writer", "auditor"}
+
+# Item: who sees it in AUTHOR, INDEPENDENT, CONSOLIDATING, COMPLETE. The writer of all of them is the checker cat.
+TABLE: dict[str, tuple[Item, tuple[set[str], set[str], set[str], set[str]]]] = {
+    "public of an earlier turn": (Item(COMMENT, 1, PUBLIC, "cat", True), (ALL, ALL, ALL, ALL)),
+    "public of this turn": (Item(COMMENT, NOW, PUBLIC, "cat", True), (ALL, OWN, CHECKERS, ALL)),
+    "private of an earlier turn": (Item(COMMENT, 1, PRIVATE, "cat", True), (CHECKERS, CHECKERS, CHECKERS, CHECKERS)),
+    "private of this turn": (Item(COMMENT, NOW, PRIVATE, "cat", True), (CHECKERS, OWN, CHECKERS, CHECKERS)),
+    "vote of this turn": (Item(BY_NAME, NOW, PRIVATE, "cat", True), (CHECKERS, OWN, CHECKERS, CHECKERS)),
+    "vote of an earlier turn": (Item(BY_NAME, 1, PRIVATE, "cat", True), (CHECKERS, OWN, CHECKERS, CHECKERS)),
+    "decision": (Item(DECISION), (ALL, {"auditor"}, CHECKERS, ALL)),
+    "what all may see": (Item(OPEN, NOW), (ALL, ALL, ALL, ALL)),
+    "sealed": (Item(COMMENT, 1, PUBLIC, "cat", True, True), (OWN, OWN, OWN, OWN)),
+    "look": (Item(WATCH, NOW, PRIVATE, "cat", True), (OWN, OWN, OWN, OWN)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", TABLE)
+def test_what_a_checker_wrote_is_seen_by_these_people_in_these_phases(name: str) -> None:
+    """OC5, OC6, OC13."""
+    item, by_phase = TABLE[name]
+    for phase, allowed in zip(PHASES, by_phase, strict=True):
+        seen = {person for person, viewer in PEOPLE.items() if visible(item, viewer, Moment(phase, NOW))}
+        assert seen == allowed, (phase, seen ^ allowed)
+
+
+@pytest.mark.parametrize(("phase", "allowed"), [
+    (AUTHOR, {"author side", "auditor"}), (CONSOLIDATING, CHECKERS), (COMPLETE, ALL), (INDEPENDENT, {"auditor"}),
+])  # fmt: skip
+def test_what_the_author_side_writes_now_waits_for_the_request(phase: str, allowed: set[str]) -> None:
+    item = Item(COMMENT, NOW, PUBLIC, "ben", False)
+    assert {name for name, viewer in PEOPLE.items() if visible(item, viewer, Moment(phase, NOW))} == allowed
+
+
+def test_own_items_are_always_seen_by_their_writer() -> None:
+    everything = product(
+        (COMMENT, BY_NAME, DECISION, OPEN, WATCH), (1, NOW), (PUBLIC, PRIVATE), (True, False)
+    )
+    for (kind, turn, audience, sealed), phase in product(everything, PHASES):
+        item = Item(kind, turn, audience, "dan", False, sealed)
+        assert visible(item, PEOPLE["observer"], Moment(phase, NOW))
+
+
+def test_the_author_side_never_sees_a_vote_by_name() -> None:
+    """OC6: whatever the phase and the turn."""
+    for phase, turn, sealed in product(PHASES, (1, 2, NOW), (True, False)):
+        item = Item(BY_NAME, turn, PRIVATE, "cat", True, sealed)
+        for person in ("author side", "observer"):
+            assert not visible(item, PEOPLE[person], Moment(phase, NOW))
+
+
+def test_nobody_is_nameless() -> None:
+    """An item without a writer is nobody's own, whoever looks without a name."""
+    assert not visible(Item(DECISION), Viewer("", is_eligible=True), Moment(INDEPENDENT, NOW))
+
+
+@pytest.mark.parametrize("happened", SENTENCES)
+def test_every_event_passes_the_same_filter(happened: str) -> None:
+    """OC6: while checkers work apart, the other side reads of steps and of no act by name."""
+    steps = {
+        "created", "added", "updated", "file-withdrawn", "moved", "type-changed", "group-edited", "explained", "submitted",
+        "resubmitted", "withdrawn", "taken", "let-go", "declared", "partially-reviewed", "reviewed", "returned", "rejected",
+        "recheck-failed", "approved", "stopped", "released", "revoked", "repeated",
+    }  # fmt: skip
+    item = item_of_event(happened, turn=NOW, audience=PRIVATE, by="cat", by_checker=True, stale=False)
+    now = Moment(INDEPENDENT, NOW)
+    for person in ("author side", "eligible", "observer"):
+        assert visible(item, PEOPLE[person], now) == (happened in steps), person
+    assert visible(item, PEOPLE["writer"], now) and visible(item, PEOPLE["auditor"], now)
+
+
+def test_every_comment_box_says_who_will_read_it() -> None:
+    for phase, by_checker, audience in product(PHASES, (True, False), (PUBLIC, PRIVATE)):
+        words = readers(phase, by_checker=by_checker, audience=audience)
+        assert words.startswith("Read by") and words.endswith(".")
+    assert "you alone" in readers(INDEPENDENT, by_checker=True, audience=PUBLIC)
+    assert "never by the author" in readers(CONSOLIDATING, by_checker=True, audience=PRIVATE)
