@@ -20,6 +20,8 @@ AUDIT_FORMAT = "jobsite-release-audit/1"
 START = "0" * 64
 """What stands before the first row of a chain."""
 
+_CODED = ("threshold", "rounding")
+"""Questions whose answers are chosen from a list."""
 _CODE = re.compile(r"[a-z0-9][a-z0-9._-]{0,39}")
 _PLACES = ("kind", "row", "col", "header", "line")
 """What is said of the place of a finding; never a value, and never another file."""
@@ -249,16 +251,18 @@ def _group(group: RecordedGroup) -> dict[str, Any]:
         "number": group.number,
         "context_sha256": sha256_of(group.context),
         "controls_sha256": sha256_of(group.controls),
-        "statements": {name: _coded(value) for name, value in group.statements.items()},
+        "statements": {name: _coded(name, value) for name, value in group.statements.items()},
     }
 
 
-def _coded(value: object) -> str | int:
-    """An answer as it is where it is a number or a code; the hash of anything people wrote."""
+def _coded(name: str, value: object) -> str | int:
+    """An answer as it is where it is a number, or a code of a question that has codes; the hash of anything else."""
     if isinstance(value, int):
         return int(value)
     text = value if isinstance(value, str) else json.dumps(value, sort_keys=True, default=str)
-    return text if _CODE.fullmatch(text) or not text else f"sha256:{sha256_of(text)}"
+    if text.isdecimal() or not text or (name in _CODED and _CODE.fullmatch(text)):
+        return text
+    return f"sha256:{sha256_of(text)}"
 
 
 def _rule(rule: RecordedRule) -> dict[str, Any]:

@@ -146,7 +146,7 @@ def test_a_bundle_signed_all_anew_with_another_key_fails_with_the_key_of_the_sit
     signature = key.sign(records.canonical(head).encode()).hex()
     other = rewritten(
         path,
-        {"manifest-signature.json": json.dumps({**head, "key": public, "signature": signature}).encode()},
+        {"manifest-signature.json": pretty({**head, "key": public, "signature": signature})},
     )
     assert wrong(other) == [], "without a key the fingerprint is all there is to compare"
     assert any("signed with another key" in words for words in wrong(other, public_key()))

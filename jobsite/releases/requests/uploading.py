@@ -73,9 +73,7 @@ def run_due() -> datetime | None:
         while step := _due_step():
             _attempt(step)
         _finish_complete()
-    waiting = _open_steps().where(UploadStep.stuck_at.is_null())
-    found = waiting.select(fn.MIN(UploadStep.not_before)).tuples().first()[0]
-    return _moment(found)
+    return min((step.not_before for step in _next_steps()), default=None)
 
 
 def try_again(*, by: User, request_id: str) -> None:
@@ -201,18 +199,19 @@ def _finish(request: ReleaseRequest) -> None:
 
 
 def _due_step() -> UploadStep | None:
-    """The next step whose time has come, of requests where all before it is done."""
+    """The next step whose time has come."""
+    return _next_steps().where(UploadStep.not_before <= now()).first()
+
+
+def _next_steps() -> Any:
+    """The first open step of each request that waits for nobody, in the order in which they are due."""
     earlier = UploadStep.alias()
     before = (earlier.request == UploadStep.request) & (earlier.position < UploadStep.position)
     undone = earlier.select(earlier.id).where(
         before, earlier.done_at.is_null(), earlier.cancelled_at.is_null()
     )
-    first = _open_steps().where(UploadStep.stuck_at.is_null(), UploadStep.not_before <= now())
-    return first.where(~fn.EXISTS(undone)).order_by(UploadStep.not_before, UploadStep.id).first()
-
-
-def _open_steps() -> Any:
-    return UploadStep.select().where(_is_open())
+    rows = UploadStep.select().where(_is_open(), UploadStep.stuck_at.is_null(), ~fn.EXISTS(undone))
+    return rows.order_by(UploadStep.not_before, UploadStep.id)
 
 
 def _is_open() -> Any:
@@ -226,11 +225,6 @@ def _request(step: UploadStep) -> ReleaseRequest:
 def _requests() -> Any:
     rows = ReleaseRequest.select(ReleaseRequest, Workspace, Backend)
     return rows.join_from(ReleaseRequest, Workspace).join_from(ReleaseRequest, Backend)
-
-
-def _moment(value: Any) -> datetime | None:
-    """A time that came out of an aggregate, which the database gives as text."""
-    return datetime.fromisoformat(value) if isinstance(value, str) else value
 
 
 def _survive(work: Any) -> Any:
