@@ -8,6 +8,7 @@ from peewee import JOIN, ModelSelect, fn
 
 from jobsite import settings
 from jobsite.accounts.models import AnonymousPerson, Backend, User
+from jobsite.core.db import database
 from jobsite.core.errors import NotFound
 from jobsite.core.events import Event
 from jobsite.jobs.models import Attempt, Job, JobOutput, JobRequest, ProjectFile
@@ -202,12 +203,20 @@ class Queued(NamedTuple):
         return max(0.0, (at - self.started_at).total_seconds()) if self.started_at else 0.0
 
 
-def queued_jobs() -> list[Queued]:
-    """All jobs that run and jobs that wait, the running ones first, then the oldest. One query of few columns."""
+def queued_jobs(backend: int | None = None) -> list[Queued]:
+    """All jobs that run and jobs that wait, the running ones first, then the oldest; those of one backend when its id
+    is given. One query of few columns, whose values are taken as they are: there may be thousands of jobs."""
     columns = [getattr(Job, name.removesuffix("_id")) for name in Queued._fields[:13]]
     rows = Job.select(*columns, Workspace.project, Workspace.name, Backend.slug)
     rows = rows.join(Workspace).switch(Job).join(Backend).where(Job.state.in_(("running", "pending")))
-    return [Queued(*row) for row in rows.order_by(Job.state.desc(), Job.id).tuples()]
+    if backend is not None:
+        rows = rows.where(Job.backend == backend)
+    found = database.execute_sql(*rows.order_by(Job.state.desc(), Job.id).sql())
+    return [Queued(*row[:10], *map(_moment, row[10:13]), *row[13:]) for row in found]
+
+
+def _moment(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None
 
 
 def jobs_with_surroundings(ids: Sequence[int]) -> dict[int, Job]:

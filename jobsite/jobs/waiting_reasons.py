@@ -235,7 +235,7 @@ def why(job: Job, queue: Queue | None = None) -> Why | None:
     """
     if job.state != "pending":
         return None
-    found = queue or queues_of(queued_jobs(), now()).get(job.backend_id)
+    found = queue or queues_of(queued_jobs(job.backend_id), now()).get(job.backend_id)
     if found is None:
         return None
     own = (job.workspace_id, job.backend_id, job.action)
