@@ -7,7 +7,7 @@ from datetime import datetime
 from peewee import JOIN, Expression, fn
 
 from jobsite.accounts.models import Backend, User
-from jobsite.core.db import LARGEST_ID
+from jobsite.core.db import MOST_WORDS
 from jobsite.core.errors import NotFound
 from jobsite.projects.models import Project, Repo, Workspace
 from jobsite.publishing.models import PublishRequest, Snapshot, SnapshotFile
@@ -46,12 +46,15 @@ class Row:
 
 @dataclass(frozen=True)
 class Publication:
-    """One snapshot for its page: its newest request, its files by name, and the decisions before, oldest first."""
+    """One snapshot for its page: its newest request, its files by name, the decisions before, and by their requests all
+    that is published of its workspace, oldest first: the first is version 1.
+    """
 
     snapshot: Snapshot
     request: PublishRequest
     files: tuple[ReleaseFile, ...]
     history: tuple[PublishRequest, ...]
+    versions: tuple[PublishRequest, ...]
 
     @property
     def title(self) -> str:
@@ -67,6 +70,12 @@ class Publication:
     def standing(self) -> tuple[str, str, str]:
         """The state for a pill, its words, and what they mean."""
         return STANDINGS[self.request.decision]
+
+    @property
+    def number(self) -> int:
+        """Which version of the workspace's outputs this is; the next one as long as it is a draft."""
+        ids = [request.id for request in self.versions]
+        return ids.index(self.request.id) + 1 if self.request.id in ids else len(ids) + 1
 
     @property
     def here(self) -> tuple[ReleaseFile, ...]:
@@ -90,9 +99,14 @@ def of_project(project: Project, limit: int = 20) -> list[Row]:
     return _rows((Workspace.project == project.id) & _newest_is(APPROVED), limit)
 
 
-def newest_published(limit: int = 5) -> list[Row]:
-    """What was published last on the whole site. One query."""
-    return _rows(_newest_is(APPROVED), limit)
+def newest_published(limit: int = 5, q: str = "") -> list[Row]:
+    """What was published last on the whole site, as far as its title, workspace or project has all words of `q`. One query."""
+    condition = _newest_is(APPROVED)
+    for word in q.split()[:MOST_WORDS]:
+        condition &= (
+            Snapshot.title.contains(word) | Workspace.name.contains(word) | Project.name.contains(word)
+        )
+    return _rows(condition, limit)
 
 
 def waiting(limit: int = 200) -> list[Row]:
@@ -101,16 +115,18 @@ def waiting(limit: int = 200) -> list[Row]:
 
 
 def publication(workspace: Workspace, number: int, permissions: Collection[str]) -> Publication:
-    """A publication of a workspace for a person with these permissions there. Three queries.
+    """A publication of a workspace for a person with these permissions there. Two queries.
 
     Raises `NotFound` for an unknown one and for a draft that this person may not know of.
     """
-    snapshot = Snapshot.get_or_none(id=min(number, LARGEST_ID), workspace=workspace)
-    requests = list(_requests(snapshot)) if snapshot else []
-    if snapshot is None or not requests or not may_see(permissions, requests[-1].decision):
+    requests = _requests(workspace)
+    its = [request for request in requests if request.snapshot.id == number]
+    if not its or not may_see(permissions, its[-1].decision):
         raise NotFound("There is no such publication.")
-    snapshot.workspace = workspace
-    return Publication(snapshot, requests[-1], _files(snapshot), tuple(requests[:-1]))
+    snapshot = its[-1].snapshot
+    newest = {request.snapshot.id: request for request in requests}
+    published = sorted((one for one in newest.values() if one.is_published), key=lambda one: one.id)
+    return Publication(snapshot, its[-1], _files(snapshot), tuple(its[:-1]), tuple(published))
 
 
 def published_file(workspace: Workspace, file_id: str) -> ReleaseFile:
@@ -129,9 +145,10 @@ def published_file(workspace: Workspace, file_id: str) -> ReleaseFile:
     return file
 
 
-def versions(workspace: Workspace) -> list[Row]:
-    """What of a workspace is published, oldest first: the first is version 1. One query."""
-    return sorted(of_workspace(workspace, all_of_them=False), key=lambda row: row.request.id)
+def name_in(shown: Publication, file: ReleaseFile) -> str:
+    """What a file is called in a publication: its name, behind its backend's slug where two have the same."""
+    same = [one for one in shown.files if one.name == file.name]
+    return file.name if len(same) == 1 else f"{file.release.backend.slug}/{file.name}"
 
 
 def names_of(usernames: Iterable[str]) -> dict[str, str]:
@@ -167,8 +184,13 @@ def _newest_is(decision: str) -> Expression:
     return (PublishRequest.decision == decision) & _is_newest()
 
 
-def _requests(snapshot: Snapshot) -> Iterable[PublishRequest]:
-    return PublishRequest.select().where(PublishRequest.snapshot == snapshot.id).order_by(PublishRequest.id)
+def _requests(workspace: Workspace) -> list[PublishRequest]:
+    """All publish requests of a workspace with their snapshots, oldest first."""
+    rows = PublishRequest.select(PublishRequest, Snapshot).join(Snapshot)
+    found = list(rows.where(Snapshot.workspace == workspace.id).order_by(PublishRequest.id))
+    for request in found:
+        request.snapshot.workspace = workspace
+    return found
 
 
 def _files(snapshot: Snapshot) -> tuple[ReleaseFile, ...]:

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from jobsite.accounts.models import Backend
+from jobsite.core.clock import now
 from jobsite.core.events import Event
 from jobsite.projects.actions import add_member, add_organisation, add_project
 from jobsite.projects.models import Repo, Workspace
@@ -27,7 +28,12 @@ def workspace(cast: SimpleNamespace, local: Backend) -> Workspace:
     project = add_project(by="system", name="Asthma and air quality", orgs=[org])
     add_member(by="system", project=project, user=cast.ada, roles=["ProjectDeveloper"])
     add_member(by="system", project=project, user=cast.ben, roles=["ProjectCollaborator"])
-    repo = Repo.create(url="https://github.com/northfield/asthma", branches=["main"], is_private=False)
+    repo = Repo.create(
+        url="https://github.com/northfield/asthma",
+        branches=["main"],
+        is_private=False,
+        visibility_checked_at=now(),
+    )
     return Workspace.create(
         name="asthma", project=project, repo=repo, branch="main", created_by="ada", updated_by="ada"
     )
