@@ -12,6 +12,7 @@ from jobsite.accounts.backends import add_backend
 from jobsite.accounts.models import Backend
 from jobsite.core.clock import now
 from jobsite.core.ids import short_id
+from jobsite.jobs import listing
 from jobsite.jobs.actions import cancel, move
 from jobsite.jobs.models import Job, JobRequest, ProjectFile
 from jobsite.projects.models import Workspace
@@ -29,6 +30,14 @@ def other(workspace: Workspace, study: Study, cast: SimpleNamespace) -> Workspac
     return create_workspace(
         by=cast.ada, project=workspace.project, name="bones", repo=str(study.path), branch="main"
     )
+
+
+TIMES = {
+    "run_command": "python:v2 a.py",
+    "created_at": now(),
+    "updated_at": now(),
+    "status_code_updated_at": now(),
+}
 
 
 def made(workspace: Workspace, backend: Backend, person: Any, **facts: Any) -> JobRequest:
@@ -68,6 +77,9 @@ def test_everybody_sees_every_request_newest_first(
         ("", [4, 3, 2, 1]),
         ("status=running", [1]),
         ("status=running&status=failed", [2, 1]),
+        ("status=succeeded&status=failed&backend=local&backend=north", [4, 3, 2]),
+        ("status=succeeded&status=nosuch&backend=north&backend=nosuch", [3]),
+        ("status=failed&q=asth", [2]),
         ("backend=north", [3]),
         ("backend=north&backend=local", [4, 3, 2, 1]),
         ("username=ben", [3]),
@@ -119,6 +131,24 @@ def test_a_request_is_found_by_its_identifier_and_that_of_a_job(
     assert shown(client.get(f"/event-log/?q={job.identifier[:8]}").text) == [request.id]
 
 
+def test_the_text_is_looked_for_among_however_many_names_of_actions(
+    client: FlaskClient, workspace: Workspace, local: Backend, cast: SimpleNamespace, monkeypatch: Any
+) -> None:
+    requests = [made(workspace, local, cast.ada, jobs_total=2) for _ in range(3)]
+    for request, names in zip(
+        requests, (("fit_a", "fit_b"), ("fit_b", "fit_c"), ("clean", "Fit_A")), strict=True
+    ):
+        for name in names:
+            own = {"job_request": request, "workspace": workspace, "backend": local}
+            Job.create(identifier="z" + short_id()[1:], action=name, **own, **TIMES)
+    everything = [one.id for one in reversed(requests)]
+    for most in (40, 1):
+        monkeypatch.setattr(listing, "MOST_STRETCHES", most)
+        assert shown(client.get("/event-log/?q=fit_").text) == everything
+        assert shown(client.get("/event-log/?q=FIT_A").text) == [requests[2].id, requests[0].id]
+        assert shown(client.get("/asthma/logs/?q=fit_b").text) == [requests[1].id, requests[0].id]
+
+
 def test_filters_survive_paging(
     client: FlaskClient, workspace: Workspace, local: Backend, cast: SimpleNamespace
 ) -> None:
@@ -158,6 +188,9 @@ def test_a_workspace_lists_its_own_and_a_project_those_of_its_workspaces(
     assert shown(client.get("/bones/logs/?status=failed").text) == []
     assert shown(client.get("/projects/air/logs/").text) == [second.id, first.id]
     assert shown(client.get("/projects/air/logs/?workspace=asthma").text) == [first.id]
+    assert shown(client.get("/asthma/logs/?q=clea").text) == [first.id]
+    assert shown(client.get("/projects/air/logs/?q=bones").text) == [second.id]
+    assert shown(client.get("/asthma/logs/?q=bones").text) == []
     assert client.get("/nosuch/logs/").status_code == 404
     assert client.get("/projects/nosuch/logs/").status_code == 404
 
