@@ -1,9 +1,9 @@
 """The job requests that home shows: a person's own, those that need them, what others finished, and the newest of all."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 
-from peewee import Expression, ModelSelect, fn
+from peewee import Expression, Function, ModelSelect, fn
 
 from jobsite.accounts.models import Backend, User
 from jobsite.core.clock import now
@@ -36,20 +36,26 @@ class HomeRows:
 
 
 def home_rows(person: User) -> HomeRows:
-    """The requests of a person's home. Three queries."""
-    mine = JobRequest.created_by == person.id
-    total, since = _standing(person)
+    """The requests of a person's home. One query."""
+    mine, since = JobRequest.created_by == person.id, _unseen_since(person)
+    others = _finished_by_others(person, since).order_by(JobRequest.id.desc()).limit(FINISHED)
     wanted = JobRequest.id.in_(_ids(mine, OWN)) | JobRequest.id.in_(_ids(_shown(), NEWEST))
-    wanted |= mine & (JobRequest.completed_at.is_null() | _failed_since(since))
-    rows = rows_of(JobRequest.select(JobRequest.id).where(wanted), MOST)
+    wanted |= mine & (JobRequest.completed_at.is_null() | _failed_since(since)) | JobRequest.id.in_(others)
+    count = JobRequest.select(fn.COUNT(JobRequest.id)).where(mine)
+    more = (
+        count.alias("total"),
+        _failed_since(since).alias("is_new"),
+        JobRequest.id.in_(others).alias("is_news"),
+    )
+    rows = rows_of(JobRequest.select(JobRequest.id).where(wanted), MOST, more=more)
     own = tuple(row for row in rows if row.request.created_by_id == person.id)
     return HomeRows(
         own=own[:OWN],
         running=tuple(row for row in own if row.request.is_active),
-        failed=tuple(row for row in own if _is_failed_since(row.request, since) and not _was_stopped(row)),
-        finished=rows_of(_finished_by_others(person, since), FINISHED),
+        failed=tuple(row for row in own if row.request.is_new and not row.request.only_cancelled),
+        finished=tuple(row for row in rows if row.request.is_news),
         newest=tuple(row for row in rows if row.request.backend.is_active)[:NEWEST],
-        total=total,
+        total=rows[0].request.total if rows else 0,
     )
 
 
@@ -59,12 +65,10 @@ def running_rows(person: User) -> tuple[RequestRow, ...]:
     return rows_of(JobRequest.select(JobRequest.id).where(active), MOST)
 
 
-def _standing(person: User) -> tuple[int, datetime]:
-    """How many requests a person has made, and since when nothing is seen. One query."""
+def _unseen_since(person: User) -> Function:
+    """Since when a person has marked nothing as seen."""
     mark = SeenMark.select(SeenMark.at).where(SeenMark.user == person.id)
-    rows = JobRequest.select(fn.COUNT(JobRequest.id), mark).where(JobRequest.created_by == person.id)
-    total, seen_at = rows.tuples().get()
-    return total, datetime.fromisoformat(seen_at) if seen_at else now() - UNMARKED
+    return fn.COALESCE(mark, now() - UNMARKED)
 
 
 def _ids(condition: Expression, limit: int) -> ModelSelect:
@@ -75,20 +79,11 @@ def _shown() -> Expression:
     return JobRequest.backend.in_(Backend.select(Backend.id).where(Backend.is_active))
 
 
-def _failed_since(since: datetime) -> Expression:
+def _failed_since(since: Function) -> Expression:
     return (JobRequest.status == FAILED) & (JobRequest.completed_at > since)
 
 
-def _is_failed_since(request: JobRequest, since: datetime) -> bool:
-    return request.status == FAILED and request.completed_at is not None and request.completed_at > since
-
-
-def _was_stopped(row: RequestRow) -> bool:
-    """Whether a request did not succeed only because somebody cancelled jobs of it: that waits for nobody."""
-    return row.cancelled > 0 and not row.failed
-
-
-def _finished_by_others(person: User, since: datetime) -> ModelSelect:
+def _finished_by_others(person: User, since: Function) -> ModelSelect:
     mine = ProjectMembership.select(ProjectMembership.project).where(ProjectMembership.user == person.id)
     places = Workspace.select(Workspace.id).where(Workspace.project.in_(mine))
     finished = (JobRequest.completed_at > since) & (JobRequest.created_by != person.id)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import reduce
 
-from peewee import SQL, Expression, Field, ModelCompoundSelectQuery, ModelSelect, NodeList, Value, fn
+from peewee import SQL, Expression, Field, ModelCompoundSelectQuery, ModelSelect, Node, NodeList, Value, fn
 from werkzeug.datastructures import MultiDict
 
 from jobsite.accounts.models import Backend, User
@@ -169,12 +169,17 @@ def _inside(workspace: Workspace | None, project: Project | None) -> ModelSelect
     return Workspace.select(Workspace.id).where(chosen)
 
 
-def rows_of(found: ModelSelect, limit: int, number: int = 1) -> tuple[RequestRow, ...]:
-    """One page of the requests whose ids `found` selects; what is shown of them is looked up for that page alone."""
-    return _rows(found.order_by(JobRequest.id.desc()).paginate(number, limit))
+def rows_of(
+    found: ModelSelect, limit: int, number: int = 1, *, more: Sequence[Node] = ()
+) -> tuple[RequestRow, ...]:
+    """One page of the requests whose ids `found` selects; what is shown of them is looked up for that page alone.
+
+    `more` are columns with an alias, under which the requests have them.
+    """
+    return _rows(found.order_by(JobRequest.id.desc()).paginate(number, limit), more)
 
 
-def _rows(ids: ModelSelect | list[int]) -> tuple[RequestRow, ...]:
+def _rows(ids: ModelSelect | list[int], more: Sequence[Node] = ()) -> tuple[RequestRow, ...]:
     counts = (_jobs_in("cancelled").alias("cancelled"), _jobs_in("failed").alias("failed"))
     places = (Workspace.id, Workspace.name, Workspace.project, Project.id, Project.slug, Project.name)
     others = (
@@ -186,7 +191,7 @@ def _rows(ids: ModelSelect | list[int]) -> tuple[RequestRow, ...]:
         User.username,
         User.fullname,
     )
-    rows = JobRequest.select(JobRequest, *places, *others, *counts)
+    rows = JobRequest.select(JobRequest, *places, *others, *counts, *more)
     rows = rows.join(Workspace).join(Project).switch(JobRequest).join(Backend)
     rows = rows.switch(JobRequest).join(User, on=(JobRequest.created_by == User.id), attr="created_by")
     rows = rows.where(JobRequest.id.in_(ids)).order_by(JobRequest.id.desc())

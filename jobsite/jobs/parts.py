@@ -16,7 +16,7 @@ OWN_NEWEST = 5
 def home_parts(*, person: User | AnonymousPerson) -> list[Part]:
     """The newest requests of everybody; for a person their own first, what runs, what failed and what others finished.
 
-    Newest requests that are all the person's own are not shown again below their own. At most three queries.
+    Newest requests that are all the person's own are not shown again below their own. One query.
     """
     if not isinstance(person, User):
         return [_part("Newest job requests", newest_requests(ALL_NEWEST), "/event-log/")]

@@ -63,6 +63,7 @@ def test_a_request_that_was_only_cancelled_waits_for_nobody(
     cancelled = asked()
     Job.update(state="cancelled").where(Job.job_request == cancelled).execute()
     ended(cancelled, "failed")
+    JobRequest.update(only_cancelled=True).where(JobRequest.id == cancelled.id).execute()
     assert home_rows(cast.ada).failed == ()
     assert ids(home_rows(cast.ada).own) == [cancelled.id]
 
