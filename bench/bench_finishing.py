@@ -7,8 +7,8 @@ from pathlib import Path
 
 from bench.figure import Figure
 from jobsite.jobs.executors.records import LOG
-from jobsite.jobs.finishing import log_lines
 from jobsite.jobs.logs.writer import LogWriter
+from jobsite.jobs.store_facts import log_lines
 from jobsite.store.collecting import collect
 from jobsite.store.facts import JobFacts
 from jobsite.store.level4 import Level4Limits

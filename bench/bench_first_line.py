@@ -20,7 +20,7 @@ from jobsite.jobs.engine import Engine
 from jobsite.jobs.execution import attempt_dir, executor
 from jobsite.jobs.logs.reader import LogReader
 from jobsite.jobs.models import Attempt, Job, JobRequest
-from jobsite.jobs.tasks import finish_job
+from jobsite.outputs.tasks import finish_and_check
 from jobsite.projects.actions import add_member, add_organisation, add_project
 from jobsite.projects.workspaces import create_workspace
 from jobsite.settings import Settings
@@ -45,7 +45,7 @@ def _measured(folder: Path) -> list[Figure]:
     wish, ada = _world(folder)
     stop = threading.Event()
     consumer = open_queue(folder / "instance" / "huey.db").consumer(workers=4)
-    engine = Engine(executor(), finish=lambda job_id: nudge(finish_job, job_id))
+    engine = Engine(executor(), finish=lambda job_id: nudge(finish_and_check, job_id))
     thread = threading.Thread(target=engine.run, args=(stop,))
     consumer.start()
     thread.start()

@@ -15,6 +15,7 @@ import peewee
 from jobsite.core import hub
 from jobsite.core.clock import now, wire
 from jobsite.core.db import Model, database
+from jobsite.core.prepared import Prepared, place
 
 START = "0" * 64
 
@@ -46,12 +47,24 @@ def record(type: str, *, by: str, subject: str, **data: Any) -> Event:
     """
     if not database.in_transaction():
         raise RuntimeError(f"event {type} recorded outside a transaction")
-    last = Event.select(Event.hash).order_by(Event.id.desc()).limit(1).scalar()
-    event = Event(at=now(), type=type, by=by, subject=subject, data=_text(data), previous=last or START)
+    last = _LAST_HASH.run().fetchone()
+    event = Event(at=now(), type=type, by=by, subject=subject, data=_text(data))
+    event.previous = last[0] if last else START
     event.hash = _hash(event)
-    event.save(force_insert=True)
+    event.id = _APPEND.run(**event.__data__).lastrowid
     database.after_commit(hub.ring)
     return event
+
+
+_others = Event.alias()
+_LAST_HASH = Prepared(
+    lambda: Event.select(Event.hash).where(Event.id == _others.select(peewee.fn.MAX(_others.id)))
+)
+_APPEND = Prepared(
+    lambda: Event.insert(
+        {name: place(name) for name in ("at", "type", "by", "subject", "data", "previous", "hash")}
+    )
+)
 
 
 def since(cursor: int, *, limit: int = 1000) -> list[Event]:

@@ -3,17 +3,18 @@
 import ctypes
 import os
 from collections.abc import Collection, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from jobsite.core.files import components, directory_beneath
 
 FEW = 24  # files and directories that are flushed each for itself
+LANES = 4
 
 _AS_IT_IS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _libc = ctypes.CDLL(None, use_errno=True)
-_flushing = ThreadPoolExecutor(8, thread_name_prefix="flush")
+_flushing = ThreadPoolExecutor(2 * LANES, thread_name_prefix="flush")
 
 
 def flush(places: Iterable[tuple[Path, str]]) -> None:
@@ -35,7 +36,24 @@ def flush(places: Iterable[tuple[Path, str]]) -> None:
             with suppress(FileNotFoundError), directory_beneath(root, tuple(parents)) as directory:
                 opened.append(os.open(name, _AS_IT_IS, dir_fd=directory))
                 stack.callback(os.close, opened[-1])
-        list(_flushing.map(os.fsync, opened))
+        _flush_side_by_side(opened)
+
+
+def _flush_side_by_side(opened: list[int]) -> None:
+    """Flush these in a few lanes at the same time, one of them here: to hand each to a thread of its own costs more."""
+    lanes = [opened[start::LANES] for start in range(min(LANES, len(opened)))]
+    others = [_flushing.submit(_flush_in_order, lane) for lane in lanes[1:]]
+    try:
+        _flush_in_order(lanes[0] if lanes else [])
+    finally:
+        wait(others)  # before anybody closes them
+    for other in others:
+        other.result()
+
+
+def _flush_in_order(opened: list[int]) -> None:
+    for one in opened:
+        os.fsync(one)
 
 
 @contextmanager

@@ -9,9 +9,9 @@ from typing import Any, NamedTuple, TypeVar
 from peewee import SQL
 
 from jobsite.accounts.models import Backend
+from jobsite.core.prepared import Prepared
 from jobsite.jobs.holding import Facts, Patterns, Supplier, can_write_the_same, patterns_of
 from jobsite.jobs.models import Attempt, Job
-from jobsite.jobs.prepared import Prepared
 from jobsite.jobs.scheduler import Candidate, Capacity
 from jobsite.projects.models import Workspace
 from jobsite.settings import current

@@ -8,11 +8,15 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
+
+from peewee import SQL, Update
 
 from jobsite.accounts.models import Backend
 from jobsite.core.clock import now
 from jobsite.core.db import database, writing
 from jobsite.core.events import record
+from jobsite.core.prepared import Prepared, place
 from jobsite.core.wording import counted
 from jobsite.jobs.faults import DATABASE_PROBLEMS, RETRIES
 from jobsite.jobs.models import Attempt, BackendAlert, Job
@@ -45,14 +49,23 @@ def note_move(job: Job, code: str) -> None:
     """
     if code not in _MARKED:
         return
-    attempt = Attempt.select().where(Attempt.job == job).order_by(Attempt.number.desc()).first()
-    fault = attempt.fault if attempt else ""
+    attempt = _NEWEST_ATTEMPT.run(job=job.id).fetchone()
+    fault, begun = attempt or ("", None)
     if code == "internal_error":
         count_failure(job.backend_id, JOBS, fault or "platform", at_once=True)
     elif fault:
         count_failure(job.backend_id, JOBS, fault, at_once=code != "waiting_on_new_task")
-    elif code in RAN and attempt:
-        note_success(job.backend_id, JOBS, attempt.created_at)
+    elif code in RAN and begun:
+        note_success(job.backend_id, JOBS, begun)
+
+
+_NEWEST_ATTEMPT = Prepared(
+    lambda: (
+        Attempt.select(Attempt.fault, Attempt.created_at)
+        .where(Attempt.job == place("job"))
+        .order_by(Attempt.number.desc())
+    )
+)
 
 
 def count_failure(backend_id: int, kind: str, failure: str, *, at_once: bool) -> None:
@@ -72,10 +85,18 @@ def count_failure(backend_id: int, kind: str, failure: str, *, at_once: bool) ->
         _tell("alert", alert)
 
 
-def note_success(backend_id: int, kind: str, begun: datetime) -> None:
-    """Something that began at `begun` went well there: that counts when nothing failed since. In a transaction."""
-    open_alert = _open(backend_id, kind) & (BackendAlert.last_at < begun) & BackendAlert.worked_at.is_null()
-    BackendAlert.update(worked_at=now()).where(open_alert).execute()
+def note_success(backend_id: int, kind: str, begun: datetime | str) -> None:
+    """Something that began at `begun` (also as the database holds it) went well there: that counts when nothing failed
+    since. In a transaction."""
+    _WORKS.run(backend=backend_id, kind=kind, begun=begun, at=now())
+
+
+def _works() -> Update:
+    open_alert = _open(place("backend"), place("kind")) & (BackendAlert.last_at < place("begun"))
+    return BackendAlert.update(worked_at=place("at")).where(open_alert & BackendAlert.worked_at.is_null())
+
+
+_WORKS = Prepared(_works)
 
 
 def clear_quiet_alerts(quiet: timedelta = QUIET) -> None:
@@ -118,7 +139,7 @@ def _words(failure: str) -> str:
     return RETRIES[failure].sentence if failure in RETRIES else RETRIES["platform"].sentence
 
 
-def _open(backend_id: int, kind: str) -> object:
+def _open(backend_id: int | SQL, kind: str | SQL) -> Any:
     mine = (BackendAlert.backend == backend_id) & (BackendAlert.kind == kind)
     return mine & BackendAlert.cleared_at.is_null()
 

@@ -20,6 +20,7 @@ from jobsite.core import hub
 from jobsite.core.clock import now
 from jobsite.core.db import close_database, writing
 from jobsite.core.errors import Conflict
+from jobsite.core.prepared import Prepared, place
 from jobsite.jobs.active import ActiveJobs, candidates, capacity, pending_facts
 from jobsite.jobs.beside import Beside
 from jobsite.jobs.execution import attempt_dir, why_no_jobs
@@ -318,8 +319,14 @@ def _begin(job: Job, begun: list[tuple[Job, Attempt]]) -> None:
         move(job, "initiated", attempts_made=job.attempts_made + 1, ready_at=None, retry_at=None)
         number = job.attempts_made
         identifier = f"{job.identifier}-{number:03}"
-        attempt = Attempt.create(job=job, number=number, identifier=identifier, created_at=job.updated_at)
+        attempt = Attempt(job=job.id, number=number, identifier=identifier, created_at=job.updated_at)
+        nothing_yet = dict.fromkeys(_OF_ATTEMPT)
+        attempt.id = _NEW_ATTEMPT.run(**{**nothing_yet, **attempt.__data__}).lastrowid
     begun.append((job, attempt))
+
+
+_OF_ATTEMPT = [name for name in Attempt._meta.sorted_field_names if name != "id"]
+_NEW_ATTEMPT = Prepared(lambda: Attempt.insert({name: place(name) for name in _OF_ATTEMPT}))
 
 
 def _collide(job: Job, other: Job) -> bool:

@@ -9,40 +9,32 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
-from functools import lru_cache
-from pathlib import Path
+from datetime import datetime
 
-from peewee import ModelSelect
-
-from jobsite.accounts.models import User
-from jobsite.core.clock import now, wire
+from jobsite.core.clock import now
 from jobsite.core.db import writing
 from jobsite.core.errors import Conflict
+from jobsite.core.prepared import Prepared, place
 from jobsite.jobs.execution import attempt_dir, executor, work_dir
 from jobsite.jobs.executors import records
 from jobsite.jobs.executors.contract import Executor, Exit, Limits, read_exit, read_spec
 from jobsite.jobs.executors.contract import Refused as ExecutorRefused
 from jobsite.jobs.faults import DATABASE_EXITS, final_sentence, kind_of_error, next_try
-from jobsite.jobs.logs.reader import LogReader
-from jobsite.jobs.models import Attempt, Job, JobOutput, JobRequest, ProjectFile
+from jobsite.jobs.models import Attempt, Job, JobOutput
 from jobsite.jobs.moving import move
-from jobsite.jobs.prepared import Prepared, place
 from jobsite.jobs.rules import CODES, RESETS, disk_sentence, memory_sentence, nonzero_sentence, time_sentence
 from jobsite.jobs.specs import recorded_inputs
-from jobsite.pipelines.parsing import parse
-from jobsite.projects.models import Repo, Workspace
+from jobsite.jobs.store_facts import facts_of, log_lines, moment
+from jobsite.projects.models import Workspace
 from jobsite.settings import current
 from jobsite.store.collecting import Collected, Input, collect
-from jobsite.store.facts import JobFacts, Published
+from jobsite.store.facts import Published
 from jobsite.store.journal import resume_workspace
 from jobsite.store.level4 import Level4Limits
 from jobsite.store.metadata import published_before
 from jobsite.store.publish import publish, record_log
 from jobsite.store.roots import Roots, locked
 
-EPOCH = datetime(1970, 1, 1)
-LINES_AT_ONCE = 2000
 EXCLUDED = ", but some file(s) marked as moderately_sensitive were excluded. See job log for details."
 
 log = logging.getLogger("jobsite.finishing")
@@ -85,10 +77,10 @@ def finish(job_id: int) -> None:
 
 
 def _finish(job_id: int) -> None:
-    job = Job.get_by_id(job_id)
-    attempt = Attempt.select().where(Attempt.job == job).order_by(Attempt.number.desc()).first()
-    end = read_exit(attempt_dir(job, attempt)) if attempt else None
-    if job.state != "running" or attempt is None or end is None:
+    job = _JOB.one(Job, its_id=job_id)
+    attempt = _NEWEST_ATTEMPT.one(Attempt, job=job_id)
+    end = read_exit(attempt_dir(job, attempt)) if job and attempt else None
+    if job is None or job.state != "running" or attempt is None or end is None:
         return
     again = job.status_code == "finalizing"
     if not again:
@@ -106,18 +98,21 @@ def _finish(job_id: int) -> None:
     _clear(attempt, job)
 
 
+_JOB = Prepared(lambda: Job.select().where(Job.id == place("its_id")))
+_NEWEST_ATTEMPT = Prepared(
+    lambda: Attempt.select().where(Attempt.job == place("job")).order_by(Attempt.number.desc())
+)
+_WORKSPACE = Prepared(lambda: Workspace.select(Workspace.name).where(Workspace.id == place("its_id")))
+
+
 def store_result(job: Job, attempt: Attempt | None, end: Exit, outcome: Outcome) -> None:
     """Store how an attempt ended and what the job left, and move the job, in one transaction."""
     with writing():
         if attempt is not None:
             _store_attempt(attempt, end, outcome)
         _NO_OUTPUTS.run(job=job.id)
-        rows = [
-            {"job": job.id, "path": path, "level": one.level, "sha256": one.content_hash, "size": one.size}
-            for path, one in outcome.files.items()
-        ]
-        for start in range(0, len(rows), 500):
-            JobOutput.insert_many(rows[start : start + 500]).execute()
+        for path, one in outcome.files.items():
+            _OUTPUT.run(job=job.id, path=path, level=one.level, sha256=one.content_hash, size=one.size)
         if outcome.code == "succeeded":
             move(job, "finalized")
         move(job, outcome.code, outcome.message, retry_at=outcome.retry_at, stop_code="", stop_message="")
@@ -125,9 +120,9 @@ def store_result(job: Job, attempt: Attempt | None, end: Exit, outcome: Outcome)
 
 def _store_attempt(attempt: Attempt, end: Exit, outcome: Outcome) -> None:
     """The end of the attempt; where the clock was set back meanwhile, its times stay in order."""
-    started = _moment(end.started_at)
+    started = moment(end.started_at)
     started = max(started, attempt.created_at) if started else None
-    ended = max(_moment(end.ended_at) or now(), started or attempt.created_at)
+    ended = max(moment(end.ended_at) or now(), started or attempt.created_at)
     _END_OF_ATTEMPT.run(
         started_at=started,
         ended_at=ended,
@@ -148,6 +143,9 @@ _END_OF_ATTEMPT = Prepared(
     )
 )
 _NO_OUTPUTS = Prepared(lambda: JobOutput.delete().where(JobOutput.job == place("job")))
+_OUTPUT = Prepared(
+    lambda: JobOutput.insert({name: place(name) for name in ("job", "path", "level", "sha256", "size")})
+)
 
 
 def _outcome(job: Job, attempt: Attempt, end: Exit) -> Outcome:
@@ -224,8 +222,11 @@ def _decided(job: Job, attempt: Attempt) -> dict[str, Published]:
     """What the attempt has published, where the server ended between the decision and its own row: readers have it
     by then, so no cancellation that came afterwards undoes it. Empty when nothing was decided."""
     roots = _roots()
-    with locked(roots, job.workspace.name):
-        resume_workspace(roots, job.workspace.name)
+    (workspace,) = _WORKSPACE.run(its_id=job.workspace_id).fetchone()
+    # It is there from before the decision until the record is.
+    if roots.staging_of(workspace, attempt.identifier)[0].exists():
+        with locked(roots, workspace):
+            resume_workspace(roots, workspace)
     return published_before(roots, job.identifier, attempt.identifier) or {}
 
 
@@ -289,68 +290,6 @@ def _next_try(job: Job, attempt: Attempt, kind: str) -> Outcome | None:
     return Outcome("waiting_on_new_task", again.sentence(kind), fault=kind, retry_at=again.at)
 
 
-def facts_of(job: Job, attempt: Attempt, end: Exit, message: str) -> JobFacts:
-    """What the store is told of an attempt that ended so, with the sentence of its job."""
-    found = _SURROUNDINGS.run(request=job.job_request_id)
-    request, commit, project_file, user, workspace, repo = found.fetchone()
-    return JobFacts(
-        workspace=workspace,
-        job=job.identifier,
-        request=request,
-        attempt=attempt.identifier,
-        action=job.action,
-        user=user,
-        repo=repo,
-        commit=commit,
-        actions=_actions_of(project_file),
-        exit_code=end.exit_code,
-        status_message=message,
-        created_at=wire(job.created_at) or "",
-        completed_at=wire(_moment(end.ended_at)) or "",
-        database_name="default" if job.is_database_action else "",
-        cancelled=bool(job.cancel_asked_at) or end.reason == "cancelled",
-        metadata={
-            "oom_killed": end.reason == "out_of_memory",
-            **({"action_version": job.code_tag, "action_revision": job.code_commit} if job.code_repo else {}),
-        },
-    )
-
-
-def _surroundings() -> ModelSelect:
-    names = (
-        JobRequest.identifier,
-        JobRequest.commit,
-        ProjectFile.text,
-        User.username,
-        Workspace.name,
-        Repo.url,
-    )
-    source = JobRequest.select(*names).join(ProjectFile).switch(JobRequest).join(User)
-    return source.switch(JobRequest).join(Workspace).join(Repo).where(JobRequest.id == place("request"))
-
-
-_SURROUNDINGS = Prepared(_surroundings)
-
-
-@lru_cache(maxsize=32)
-def _actions_of(project_file: str) -> frozenset[str] | None:
-    """The names of its actions; remembered, as the jobs of a request share the file and large ones take long to read."""
-    pipeline = parse(project_file).pipeline
-    return frozenset(pipeline.actions) if pipeline else None
-
-
-def log_lines(folder: Path) -> Iterator[bytes]:
-    """The lines of an attempt's log, each with its time, in windows."""
-    if not (folder / records.LOG).exists():
-        return
-    with LogReader(folder / records.LOG) as reader:
-        line = 1
-        while (window := reader.window(line, LINES_AT_ONCE)).lines:
-            for one in window.lines:
-                yield f"{wire(_moment(one.time))} {one.text}\n".encode()
-            line = window.next_line
-
-
 def _while_wanted(job: Job, lines: Iterator[bytes]) -> Iterator[bytes]:
     """The same lines; at their end, the last moment before the publication is decided, a cancellation stops it, and
     so does the end of the job, which another process has brought about: newer outputs may be there by now.
@@ -392,7 +331,3 @@ def _level4_limits() -> Level4Limits:
     return Level4Limits(
         settings.level4_max_filesize, settings.level4_max_csv_rows, settings.level4_file_types
     )
-
-
-def _moment(microseconds: int | None) -> datetime | None:
-    return None if microseconds is None else EPOCH + timedelta(microseconds=microseconds)

@@ -12,10 +12,10 @@ from jobsite.core.clock import now
 from jobsite.core.db import database, writing
 from jobsite.core.errors import Conflict
 from jobsite.core.events import record
+from jobsite.core.prepared import Prepared, place
 from jobsite.core.states import ImpossibleStep
 from jobsite.jobs.backend_alerts import note_move
 from jobsite.jobs.models import Job, JobRequest
-from jobsite.jobs.prepared import Prepared, place
 from jobsite.jobs.rules import CODES, JOB, REQUEST_ACTIVE, only_cancelled, request_status, why_not_step
 
 

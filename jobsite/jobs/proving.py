@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from jobsite.core.db import writing
 from jobsite.core.events import record
 from jobsite.jobs.executors.contract import Exit
-from jobsite.jobs.finishing import facts_of
 from jobsite.jobs.models import Attempt, Job
 from jobsite.jobs.rules import CODES
+from jobsite.jobs.store_facts import facts_of
 from jobsite.projects.models import Workspace
 from jobsite.settings import current
 from jobsite.store import manifest as manifests

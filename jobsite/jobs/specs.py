@@ -2,11 +2,13 @@
 
 from collections.abc import Iterable
 
+from jobsite.core.prepared import Prepared, place
 from jobsite.jobs.execution import attempt_dir, work_dir
 from jobsite.jobs.executors.contract import AttemptSpec, InputFile, Limits
-from jobsite.jobs.models import Attempt, Job, JobOutput
+from jobsite.jobs.models import Attempt, Job, JobOutput, JobRequest
 from jobsite.jobs.runtimes import command_of
 from jobsite.jobs.weights import DEFAULT_WEIGHT, Weights, weights_of
+from jobsite.projects.models import Repo, Workspace
 from jobsite.projects.repositories import RepositoryUnreachable, git_directory
 from jobsite.settings import Settings, current
 from jobsite.store.content import MissingInput, input_files
@@ -20,6 +22,7 @@ class CannotRun(Exception):
 def make_spec(job: Job, attempt: Attempt) -> AttemptSpec:
     """The order for one attempt. Raises `CannotRun` when its runtime, its repository or an input is gone."""
     settings = current()
+    commit, url, workspace = _CODE.run(request=job.job_request_id).fetchone()
     command = command_of(job.run_command, settings)
     if command is None:
         raise CannotRun(f"There is no runtime for {job.run_command.split()[0]} on this server any more.")
@@ -27,19 +30,29 @@ def make_spec(job: Job, attempt: Attempt) -> AttemptSpec:
         attempt=attempt.identifier,
         attempt_dir=str(attempt_dir(job, attempt)),
         work_dir=str(work_dir(attempt)),
-        repo=_repository(job.code_repo or job.workspace.repo.url),
-        commit=job.code_commit or job.job_request.commit,
+        repo=_repository(job.code_repo or url),
+        commit=job.code_commit or commit,
         image=command[0],
         argv=command[1],
         pull=settings.container_pull,
-        inputs=_inputs(job),
+        inputs=_inputs(job, workspace),
         environment=_environment(job, settings),
         limits=limits_of(job, settings),
         user=(settings.job_user, settings.job_user),
         is_database_action=job.is_database_action,
         network=_network(settings) if job.is_database_action else "",
-        labels={"workspace": job.workspace.name, "action": job.action, "job": job.identifier},
+        labels={"workspace": workspace, "action": job.action, "job": job.identifier},
     )
+
+
+_CODE = Prepared(
+    lambda: (
+        JobRequest.select(JobRequest.commit, Repo.url, Workspace.name)
+        .join(Workspace)
+        .join(Repo)
+        .where(JobRequest.id == place("request"))
+    )
+)
 
 
 def _repository(url: str) -> str:
@@ -60,10 +73,12 @@ def recorded_inputs(job: Job) -> dict[str, JobOutput]:
     return {row.path: row for key in job.needs.values() for row in by_job.get(key, ())}
 
 
-def _inputs(job: Job) -> tuple[InputFile, ...]:
+def _inputs(job: Job, workspace: str) -> tuple[InputFile, ...]:
     recorded = {path: row.sha256 for path, row in recorded_inputs(job).items()}
+    if not recorded:
+        return ()
     try:
-        found = input_files(Roots.of(current().instance), job.workspace.name, recorded)
+        found = input_files(Roots.of(current().instance), workspace, recorded)
     except MissingInput as missing:
         raise CannotRun(str(missing)) from None
     return tuple(InputFile(one.path, str(one.source), one.sha256) for one in found)

@@ -4,7 +4,7 @@ import pytest
 
 from jobsite.accounts.backends import add_backend
 from jobsite.accounts.models import Backend
-from jobsite.jobs.prepared import Prepared, place
+from jobsite.core.prepared import Prepared, place
 
 
 def _renamed() -> Prepared:

@@ -1,15 +1,17 @@
-"""Statements that are carried out many times for each job: their text is built once.
+"""Statements that are carried out many times: their text is built once.
 
 To write one takes Peewee several times as long as SQLite takes to carry it out.
 """
 
 from collections.abc import Callable
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 from peewee import SQL
 
-from jobsite.core.db import database
+from jobsite.core.db import Model, database
+
+Row = TypeVar("Row", bound=Model)
 
 
 def place(name: str) -> SQL:
@@ -34,3 +36,14 @@ class Prepared:
     def run(self, **values: Any) -> Any:
         """Carry it out with the values of its places, as the database holds them; the cursor."""
         return database.execute_sql(self.text, values)
+
+    def one(self, table: type[Row], **values: Any) -> Row | None:
+        """The first row as an object of `table`, whose columns the statement selects, all in their order; None where
+        there is no row."""
+        row = self.run(**values).fetchone()
+        if row is None:
+            return None
+        fields = table._meta.sorted_fields
+        return table(
+            **{field.name: field.python_value(value) for field, value in zip(fields, row, strict=True)}
+        )
