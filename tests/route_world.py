@@ -42,7 +42,7 @@ def things_of_ada(cast: SimpleNamespace, request: JobRequest, job: Job, path: st
         "name": workspace.name, "workspace": workspace.name, "slug": "air", "project": "air", "org": "northfield",
         "backend": "local", "number": str(request.id), "older": str(request.id), "identifier": job.identifier,
         "path": path, "ref": "main", "username": "ben", "repo": in_address(workspace.repo.url), "rest": "logs/x",
-        "first": GONE, "dashboard": "projects",
+        "first": GONE, "dashboard": "projects", "policy": "default", "version": "1", "commit": "0" * 40,
     }  # fmt: skip
     return {"": general, **_of_one_person(cast.ada, general)}
 
@@ -64,14 +64,14 @@ def things_of_dan(cast: SimpleNamespace) -> Values:
         "name": "acidity", "workspace": "acidity", "slug": "soil", "project": "soil", "org": "southfield",
         "backend": "far", "number": str(request.id), "older": str(request.id), "identifier": job.identifier,
         "path": "output/acid.csv", "ref": "main", "username": "pat", "repo": in_address(repo.url), "rest": "logs/x",
-        "first": GONE, "dashboard": "copiloting",
+        "first": GONE, "dashboard": "copiloting", "policy": "default", "version": "1", "commit": "1" * 40,
     }  # fmt: skip
     return {"": general, **_of_one_person(cast.dan, general)}
 
 
 def things_that_are_not_there(values: Values) -> Values:
     """A name nobody has and a number nothing has, for every name in an address."""
-    numbers = {"number", "older", "alert", "redirect"}
+    numbers = {"number", "older", "alert", "redirect", "version"}
     general = {name: NO_NUMBER if name in numbers else GONE for name in values[""]}
     general |= dict.fromkeys(("alert", "redirect", "number", "older"), NO_NUMBER)
     return {"": general, "staff.repository": general | {"repo": NO_NUMBER}} | {
