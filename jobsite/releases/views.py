@@ -94,12 +94,12 @@ def certificate(workspace: str, release_id: str) -> Response:
     record, key = record_of(found, release_id), public_key()
     if record is None:
         raise NotFound("There is no certificate: this release came without a release record.")
-    told = downloads.told_by(record)
+    certified = downloads.told_by(record)
     return page(
         "releases/certificate.html",
         workspace=found,
         row=row,
-        told=told,
+        certified=certified,
         key=key,
         fingerprint=fingerprint(key),
     )
@@ -167,7 +167,7 @@ def _file_page(workspace: Workspace, row: ReleaseRow, wanted: ReleaseFile, *, ar
         "before": around[here - 1] if here else None,
         "after": around[here + 1] if here is not None and here + 1 < len(around) else None,
         "operators": OPERATORS,
-        "content_address": _content_address(workspace, wanted),
+        "content_url": _content_url(workspace, wanted),
         "why_delete": why_not_delete(workspace.permissions, is_here=wanted.is_here),
         "viewed": None,
     }
@@ -179,7 +179,7 @@ def _file_page(workspace: Workspace, row: ReleaseRow, wanted: ReleaseFile, *, ar
     return page("releases/file.html", workspace=workspace, row=row, file=wanted, **data)
 
 
-def _content_address(workspace: Workspace, wanted: ReleaseFile) -> str:
+def _content_url(workspace: Workspace, wanted: ReleaseFile) -> str:
     values = {"workspace": workspace.name, "release_id": wanted.release_id, "file_id": wanted.id}
     return url_for("releases.content", **values)
 

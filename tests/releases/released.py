@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from types import SimpleNamespace
 
 from jobsite.accounts.models import Backend
+from jobsite.core.clock import now
 from jobsite.core.db import writing
 from jobsite.core.events import Event
 from jobsite.core.events import record as happen
@@ -124,7 +125,8 @@ def made(cast: SimpleNamespace, backend: Backend, findings: Sequence[RecordedFin
     project = add_project(by="system", name="Asthma and air quality", orgs=[org])
     add_member(by="system", project=project, user=cast.ada, roles=["ProjectDeveloper"])
     add_member(by="system", project=project, user=cast.ben, roles=["ProjectCollaborator"])
-    repo = Repo.create(url="https://github.com/northfield/asthma", branches=["main"], is_private=False)
+    address = "https://github.com/northfield/asthma"
+    repo = Repo.create(url=address, branches=["main"], is_private=False, visibility_checked_at=now())
     names = {"created_by": "ada", "updated_by": "ada"}
     workspace = Workspace.create(name="asthma", project=project, repo=repo, branch="main", **names)
     return Made(cast, backend, workspace, findings)
