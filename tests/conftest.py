@@ -5,6 +5,7 @@ import resource
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -20,12 +21,15 @@ from werkzeug.routing import Rule
 from jobsite.accounts import signing_in
 from jobsite.accounts.actions import add_user
 from jobsite.accounts.backends import add_backend
-from jobsite.accounts.models import Backend
+from jobsite.accounts.models import Backend, User
 from jobsite.accounts.queries import user_or_stop
 from jobsite.application import Jobsite, create_app
-from jobsite.core.db import close_database, database, writing
-from jobsite.instance import close_instance, open_instance
+from jobsite.core.db import PRAGMAS, database, writing
+from jobsite.core.limits import Limits
+from jobsite.instance import close_instance, open_instance, secret_key
 from jobsite.settings import Settings
+
+PORT = r"(?<=127\.0\.0\.1):\d+"
 
 CAST = {
     "ada": ("Ada Adewale", ()),
@@ -59,6 +63,14 @@ def cheap_hashes() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session", autouse=True)
+def no_power_cuts() -> Iterator[None]:
+    """The databases of this process do not wait for the disk: only a power cut could tell. Servers started do."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setitem(PRAGMAS, "synchronous", "off")
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
 def compiled_templates(tmp_path_factory: pytest.TempPathFactory) -> None:
     """Every test has an application of its own; its templates are compiled once."""
     compiled = FileSystemBytecodeCache(str(tmp_path_factory.mktemp("templates")))
@@ -85,13 +97,19 @@ def compiled_addresses() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A database file with every migration applied, made once."""
-    settings = Settings(instance=tmp_path_factory.mktemp("migrated"))
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with what every instance begins with, made once: `secret.key`, `empty.db` with every migration applied,
+    and `cast.db` with the people as well."""
+    folder = tmp_path_factory.mktemp("prepared")
+    settings = Settings(instance=folder)
     open_instance(settings)
     database.execute_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+    shutil.copy(settings.database_path, folder / "empty.db")
+    add_cast()
+    database.execute_sql("PRAGMA wal_checkpoint(TRUNCATE)")
     close_instance()
-    return settings.database_path
+    settings.database_path.rename(folder / "cast.db")
+    return folder
 
 
 @pytest.fixture
@@ -101,20 +119,48 @@ def settings(tmp_path: Path) -> Settings:
 
 
 @pytest.fixture
-def instance(settings: Settings, migrated: Path) -> Iterator[Path]:
-    """This test's own instance folder, opened, with an empty database."""
+def instance(settings: Settings, prepared: Path, request: pytest.FixtureRequest) -> Iterator[Path]:
+    """This test's own instance folder, opened, with an empty database, or with the cast for who asks for it."""
     settings.instance.mkdir(parents=True)
-    shutil.copy(migrated, settings.database_path)
+    shutil.copy(prepared / "secret.key", settings.instance)
+    kept = "cast.db" if "cast" in request.fixturenames else "empty.db"
+    shutil.copy(prepared / kept, settings.database_path)
     open_instance(settings)
     yield settings.instance
     close_instance()
 
 
+@dataclass
+class Applications:
+    """The application of each kind of settings, made once: what belongs to one instance is handed to it anew."""
+
+    made: dict[str, tuple[Flask, dict[str, Any], dict[str, Any]]] = field(default_factory=dict)
+
+    def of(self, settings: Settings, place: Path) -> Flask:
+        """The application for an instance that is open. `place` is where the test lies: neither it nor a port makes a
+        difference."""
+        kind = re.sub(PORT, "", repr(settings).replace(str(place), ""))
+        if kind not in self.made:
+            app = create_app(settings)
+            app._got_first_request = True  # whoever adds to an application makes one of their own
+            self.made[kind] = (app, dict(app.config), dict(app.extensions))
+        app, config, extensions = self.made[kind]
+        app.config.clear()
+        app.config.update(config, SECRET_KEY=secret_key(settings))
+        app.extensions = {**extensions, "jobsite.limits": Limits(settings.rate_limits)}
+        return app
+
+
+@pytest.fixture(scope="session")
+def applications() -> Applications:
+    """The applications of this process."""
+    return Applications()
+
+
 @pytest.fixture
-def app(instance: Path, settings: Settings) -> Flask:
-    """The application of this test's instance."""
-    close_database()
-    return create_app(settings)
+def app(instance: Path, settings: Settings, tmp_path: Path, applications: Applications) -> Flask:
+    """The application of this test's instance. Its configuration and extensions may be changed, nothing else."""
+    return applications.of(settings, tmp_path)
 
 
 @pytest.fixture
@@ -126,10 +172,16 @@ def client(app: Flask) -> FlaskClient:
 @pytest.fixture
 def cast(instance: Path) -> SimpleNamespace:
     """The people of all tests, as users: `cast.ada` … `cast.dan`. Project roles come from the room projects."""
+    if not User.select().exists():
+        add_cast()
+    return SimpleNamespace(**{name: user_or_stop(name) for name in CAST})
+
+
+def add_cast() -> None:
+    """The people of all tests become users."""
     with writing():
         for name, (fullname, roles) in CAST.items():
             add_user(by="system", username=name, fullname=fullname, email=f"{name}@example.org", roles=roles)
-    return SimpleNamespace(**{name: user_or_stop(name) for name in CAST})
 
 
 @pytest.fixture
