@@ -46,7 +46,7 @@ def create_release(*, by: User, backend: Backend, workspace: str, announced: Ann
         for file in announced.files:
             _new_file(by, release, file)
         count = sum(file.name not in rules.RECORDS for file in announced.files)
-        record("release:created", by=by.username, subject=f"release:{release.id}", files=count)
+        record("release:announced", by=by.username, subject=f"release:{release.id}", files=count)
     return release
 
 

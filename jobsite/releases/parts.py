@@ -1,5 +1,7 @@
 """What the room releases adds to the pages of projects: the way to released outputs."""
 
+from typing import Any
+
 from jobsite.accounts.models import AnonymousPerson, User
 from jobsite.projects.models import Project, Workspace
 from jobsite.projects.parts import MAIN, Part
@@ -28,4 +30,4 @@ def project_parts(*, person: User | AnonymousPerson, project: Project) -> list[P
     return [Part("releases/_newest.html", MAIN, data)]
 
 
-PARTS = {"workspace": (workspace_parts,), "project": (project_parts,)}
+PARTS: dict[str, tuple[Any, ...]] = {"workspace": (workspace_parts,), "project": (project_parts,)}

@@ -40,7 +40,7 @@ def zipped(entries: Iterable[tuple[str, Content]]) -> Iterator[bytes]:
     The memory it takes does not grow with the files.
     """
     outlet = _Outlet()
-    with zipfile.ZipFile(outlet, "w") as archive:  # type: ignore[arg-type]  # zipfile asks only for write and flush
+    with zipfile.ZipFile(outlet, "w") as archive:  # type: ignore[call-overload]  # it asks only for write and flush
         for name, content in entries:
             yield from _entry(archive, outlet, name, content)
     yield outlet.taken()

@@ -60,7 +60,7 @@ def test_released_bytes_are_those_that_were_sent_and_lie_under_their_hash(world:
     types = [
         event.type for event in Event.select().where(Event.subject == f"release:{ID}").order_by(Event.id)
     ]
-    assert types == ["release:created", "release:file-received", "release:file-received"]
+    assert types == ["release:announced", "release:file-received", "release:file-received"]
     assert verify()[1] is None
 
 

@@ -149,7 +149,7 @@ def test_an_upload_killed_at_any_point_finishes_by_itself_and_sends_nothing_twic
     with later(request):
         run_due()
     assert world.again(request).status == "RELEASED"
-    assert types(f"release:{request.id}") == ["release:created", *["release:file-received"] * 4]
+    assert types(f"release:{request.id}") == ["release:announced", *["release:file-received"] * 4]
     assert types(f"release-request:{request.id}").count("release:released") == 1
     assert Release.select().count() == 1 and ReleaseFile.select().count() == 4
     for path, text in zip(PATHS, (TABLE, OTHER), strict=True):
