@@ -6,8 +6,10 @@ from jobsite.outputs.policies import version_of
 from jobsite.projects.queries import workspace_named
 from jobsite.releases.desk import prompts
 from jobsite.releases.desk.contents import header_of
-from jobsite.releases.requests.pages import FileLine, GroupPage
+from jobsite.releases.requests.models import ReleaseRequest
+from jobsite.releases.requests.pages import FileLine, FilePage, GroupPage
 from jobsite.releases.requests.queries import earlier_texts
+from jobsite.releases.requests.standing import file_of
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,11 @@ def draft_of(shown: GroupPage) -> Draft:
         prompts.CONTROLS_QUESTIONS,
         prompts.controls_example(counts["threshold"], counts["base"]),
     )
+
+
+def group_of(shown: FilePage) -> str:
+    """The slug of the group in which a file is now. One query."""
+    return file_of(ReleaseRequest(id=shown.head.id), shown.file.path).group.slug
 
 
 def _described(file: FileLine, header: tuple[str, ...]) -> prompts.Described:

@@ -10,7 +10,7 @@ from jobsite.outputs.access import LOOK
 from jobsite.outputs.serving import content_answer
 from jobsite.releases.desk import acts
 from jobsite.releases.desk.contents import content_of, looked_at, opened
-from jobsite.releases.desk.groups import draft_of
+from jobsite.releases.desk.groups import draft_of, group_of
 from jobsite.releases.desk.keys import KEYS
 from jobsite.releases.desk.pages import answer, back, fragment_wanted, loaded, me, pressed
 from jobsite.releases.desk.uploads import upload_of
@@ -74,7 +74,11 @@ def activity(request_id: str) -> Response:
 @routes(GROUP, needs=LOOK, side="secure")
 def show_group(request_id: str, group: str, refusal: Refused | None = None) -> Response:
     shown = loaded(queries.group_page, request_id, group)
-    data: dict[str, Any] = {"shown": shown, "group": shown.group, "draft": draft_of(shown)}
+    data: dict[str, Any] = {
+        "shown": shown,
+        "group": shown.group,
+        "draft": draft_of(shown) if shown.head.why["save_group"] is None else None,
+    }
     fields = {"text", "name", "context", "controls", "columns", *acts.STATEMENTS}
     return answer("requests/group.html", shown.head, refusal=refusal, fields=fields, **data)
 
@@ -136,8 +140,10 @@ def content(request_id: str, number: int) -> Response:
 
 def _after(shown: FilePage) -> tuple[str, str]:
     """Where to go when a button of a file was pressed: on to the next without a vote after an approval, unless they stay."""
-    here = (request.form.get("to_group") or shown.group.slug, shown.file.path)
-    if request.form.get("do") != "approve":
+    here = (shown.group.slug, shown.file.path)
+    if request.form["do"] == "move":
+        return group_of(shown), shown.file.path
+    if request.form["do"] != "approve":
         return here
     session["desk_stays"] = "stay" in request.form
     return here if session["desk_stays"] else shown.next_unvoted or here
