@@ -4,7 +4,8 @@ import gzip
 import io
 from typing import BinaryIO
 
-from flask import Response, send_file
+from flask import Response
+from werkzeug.wsgi import FileWrapper
 
 from jobsite.core.errors import NotFound
 from jobsite.core.web import CONTENT_POLICY
@@ -19,7 +20,7 @@ MOST_SENT = 64 * 2**20
 
 
 def content_answer(file: BinaryIO, path: str) -> Response:
-    """The bytes of an open file, which the answer closes, with their type by our own table and no rights at all.
+    """The bytes of an open file, which is closed with the answer, with their type by our own table and no rights at all.
 
     Raises `NotFound` for kinds that are never sent, for damaged drawings, and for what is too large to be drawn.
     """
@@ -28,8 +29,8 @@ def content_answer(file: BinaryIO, path: str) -> Response:
         file.close()
         raise NotFound("Files of this type are not sent.")
     opened = _fit_to_send(file, kind.name)
-    response = send_file(opened, mimetype=kind.content_type, etag=False, conditional=False)
-    response.headers["Content-Type"] = kind.content_type
+    response = Response(FileWrapper(opened), content_type=kind.content_type)
+    response.call_on_close(opened.close)
     response.headers["Content-Security-Policy"] = CONTENT_POLICY
     response.headers["X-Content-Type-Options"] = "nosniff"
     response.headers["Referrer-Policy"] = "no-referrer"

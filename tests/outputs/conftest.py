@@ -10,13 +10,13 @@ from jobsite.outputs.sweeping import check_outputs
 
 from ..releases.conftest import world  # noqa: F401  the workspace and the people around it
 from ..releases.world import World
-from .files import FILES
+from .files import FILES, publish
 
 
 @pytest.fixture
 def level4(world: World) -> World:  # noqa: F811
     """The world with a file of each kind, checked."""
-    world.publish(FILES, action="kinds")
+    publish(world, FILES, "kinds")
     check_outputs(world.workspace)
     return world
 

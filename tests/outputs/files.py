@@ -1,8 +1,20 @@
-"""Files of every kind, the odd ones among them."""
+"""Files of every kind, the odd ones among them, and the job that makes them."""
 
 import gzip
+import itertools
 import struct
 import zlib
+from collections.abc import Mapping
+
+from jobsite.store.collecting import collect
+from jobsite.store.facts import JobFacts
+from jobsite.store.level4 import Level4Limits
+from jobsite.store.publish import publish as publish_outputs
+from jobsite.store.roots import Roots
+
+from ..releases.world import World
+
+_numbers = itertools.count(1)
 
 SVG = (
     '<svg xmlns="http://www.w3.org/2000/svg" width="40" height="20"><title>Ages</title><!-- made by hand -->'
@@ -21,8 +33,8 @@ LARGE = "region,n,note\n" + "".join(
 
 
 def png(width: int = 4, height: int = 3, **texts: str) -> bytes:
-    """A whole PNG image of one colour, with texts inside."""
-    rows = b"".join(b"\0" + b"\x80" * width for _ in range(height))
+    """A PNG image of one colour, with texts inside; of a huge one there is one row."""
+    rows = b"".join(b"\0" + b"\x80" * width for _ in range(min(height, 100)))
     parts = [(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0))]
     parts += [(b"tEXt", key.encode() + b"\0" + text.encode()) for key, text in texts.items()]
     parts += [(b"IDAT", zlib.compress(rows)), (b"IEND", b"")]
@@ -47,3 +59,21 @@ FILES: dict[str, str | bytes] = {
     "output/latin.txt": "caf\xe9\n".encode("utf-16"),
     "output/empty.csv": "",
 }
+
+
+def publish(world: World, files: Mapping[str, str | bytes], action: str) -> None:
+    """A job of this action made these files and nothing else; the real store publishes them."""
+    job = f"{action}{next(_numbers):06}"
+    work_dir = world.instance / "made" / job
+    for path, content in files.items():
+        target = work_dir / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(content if isinstance(content, bytes) else content.encode())
+    facts = JobFacts(
+        workspace=world.workspace.name, job=job, request="request-1", attempt=f"{job}-001", action=action, user="ada",
+        repo="https://example.org/study", commit="c" * 40, actions=None, exit_code=0,
+    )  # fmt: skip
+    patterns = {"moderately_sensitive": {f"file{number}": path for number, path in enumerate(files)}}
+    collected = collect(work_dir, {}, patterns, {})
+    roots = Roots.of(world.instance)
+    publish_outputs(roots, facts, work_dir, collected, Level4Limits(), [b"2026-01-01 made\n"])

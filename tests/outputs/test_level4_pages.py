@@ -12,7 +12,7 @@ from jobsite.outputs.states import FileState
 from jobsite.projects.parts import Part
 
 from ..releases.world import World
-from .files import FILES, png
+from .files import FILES, png, publish
 
 LIST = "/asthma/level-4/local/"
 
@@ -94,7 +94,7 @@ def test_what_the_releases_know_of_a_file_is_its_state(
 
 
 def test_files_of_actions_that_are_gone_are_shown_on_demand(as_ada: FlaskClient, level4: World) -> None:
-    level4.publish({"output/other.csv": "a,n\nx,10\n"}, action="kinds")
+    publish(level4, {"output/other.csv": "a,n\nx,10\n"}, "kinds")
     text = as_ada.get(LIST).text
     assert "output/small.csv" not in paths(text), "the last run of kinds did not make it again"
     assert "output/other.csv" in paths(text)
@@ -107,7 +107,7 @@ def test_a_link_of_an_older_list_leads_to_what_is_there_now(as_ada: FlaskClient,
     link = re.search(r'href="(/asthma/level-4/local/output/small.csv\?of=[0-9a-f]+)"', as_ada.get(LIST).text)
     assert link
     assert "have changed since" not in as_ada.get(link[1]).text
-    level4.publish({"output/new.csv": "a,n\nx,10\n"}, action="other")
+    publish(level4, {"output/new.csv": "a,n\nx,10\n"}, "other")
     assert "have changed since" in as_ada.get(link[1]).text
     gone = as_ada.get(link[1].replace("small.csv", "none.csv"), follow_redirects=True)
     assert gone.request.path == f"{LIST}output/"
@@ -266,13 +266,21 @@ def test_every_look_is_noted_before_the_content_goes_out_and_so_are_denials(
     assert not any("small" in data or "figure" in data or "kinds" in data for data in told)
 
 
+def test_content_is_sent_as_it_is_to_browsers_that_take_compressed_answers(as_ada: FlaskClient) -> None:
+    for name in ("page.html", "figure.svg", "figure.png"):
+        gzip = {"Accept-Encoding": "gzip"}
+        answer = as_ada.get(f"{LIST}-/content/output/{name}", headers=gzip, buffered=True)
+        content = FILES[f"output/{name}"]
+        assert answer.data == (content if isinstance(content, bytes) else content.encode())
+        assert "Content-Encoding" not in answer.headers
+    packed = as_ada.get(f"{LIST}-/content/output/packed.svgz")
+    assert packed.data.startswith(b"<svg")
+
+
 def test_what_is_too_large_to_be_drawn_is_described(as_ada: FlaskClient, level4: World) -> None:
-    level4.publish(
-        {"output/huge.png": png(1, 1).replace(b"\0\0\0\x01\0\0\0\x01", b"\0\0\x80\0\0\0\x80\0")},
-        action="huge",
-    )
+    publish(level4, {"output/huge.png": png(5_001, 5_000)}, "huge")
     page = as_ada.get(f"{LIST}output/huge.png")
-    assert page.status_code == 200
+    assert "This image has 5,001 × 5,000 pixels; images of up to 25 million are shown." in words(page.text)
     answer = as_ada.get(f"{LIST}-/content/output/huge.png")
     assert answer.status_code == 404
 
@@ -300,7 +308,7 @@ def test_the_findings_stand_on_the_workspace_for_those_who_may_look(
 def test_pages_need_few_queries_whatever_the_number_of_files(
     as_ada: FlaskClient, level4: World, queries: Callable[..., object]
 ) -> None:
-    level4.publish({f"output/many/{n}.csv": f"a,n\nx,{n * 5}\n" for n in range(450)}, action="many")
+    publish(level4, {f"output/many/{n}.csv": f"a,n\nx,{n * 5}\n" for n in range(450)}, "many")
     for address, most in (
         (LIST, 10),
         (f"{LIST}?q=many&sort=-findings&page=2", 10),

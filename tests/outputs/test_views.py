@@ -185,13 +185,6 @@ def test_a_link_put_in_the_place_of_an_output_is_not_followed(ada: FlaskClient, 
     assert (instance / "secret.key").read_text().strip() not in text
 
 
-def test_pages_need_few_queries(ada: FlaskClient, queries: Callable[..., object]) -> None:
-    for address in PAGES[:4]:
-        with queries() as seen:  # type: ignore[attr-defined]
-            ada.get(address)
-        assert len(seen) <= 8, (address, seen)
-
-
 def test_an_empty_workspace_says_what_will_come(
     workspace: Workspace,  # noqa: F811
     client: FlaskClient,
