@@ -93,7 +93,7 @@ def test_every_event_passes_the_same_filter(happened: str) -> None:
     steps = {
         "created", "added", "updated", "file-withdrawn", "moved", "type-changed", "group-edited", "explained", "submitted",
         "resubmitted", "withdrawn", "taken", "let-go", "declared", "partially-reviewed", "reviewed", "returned", "rejected",
-        "recheck-failed", "approved", "stopped", "released", "revoked", "repeated",
+        "rechecked", "recheck-failed", "approved", "stopped", "released", "revoked", "repeated",
     }  # fmt: skip
     item = item_of_event(happened, turn=NOW, audience=PRIVATE, by="cat", by_checker=True, stale=False)
     now = Moment(INDEPENDENT, NOW)

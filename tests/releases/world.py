@@ -21,7 +21,7 @@ from jobsite.releases.requests.comments import comment
 from jobsite.releases.requests.groups import save_group
 from jobsite.releases.requests.models import ReleaseRequest, RequestFile
 from jobsite.releases.requests.releasing import approve
-from jobsite.releases.requests.rules import APPROVE, CHANGES, CHECKLIST, OUTPUT, PUBLIC, REMOVED, SUPPORTING
+from jobsite.releases.requests.rules import APPROVE, CHANGES, CHECKLIST, OUTPUT, PUBLIC, SUPPORTING
 from jobsite.releases.requests.steps import return_request, submit, submit_review
 from jobsite.releases.requests.voting import mark_opened, vote
 from jobsite.settings import current
@@ -68,10 +68,15 @@ class World:
     workspace: Workspace
     backend: Backend
     jobs: int = field(default=0)
+    made: dict[str, str | bytes] = field(default_factory=dict)
 
-    def publish(self, files: Mapping[str, str | bytes], action: str = "tables") -> None:
-        """A job of this action made these files, all of them moderately sensitive; the real store publishes them."""
+    def publish(self, files: Mapping[str, str | bytes], *, alone: bool = False) -> None:
+        """A job of the action `tables` made these files, all of them moderately sensitive; the real store publishes them.
+
+        It made what its runs before made as well, unless it made these `alone`.
+        """
         self.jobs += 1
+        self.made = files = dict(files) if alone else {**self.made, **files}
         job = f"{self.jobs:016}"
         work_dir = self.instance / "work" / f"{job}-001"
         for path, content in files.items():
@@ -84,7 +89,7 @@ class World:
             job=job,
             request="request-1",
             attempt=f"{job}-001",
-            action=action,
+            action="tables",
             user="ada",
             repo="https://example.org/study",
             commit="c" * 40,

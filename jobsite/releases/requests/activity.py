@@ -45,6 +45,7 @@ SENTENCES: Mapping[str, str] = {
     "rejected": "rejected the request",
     "overruled": "overruled an objection",
     "objection-restored": "restored an objection",
+    "rechecked": "had the files checked again",
     "recheck-failed": "asked for the release; the checks found something new in {files} files",
     "approved": "approved the release of {files} files",
     "stopped": "stopped the release",

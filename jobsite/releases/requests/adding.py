@@ -70,8 +70,9 @@ def add_files(
     """
     place, server = _place(by, workspace, backend)
     wanted = {one.path: one for one in files}
-    refuse(files=None if wanted else "Choose at least one file.")
     policy = policy_of(place.project)
+    refuse(files=None if wanted else "Choose at least one file.")
+    refuse(files=_why_too_many(policy, len(wanted)))
     with arriving(place.name, list(wanted.values()), policy) as arrivals, writing():
         request = active_request(by, place) or begin(by, place, server, policy)
         acting(by, request.id, "add_files")
@@ -207,14 +208,20 @@ def _refuse_files(request: ReleaseRequest, arrivals: Sequence[Arrival], policy: 
             problems[path] = f"{path} is in the request already."
         elif why := _why_not_content(request, arrival):
             problems[path] = why
-    most = policy.document["limits"]["files_per_request"]
     asked_for = sum(row.kind != REMOVED for row in rows.values()) + len(arrivals)
-    if asked_for > most:
-        problems["files"] = (
-            f"A request has at most {counted(most, 'file')}; with these it would have {asked_for:,}."
-        )
+    if too_many := _why_too_many(policy, asked_for):
+        problems["files"] = too_many
     if problems:
         raise Invalid(problems)
+
+
+def _why_too_many(policy: PolicyVersion, files: int) -> str | None:
+    most = policy.document["limits"]["files_per_request"]
+    return (
+        f"A request has at most {counted(most, 'file')}, and this would be {files:,}."
+        if files > most
+        else None
+    )
 
 
 def _why_not_content(request: ReleaseRequest, arrival: Arrival) -> str | None:

@@ -49,7 +49,8 @@ def save_group(
 ) -> None:
     """Store what the author says of the group with the slug `group`; the votes on its files are opened again.
 
-    `columns` and `statements` stay as they are where they are None. Saving what is there already changes nothing.
+    `columns` and `statements` stay as they are where they are None. Saving what is there already changes nothing. What the
+    checks said of the old texts (rules X) is gone until they run again.
     Raises `Denied`, `NotFound`, `Invalid` with a sentence by field.
     """
     with writing():
@@ -63,7 +64,8 @@ def save_group(
         is_text = any(getattr(found, field) != value for field, value in said.items())
         if not is_text and found.name == renamed:
             return
-        RequestGroup.update(name=renamed, **said).where(RequestGroup.id == found.id).execute()
+        left = [one for one in found.findings if not is_text or not one["rule"].startswith("X")]
+        RequestGroup.update(name=renamed, **said, findings=left).where(RequestGroup.id == found.id).execute()
         reopened = reopen_group(request, found, "text") if is_text else 0
         change(request)
         tell(request, "group-edited", by=by, group=found.position, reopened=reopened)

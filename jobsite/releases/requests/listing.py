@@ -108,11 +108,13 @@ def _with_facts(rows: ModelSelect, viewer: User) -> ModelSelect:
         ),
         _voted(viewer).alias("voted_by_viewer"),
         _worst().alias("worst_of_files"),
-        _Mine.id.alias("own_review"),
+        (_Mine.id + 0).alias("own_review"),
     )
     mine = (_Mine.request == ReleaseRequest.id) & (_Mine.turn == ReleaseRequest.turn)
     mine &= (_Mine.checker == viewer.username) & _Mine.superseded_at.is_null()
-    facts = rows.select(ReleaseRequest, Workspace, User, _Taker.fullname.alias("taker_name"), *counted)
+    facts = rows.select(
+        ReleaseRequest, Workspace, User, (_Taker.fullname.concat("")).alias("taker_name"), *counted
+    )
     facts = facts.join_from(ReleaseRequest, _Mine, JOIN.LEFT_OUTER, on=mine)
     return facts.join_from(
         ReleaseRequest, _Taker, JOIN.LEFT_OUTER, on=(_Taker.username == ReleaseRequest.taken_by)

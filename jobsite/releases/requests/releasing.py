@@ -9,12 +9,12 @@ from jobsite.core.db import writing
 from jobsite.core.errors import Conflict, refuse, require
 from jobsite.core.wording import counted
 from jobsite.releases.requests import missing
-from jobsite.releases.requests.answering import stops, to_waive
 from jobsite.releases.requests.checking import Found, found_in_request, keep, reviews_of
 from jobsite.releases.requests.copies import DAMAGED, is_sound
 from jobsite.releases.requests.models import ReleaseRequest, RequestFile
+from jobsite.releases.requests.rechecking import with_news
 from jobsite.releases.requests.reopening import reopen
-from jobsite.releases.requests.rules import APPROVE, OUTPUT, PRIVATE, PUBLIC, why_not_reason
+from jobsite.releases.requests.rules import OUTPUT, PRIVATE, PUBLIC, why_not_reason
 from jobsite.releases.requests.sealing import seal, succeed, void
 from jobsite.releases.requests.standing import FASTER, Acting, acting, change, standing, tell
 from jobsite.releases.requests.steps import move, say
@@ -43,7 +43,7 @@ def approve(*, by: User, request_id: str) -> ReleaseRequest:
         require_same(current.request, seen.request)
         keep(found)
         state = current.whole()
-        news = _with_news(state)
+        news = with_news(state)
         if news or not sound:
             _open_again(current, news, sound)
         else:
@@ -66,18 +66,6 @@ def require_same(request: ReleaseRequest, seen: ReleaseRequest) -> None:
 
 def _refuse_unready(state: Whole) -> None:
     require(missing.as_sentence(missing.before_approve(state)))
-
-
-def _with_news(state: Whole) -> list[RequestFile]:
-    """The outputs with a finding that stops them, or one that somebody whose approval counts has not waived (5.3)."""
-    return [file for file in state.outputs if _has_news(state, file)]
-
-
-def _has_news(state: Whole, file: RequestFile) -> bool:
-    findings, waivers = state.findings(file), state.marks_on(file, "waiver")
-    votes = state.votes_on(file)
-    approvers = [who for who in state.reviewers if who in votes and votes[who].value == APPROVE]
-    return bool(stops(findings)) or any(to_waive(findings, waivers, who) for who in approvers)
 
 
 def _open_again(found: Acting, files: Sequence[RequestFile], sound: bool) -> None:

@@ -201,6 +201,7 @@ ACTIONS: Mapping[str, Action] = _actions(
     Action("submit", "submit it", "A request can be submitted", "author", _DRAFTING, True),
     Action("withdraw", "withdraw it", "A request can be withdrawn", "author", _DRAFTING),
     Action("comment", "comment on it", "Comments can be written", "commenter", _ACTIVE),
+    Action("recheck", "have it checked again", "Checks can be run again", "commenter", _ACTIVE),
     Action("take_back", "take back comments", "A comment can be taken back", "commenter", _ACTIVE),
     Action("make_public", "make comments public", "A comment can be made public", "checker", _CHECKING),
     Action("repost", "post sealed comments again", "A sealed comment can be posted again", "checker", _CHECKING),

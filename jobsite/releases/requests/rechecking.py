@@ -1,0 +1,45 @@
+"""The checks are run again on a request, and what they find anew opens the votes that were given without it (2.5, 5.3)."""
+
+from jobsite.accounts.models import User
+from jobsite.core.db import writing
+from jobsite.core.errors import Conflict
+from jobsite.releases.requests.answering import stops, to_waive
+from jobsite.releases.requests.checking import found_in_request, keep
+from jobsite.releases.requests.models import ReleaseRequest, RequestFile
+from jobsite.releases.requests.reopening import reopen
+from jobsite.releases.requests.rules import APPROVE
+from jobsite.releases.requests.standing import FASTER, acting, change, tell
+from jobsite.releases.requests.whole import Whole
+
+
+def recheck(*, by: User, request_id: str) -> ReleaseRequest:
+    """Run all checks on the request as it is, under the policy of today; what they find is kept on its rows.
+
+    Raises `Denied`, `NotFound`, `Conflict` when the request changed meanwhile.
+    """
+    seen = acting(by, request_id, "recheck")
+    found = found_in_request(seen.request, seen.policy)
+    with writing():
+        current = acting(by, request_id, "recheck")
+        request = current.request
+        if request.version != seen.request.version:
+            raise Conflict(FASTER)
+        keep(found)
+        reopened = reopen(request, with_news(current.whole()), "checks")
+        facts = {"policy": found.policy.policy, "policy_version": found.policy.version}
+        change(request, **facts, needed=current.needed)
+        tell(request, "rechecked", by=by, reopened=reopened, policy_version=found.policy.version)
+    return request
+
+
+def with_news(state: Whole) -> list[RequestFile]:
+    """The outputs with a finding that stops them, or one that somebody who approved them has not waived."""
+    return [file for file in state.outputs if _has_news(state, file)]
+
+
+def _has_news(state: Whole, file: RequestFile) -> bool:
+    findings, waivers = state.findings(file), state.marks_on(file, "waiver")
+    approvers = [checker for checker, vote in state.votes_on(file).items() if vote.value == APPROVE]
+    return bool(approvers) and bool(
+        stops(findings) or any(to_waive(findings, waivers, checker) for checker in approvers)
+    )
