@@ -152,7 +152,7 @@ def test_a_finding_stands_on_its_very_cell_and_in_words(as_ada: FlaskClient) -> 
     text = as_ada.get(f"{LIST}output/small.csv").text
     cell = re.search(r'<td class="num f-fix" id="c2-2"><a href="#(f[0-9a-f]{16})"[^>]*>.*?</td>', text)
     assert cell, text
-    assert '<span class="vh">fix: </span>3' in cell[0]
+    assert '<span class="vh">fix: </span><span>3</span>' in cell[0]
     assert f'id="{cell[1]}"' in text
     assert "1 to 7" in words(text)
     assert "rules did not apply" in words(text)
