@@ -5,7 +5,7 @@ from typing import NoReturn
 
 from flask import request
 from flask_login import current_user
-from peewee import JOIN, ModelSelect
+from peewee import JOIN, Field, ModelSelect
 
 from jobsite.accounts.models import AnonymousPerson, User, permissions_everywhere
 from jobsite.accounts.queries import backends_of, membership_asked_for
@@ -90,9 +90,10 @@ def project_or_stop(slug: str, permission: str = ANYONE) -> Project:
     as the specification has it, for a person who may not create workspaces, `Denied` with the rule's sentence.
     """
     _visitor_stops(permission)
-    rows = Project.select(Project, User).join(User, JOIN.LEFT_OUTER, on=(Project.copilot == User.id))
+    rows = Project.select(Project, User, _own_roles(Project.id))
+    rows = rows.join(User, JOIN.LEFT_OUTER, on=(Project.copilot == User.id))
     project = rows.where(Project.slug == slug).first() or _renamed(f"There is no project {slug}.")
-    _know(project, project)
+    _know(project)
     _stop(permission, project.permissions, hidden=("workspace_create",))
     return project
 
@@ -104,21 +105,28 @@ def workspace_or_stop(name: str, permission: str = ANYONE) -> Workspace:
     for what one may not know of (running jobs, outputs), `Denied` with the rule's sentence for the rest.
     """
     _visitor_stops(permission)
-    workspace = workspaces().where(Workspace.name == name).first() or _elsewhere(name)
-    _know(workspace, workspace.project)
+    rows = workspaces().select_extend(_own_roles(Workspace.project))
+    workspace = rows.where(Workspace.name == name).first() or _elsewhere(name)
+    _know(workspace)
     _stop(
         permission, workspace.permissions, hidden=("job_run", "unreleased_outputs_view", "release_file_view")
     )
     return workspace
 
 
-def _know(thing: Project | Workspace, project: Project) -> None:
+def _own_roles(project: Field) -> ModelSelect:
+    """The roles of the person who is asking in the project that is read, null where they do not belong to it."""
+    mine = (ProjectMembership.project == project) & (ProjectMembership.user == current_user.id)
+    return ProjectMembership.select(ProjectMembership.roles).where(mine).alias("own_roles")
+
+
+def _know(thing: Project | Workspace) -> None:
     """Note on the thing what the person who is asking may do with it, and whether they belong to its project."""
     if not current_user.is_authenticated:
         return
-    membership = _membership(current_user, project)
-    thing.is_member = membership is not None
-    thing.permissions = current_user.permissions | permissions_of(membership.roles if membership else ())
+    roles = ProjectMembership.roles.python_value(thing.own_roles)
+    thing.is_member = roles is not None
+    thing.permissions = current_user.permissions | permissions_of(roles or ())
 
 
 def _membership(person: User | AnonymousPerson, project: Project | int) -> ProjectMembership | None:
