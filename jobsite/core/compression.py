@@ -40,7 +40,7 @@ def _is_wanted() -> bool:
 
 
 def _page(response: Response) -> Response:
-    if response.is_streamed or len(body := response.get_data()) < LEAST:
+    if response.direct_passthrough or response.is_streamed or len(body := response.get_data()) < LEAST:
         return response
     response.set_data(packed(body, PAGE_LEVEL))
     response.headers["Content-Encoding"] = "gzip"

@@ -115,6 +115,26 @@ def test_bytes_are_sent_without_any_right_in_the_browser(
     assert download.headers["Content-Disposition"].startswith("attachment;") and download.data == data
 
 
+class Measured(io.BytesIO):
+    """A file as the server hands it on: it knows its length."""
+
+    def __init__(self, file: io.BufferedReader, size: int = 0) -> None:
+        super().__init__(file.read())
+        file.close()
+
+    def __len__(self) -> int:
+        return len(self.getvalue())
+
+
+def test_html_is_sent_as_it_is_by_a_server_that_sends_files_itself(
+    world: Made, person: Callable[[str], FlaskClient]
+) -> None:
+    world.released({"page.html": HTML * 100})
+    environ = {"wsgi.file_wrapper": Measured, "HTTP_ACCEPT_ENCODING": "gzip"}
+    answer = person("ada").get(f"{RELEASE}{file_id('page.html')}/content/", environ_overrides=environ)
+    assert answer.status_code == 200 and answer.data == HTML * 100
+
+
 def test_a_page_of_html_is_framed_without_scripts(world: Made, person: Callable[[str], FlaskClient]) -> None:
     world.released({"page.html": HTML})
     page = person("ada").get(f"{RELEASE}page.html").text
