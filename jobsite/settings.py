@@ -43,7 +43,9 @@ NEWS = kinds.words(
     "job-ended request-ended request-cancelled token-made token-used api-token-made email-confirm email-asked "
     "email-changed roles-changed member-added member-roles member-removed backend-member-added backend-member-removed "
     "org-member-added org-member-removed sign-off sign-off-outputs sign-off-internal backend-alert backend-cleared "
-    "backend-missing backend-back copilot-given copilot-ending user-added catch-up"
+    "backend-missing backend-back copilot-given copilot-ending user-added catch-up release-submitted release-reviewed "
+    "release-returned release-rejected release-withdrawn release-released release-recalled release-stuck "
+    "publication-drafted publication-published publication-rejected publication-withdrawn"
 )
 """The kinds of news; a test holds them to those of the room notifications."""
 
@@ -172,7 +174,9 @@ class Settings:
     webhook_secret: str = setting("", "Signs what is sent to WEBHOOK_URL", kinds.text, secret=True)
     webhook_kinds: tuple[str, ...] = setting(
         kinds.words(
-            "user-added copilot-given copilot-ending sign-off backend-alert backend-cleared backend-missing backend-back"
+            "user-added copilot-given copilot-ending sign-off backend-alert backend-cleared backend-missing backend-back "
+            "release-submitted release-reviewed release-returned release-rejected release-withdrawn release-released "
+            "release-recalled release-stuck publication-drafted"
         ),
         "Kinds of news that are sent to WEBHOOK_URL (docs/notifications.md)",
         kinds.some_of(*NEWS),

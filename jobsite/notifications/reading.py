@@ -19,9 +19,10 @@ from jobsite.notifications.choices import choices_of
 from jobsite.notifications.delivering import due_channels
 from jobsite.notifications.heartbeats import beat
 from jobsite.notifications.models import Delivery, Notice, Reading
+from jobsite.notifications.news import News
 from jobsite.notifications.rules import ISSUE, MAIL, WEBHOOK, is_old_news, wants_mail
 from jobsite.notifications.tasks import deliver
-from jobsite.notifications.telling import News, news_of
+from jobsite.notifications.telling import news_of
 from jobsite.notifications.wording import KINDS
 from jobsite.settings import current
 

@@ -16,7 +16,7 @@ CHOICES = {
     NONE: ("No e-mail", "Your inbox here still gets one entry for each request that has ended."),
 }
 
-JOBS, ACCESS, SITE, SECURITY = "jobs", "access", "site", "security"
+JOBS, OUTPUTS, ACCESS, SITE, SECURITY = "jobs", "outputs", "access", "site", "security"
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,7 @@ GROUPS = {
     group.name: group
     for group in (
         Group(JOBS, "My jobs", "What became of the jobs you asked for."),
+        Group(OUTPUTS, "Releases and publications", "Release requests and publications you have a part in."),
         Group(
             ACCESS, "My projects and roles", "Your roles and memberships change, or a project of yours does."
         ),

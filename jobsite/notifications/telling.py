@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
 from email.utils import parseaddr
 from typing import Any
 from urllib.parse import quote
@@ -13,6 +12,8 @@ from jobsite.core.events import Event
 from jobsite.jobs.models import Job, JobRequest
 from jobsite.jobs.rules import CODES, JOB, wire_state
 from jobsite.notifications.choices import choices_of
+from jobsite.notifications.news import News
+from jobsite.notifications.release_news import TELLERS
 from jobsite.notifications.rules import SUMMARY, wants_each_job, wants_summary
 from jobsite.projects.models import Organisation, Project, Repo, Workspace
 from jobsite.settings import current
@@ -20,24 +21,10 @@ from jobsite.settings import current
 ADDED = "project:added"
 
 
-@dataclass(frozen=True)
-class News:
-    """News of one kind for some people (or for nobody in particular: then only for webhook and issue).
-
-    `key` says what it is about, so that it is told once; empty means this very event. `mailed` False keeps it to the
-    inbox. `address` is where the mail goes instead of to a person's own address, and then it is in no inbox.
-    """
-
-    kind: str
-    facts: Mapping[str, Any]
-    people: tuple[User, ...] = ()
-    key: str = ""
-    mailed: bool = True
-    address: str = field(default="", repr=False)
-
-
 def news_of(event: Event) -> list[News]:
     """What is to be told of an event. What it was about may be gone by now: then nothing."""
+    if event.type in TELLERS:
+        return TELLERS[event.type](event)
     tell = _TELLERS.get(event.type)
     return tell(event, _About(event)) if tell else []
 

@@ -6,8 +6,9 @@ The same words stand in inbox, mail, webhook and issue. Nothing here reads a dat
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from jobsite.notifications import release_sentences as releases
 from jobsite.notifications import sentences as said
-from jobsite.notifications.rules import ACCESS, JOBS, SECURITY, SITE
+from jobsite.notifications.rules import ACCESS, JOBS, OUTPUTS, SECURITY, SITE
 from jobsite.notifications.sentences import Facts, Place, Worded
 
 ANYWHERE = Place()
@@ -44,6 +45,8 @@ _ASKED = "You ticked “E-mail me when it is done” for this job request, or it
 _YOURS = "It is about your own account."
 _MEMBER = "It is about your own roles and memberships."
 _STAFF = "You manage backends."
+_REQUEST = "You have a part in this release request, as its author's colleague, a checker or an operator, or it is yours."
+_PUBLICATION = "You belong to its project, or decide about publications."
 _COPILOT = "You are the co-pilot of this project."
 
 KINDS = {
@@ -95,6 +98,18 @@ KINDS = {
         Kind("backend-back", SITE, "Backends that are back", _STAFF, said.backend_back),
         Kind("copilot-given", ACCESS, "Projects to look after", _COPILOT, said.copilot_given),
         Kind("copilot-ending", ACCESS, "Support that ends", _COPILOT, said.copilot_ending),
+        Kind("release-submitted", OUTPUTS, "Releases asked for", _REQUEST, releases.submitted),
+        Kind("release-reviewed", OUTPUTS, "Reviews that came in", _REQUEST, releases.reviewed),
+        Kind("release-returned", OUTPUTS, "Release requests returned", _REQUEST, releases.returned),
+        Kind("release-rejected", OUTPUTS, "Release requests rejected", _REQUEST, releases.rejected),
+        Kind("release-withdrawn", OUTPUTS, "Release requests withdrawn", _REQUEST, releases.withdrawn),
+        Kind("release-released", OUTPUTS, "Outputs released", _REQUEST, releases.released),
+        Kind("release-recalled", OUTPUTS, "Releases recalled", _REQUEST, releases.recalled),
+        Kind("release-stuck", OUTPUTS, "Releases that do not arrive", _REQUEST, releases.upload_stuck),
+        Kind("publication-drafted", OUTPUTS, "Drafts to decide on", _PUBLICATION, releases.drafted),
+        Kind("publication-published", OUTPUTS, "Publications", _PUBLICATION, releases.published),
+        Kind("publication-rejected", OUTPUTS, "Drafts not published", _PUBLICATION, releases.not_published),
+        Kind("publication-withdrawn", OUTPUTS, "Publications withdrawn", _PUBLICATION, releases.unpublished),
         Kind("user-added", SITE, "New users", "It is sent to the webhook of this site.", said.user_added),
         Kind(
             "catch-up",

@@ -183,11 +183,11 @@ class TestChoices:
 
     def test_a_choice_is_stored_and_shown_again(self, ada: FlaskClient, cast: SimpleNamespace) -> None:
         before = ada.get("/settings/notifications/").text
-        assert checked(before) == {"each", "access", "site"}
+        assert checked(before) == {"each", "outputs", "access", "site"}
         form = {"csrf_token": csrf_of(before), "jobs": "failures", "groups": "site"}
         assert ada.post("/settings/notifications/", data=form).status_code == 303
         assert checked(ada.get("/settings/notifications/").text) == {"failures", "site"}
-        assert choices_of(cast.ada).off == ["access"]
+        assert choices_of(cast.ada).off == ["access", "outputs"]
         event = Event.select().order_by(Event.id.desc()).get()
         assert (event.type, event.by) == ("user:notifications", "ada")
 

@@ -36,6 +36,14 @@ FACTS = {
     "copilot": "sam",
     "day": "2026-11-30",
     "what": "out of disk (3 times)",
+    "request": "01HZ0000000000000000000000",
+    "publication": 4,
+    "turn": 3,
+    "reviews": 1,
+    "needed": 2,
+    "files": 2,
+    "whole": False,
+    "attempts": 24,
 }
 
 
