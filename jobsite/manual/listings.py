@@ -10,6 +10,8 @@ from pathlib import Path
 
 from jobsite.accounts.rules import GLOBAL, PERMISSIONS, PROJECT, ROLES, Role
 from jobsite.jobs.rules import CODES, JOB, REQUEST_STATUSES
+from jobsite.outputs.states import LOOKS
+from jobsite.outputs.states import STATES as OF_OUTPUTS
 from jobsite.projects.rules import STATUSES
 from jobsite.releases.desk.keys import KEYS
 from jobsite.releases.requests.rules import STATUSES as RELEASE_STATUSES
@@ -72,19 +74,7 @@ OTHER_STATES = (
     ),
     ("archived", "Takes no new requests", "A backend that finishes what it has and accepts nothing new."),
 )
-OUTPUT_STATES = (
-    ("review", "Not checked", "No output checker has looked at this file yet."),
-    (
-        "paused",
-        "Out of date",
-        "Its action has been run again since, and the file was not among the new outputs.",
-    ),
-    (
-        "failed",
-        "Held back",
-        "It may not be shown at Level 4: too large, of a kind that is not allowed, or with identifiers of patients.",
-    ),
-)
+OUTPUT_STATES = tuple((LOOKS[name], words, meaning) for name, (words, meaning) in OF_OUTPUTS.items())
 RELEASE_REQUESTS = {
     "PENDING": "Its author chooses files and writes about them. Nobody checks it yet.",
     "SUBMITTED": "It waits for checkers. The author can read it and change nothing.",

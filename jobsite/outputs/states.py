@@ -26,13 +26,20 @@ class FileState:
 
 
 STATES: Mapping[str, tuple[str, str]] = {
-    RELEASED: ("Released", "exactly this content was released from this workspace"),
-    IN_REQUEST: ("In request", "it is in your open request, with these bytes"),
-    UPDATED: ("Updated", "your open request holds it with other bytes"),
-    WITHDRAWN: ("Withdrawn", "your open request holds it as withdrawn"),
-    HELD_BACK: ("Held back", "it was kept out of Level 4, or a finding says stop"),
-    UNRELEASED: ("Not checked", "nobody has asked for its release"),
-    NOT_VALID: ("Out of date", "its action is gone, or its last run did not make it again"),
+    RELEASED: ("Released", "Exactly this content was released from this workspace before."),
+    IN_REQUEST: ("In request", "Your open release request holds it as it is."),
+    UPDATED: ("Updated", "Your open release request holds an older version of it."),
+    WITHDRAWN: ("Withdrawn", "Your open release request holds it, but no longer asks for it."),
+    HELD_BACK: (
+        "Held back",
+        "It may not be shown at Level 4 (too large, of a kind that is not allowed, with identifiers of patients), "
+        "or a finding says stop.",
+    ),
+    UNRELEASED: (
+        "Unreleased",
+        "No release request of yours holds it, and this content was not released before.",
+    ),
+    NOT_VALID: ("Out of date", "Its action is gone, or has been run again since without making it."),
 }
 """Every state with its words and what it means."""
 

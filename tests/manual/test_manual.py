@@ -13,6 +13,7 @@ from jobsite.jobs.rules import CODES, JOB, REQUEST_STATUSES, job_words, request_
 from jobsite.manual.finding import explained, search
 from jobsite.manual.listings import JOB_STATES, REQUEST_STATES
 from jobsite.manual.reading import FOLDER, groups, pages
+from jobsite.outputs.states import STATES as OF_OUTPUTS
 from jobsite.projects.rules import STATUSES
 from jobsite.settings import SETTINGS
 
@@ -72,7 +73,7 @@ WORDS = [
     job_words("running", cancelling=True)[1],
     *(status.label for status in STATUSES.values()),
     *("Active", "Archived", "Missing", "Paused", "Database maintenance", "Takes no new requests"),
-    *("Not checked", "Out of date", "Held back"),
+    *(words for words, _ in OF_OUTPUTS.values()),
 ]
 
 
