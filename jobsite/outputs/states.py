@@ -32,8 +32,7 @@ STATES: Mapping[str, tuple[str, str]] = {
     WITHDRAWN: ("Withdrawn", "Your open release request holds it, but no longer asks for it."),
     HELD_BACK: (
         "Held back",
-        "It may not be shown at Level 4 (too large, of a kind that is not allowed, with identifiers of patients), "
-        "or a finding says stop.",
+        "It may not be shown at Level 4 (size, kind, identifiers), or a finding says stop.",
     ),
     UNRELEASED: (
         "Unreleased",
