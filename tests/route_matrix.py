@@ -205,6 +205,19 @@ GET  /413                                                  413   413   413   413
 GET  /429                                                  429   429   429   429   429   429   429   429
 GET  /500                                                  200   200   200   200   200   200   200   200
 GET  /favicon.ico                                          301   301   301   301   301   301   301   301
+GET  /<workspace>/releases/                                200   200   200   200   200   200   200   404
+GET  /projects/<slug>/releases/                            login 200   200   403   200   403   200   404
+GET  /<workspace>/releases/<release_id>/                   login 200   200   404   200   404   200   404
+GET  /<workspace>/releases/<release_id>/<path>             login 200   200   404   200   404   200   404
+GET  /<workspace>/releases/<release_id>/<file_id>/content/ login 200   200   404   200   404   200   404
+GET  /<workspace>/releases/<release_id>/download/          login 200   200   404   200   404   200   404
+GET  /<workspace>/releases/<release_id>/certificate/       login 200   200   404   200   404   200   404
+GET  /<workspace>/releases/<release_id>/bundle.zip         login 200   200   404   200   404   200   404
+GET  /<workspace>/releases/<release_id>/<file_id>/delete/  login 403   403   403   200   403   403   404
+POST /<workspace>/releases/<release_id>/<file_id>/delete/  login 403   403   403   422   403   403   404
+GET  /<workspace>/outputs/latest/                          login 200   200   404   200   404   200   404
+GET  /<workspace>/outputs/latest/<path>                    login 200   200   404   200   404   200   404
+GET  /<workspace>/outputs/latest/download/                 login 200   200   404   200   404   200   404
 GET  /search/                                              200   200   200   200   200   200   200   200
 """
 

@@ -13,10 +13,10 @@ from werkzeug.test import TestResponse
 from jobsite.accounts import email_change
 from jobsite.accounts.api_tokens import make_api_token
 from jobsite.accounts.backends import add_backend
-from jobsite.accounts.models import ApiToken, Session, User
+from jobsite.accounts.models import ApiToken, Backend, Session, User
 from jobsite.accounts.sessions import start
 from jobsite.core.clock import now
-from jobsite.core.db import close_database, database
+from jobsite.core.db import close_connections, database
 from jobsite.core.ids import short_id
 from jobsite.core.web import Route
 from jobsite.jobs.models import Job, JobRequest, ProjectFile
@@ -25,8 +25,11 @@ from jobsite.notifications.models import Delivery, Notice
 from jobsite.notifications.rules import GIVEN_UP
 from jobsite.projects.actions import add_member, add_organisation, add_project
 from jobsite.projects.models import Redirect, Repo, Workspace
+from jobsite.releases.models import ReleaseFile
 from jobsite.settings import Settings
 from jobsite.status.alerts import add_alert
+
+from .releases.released import Made
 
 GONE = "nothing-4712"
 NO_NUMBER = "4712"
@@ -44,7 +47,11 @@ def things_of_ada(cast: SimpleNamespace, request: JobRequest, job: Job, path: st
         "path": path, "ref": "main", "username": "ben", "repo": in_address(workspace.repo.url), "rest": "logs/x",
         "first": GONE, "dashboard": "projects", "policy": "default", "version": "1", "commit": "0" * 40,
     }  # fmt: skip
-    return {"": general, **_of_one_person(cast.ada, general)}
+    return {
+        "": general,
+        **_of_one_person(cast.ada, general),
+        **released_things(cast, workspace, request.backend),
+    }
 
 
 def things_of_dan(cast: SimpleNamespace) -> Values:
@@ -66,7 +73,34 @@ def things_of_dan(cast: SimpleNamespace) -> Values:
         "path": "output/acid.csv", "ref": "main", "username": "pat", "repo": in_address(repo.url), "rest": "logs/x",
         "first": GONE, "dashboard": "copiloting", "policy": "default", "version": "1", "commit": "1" * 40,
     }  # fmt: skip
-    return {"": general, **_of_one_person(cast.dan, general)}
+    return {"": general, **_of_one_person(cast.dan, general), **released_things(cast, workspace, backend)}
+
+
+def released_things(cast: SimpleNamespace, workspace: Workspace, backend: Backend) -> Values:
+    """A release of one file from a workspace, with its record, for the addresses that name it."""
+    number, name = f"01HZ{workspace.id:022}", "output/released.csv"
+    Made(cast, backend, workspace).sealed({name: b"n\n5\n"}, number)
+    file = ReleaseFile.get(release=number, name=name)
+    values = {
+        "workspace": workspace.name,
+        "slug": workspace.project.slug,
+        "release_id": number,
+        "file_id": file.id,
+    }
+    values |= {"path": name}
+    names = (
+        "releases",
+        "project_releases",
+        "release",
+        "file",
+        "content",
+        "download",
+        "certificate",
+        "bundle_zip",
+    )
+    names += ("delete", "latest", "latest_download")
+    its = {f"releases.{endpoint}": values for endpoint in names}
+    return {**its, "releases.latest_version": {**values, "path": f"{backend.slug}/{name}"}}
 
 
 def things_that_are_not_there(values: Values) -> Values:
@@ -170,12 +204,12 @@ class Rewound:
     def keep(self) -> None:
         """What is there now is what `back` restores."""
         database.execute_sql("PRAGMA wal_checkpoint(TRUNCATE)")
-        close_database()
+        close_connections()
         shutil.copy(self._path, self._kept)
 
     def back(self) -> None:
         """Undo all that was written since."""
-        close_database()
+        close_connections()
         for end in ("-wal", "-shm"):
             self._path.with_name(self._path.name + end).unlink(missing_ok=True)
         shutil.copy(self._kept, self._path)
