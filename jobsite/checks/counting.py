@@ -6,7 +6,7 @@ from jobsite.checks.findings import FIX, LOOK, NOTE
 from jobsite.checks.policy import Counts
 from jobsite.checks.ruling import Remark
 from jobsite.checks.tables import Column, Series, Table
-from jobsite.checks.values import NUMBER, is_midpoint, is_small
+from jobsite.checks.values import EXACT, MIDPOINT, NEAREST, NUMBER, is_midpoint, is_small
 from jobsite.core.wording import counted
 
 ENOUGH = 10  # values that show a coarser rounding than the policy asks for
@@ -129,13 +129,14 @@ def is_named_derived(series: Series | Column, counts: Counts) -> bool:
     return _name(series).endswith(f"midpoint{counts.midpoint}_derived")
 
 
-def is_rounded(column: Column, counts: Counts) -> bool:
-    """Whether all printed numbers of a column follow one rounding of the policy."""
-    values = [cell.value for cell in column.cells if cell.kind == NUMBER]
-    if counts.midpoint_allowed and is_named_derived(column, counts):
-        return True
-    nearest = counts.nearest_allowed and all(_fits(value, counts.base) for value in values)
-    return nearest or (counts.midpoint_allowed and all(is_midpoint(value, counts) for value in values))
+def rounding_kind(column: Column, counts: Counts) -> str:
+    """Which rounding of the policy all printed numbers of a column follow: nearest, midpoint, or exact for none."""
+    values = {cell.value for cell in column.cells if cell.kind == NUMBER}
+    if counts.nearest_allowed and all(_fits(value, counts.base) for value in values):
+        return NEAREST
+    return (
+        MIDPOINT if counts.midpoint_allowed and all(is_midpoint(value, counts) for value in values) else EXACT
+    )
 
 
 def _name(series: Series | Column) -> str:

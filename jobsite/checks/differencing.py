@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
-from jobsite.checks.counting import is_rounded
+from jobsite.checks.counting import rounding_kind
 from jobsite.checks.findings import FIX, NOTE, Place
 from jobsite.checks.policy import Counts
 from jobsite.checks.roles import TOTAL_WORDS
 from jobsite.checks.ruling import Remark
 from jobsite.checks.tables import Column, Table
-from jobsite.checks.values import HIDDEN, NUMBER, Span, is_midpoint, midpoint_span, nearest_span
+from jobsite.checks.values import EXACT, HIDDEN, NUMBER, Span, span_of
 
 Key = tuple[str, ...]
 
@@ -65,14 +65,14 @@ class Keyed:
         found = {key: row for row, key in enumerate(keys)}
         return found if len(found) == len(keys) else None
 
-    def span(self, column: Column, row: int) -> Span:
+    @cached_property
+    def roundings(self) -> dict[str, str]:
+        """How the columns of counts are rounded, by name."""
+        return {name: rounding_kind(column, self.counts) for name, column in self.measures.items()}
+
+    def span(self, name: str, row: int) -> Span:
         """What the printed count may be in truth."""
-        value = column.cells[row].value
-        if not is_rounded(column, self.counts):
-            return Span(value, value)
-        if self.counts.midpoint_allowed and is_midpoint(value, self.counts) and value % self.counts.base:
-            return midpoint_span(value, self.counts)
-        return nearest_span(value, self.counts)
+        return span_of(self.measures[name].cells[row].value, self.roundings[name], self.counts)
 
 
 def differences(one: Keyed, other: Keyed) -> Iterator[Difference]:
@@ -146,14 +146,15 @@ def _judged(
         return
     printed = [counterpart for counterpart in rows if theirs.cells[counterpart].kind == NUMBER]
     amount = ours.cells[row].value - sum(theirs.cells[counterpart].value for counterpart in printed)
-    if not amount or (HIDDEN in kinds and amount < 0):
+    slack = (len(rows) + 1) * max(one.counts.base, one.counts.midpoint)
+    if not amount or abs(amount) > one.counts.threshold + slack or (HIDDEN in kinds and amount < 0):
         return
-    spans = [other.span(theirs, counterpart) for counterpart in printed]
-    mine = one.span(ours, row)
+    spans = [other.span(name, counterpart) for counterpart in printed]
+    mine = one.span(name, row)
     low, high = mine.low - sum(span.high for span in spans), mine.high - sum(span.low for span in spans)
     if amount < 0:
         low, high = -high, -low
-    unrounded = not (is_rounded(ours, one.counts) and is_rounded(theirs, other.counts))
+    unrounded = EXACT in (one.roundings[name], other.roundings[name])
     severity = _severity(abs(amount), low, high, unrounded, one.counts.threshold)
     if severity:
         yield Difference(rule, row, ours, abs(amount), severity, _where(one, row))

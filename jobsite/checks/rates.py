@@ -3,6 +3,7 @@
 import math
 import re
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import NamedTuple
 
 from jobsite.checks import roles
@@ -13,6 +14,7 @@ from jobsite.checks.ruling import Remark
 from jobsite.checks.tables import Column, Table
 from jobsite.checks.values import NUMBER, Cell, is_midpoint
 
+SAMPLE = 200  # rows
 SCALES = (1, 100, 1_000, 10_000, 100_000)
 _PER = re.compile(r"(?:per_?|_)(\d+)(k?)$|per_(thousand|million)")
 
@@ -45,10 +47,11 @@ def parts_of(table: Table, rate: Column) -> Parts | None:
     """The counts a rate was made from, as their names and the numbers say; None where it cannot be told."""
     counts = [column for column in table.counts() if not column.guessed and _is_beside(column, rate)]
     times = [column for column in table.columns if column.role == TIME]
+    named = [column for column in counts if roles.is_denominator_name(column.header)]
     pairs = [
         (numerator, denominator)
         for numerator in counts
-        for denominator in (times or counts)
+        for denominator in (times or named or counts)
         if numerator is not denominator and _may_be(numerator, denominator)
     ]
     if pairs:
@@ -70,7 +73,7 @@ def _may_be(numerator: Column, denominator: Column) -> bool:
         return False
     if roles.is_numerator_name(denominator.header) and not roles.is_numerator_name(numerator.header):
         return False
-    pairs = _rows(numerator, denominator)
+    pairs = _sample(numerator, denominator)
     return 2 * sum(above.value <= below.value for _, above, below in pairs) > len(pairs)
 
 
@@ -81,7 +84,7 @@ def _best_pair(rate: Column, pairs: Sequence[tuple[Column, Column]], sure: bool)
         for above, below in pairs
     ]
     (fits, scale), named, above, below = max(rated, key=lambda one: (one[0][0], one[1]))
-    rows = len([row for row, *_ in _rows(above, below) if rate.cells[row].kind == NUMBER])
+    rows = len([row for row, *_ in _sample(above, below) if rate.cells[row].kind == NUMBER])
     best_named = max(one[1] for one in rated)
     if 2 * fits < rows and (sure or best_named > 1):
         (fits, scale), named, above, below = max(rated, key=lambda one: (one[1], one[0][0]))
@@ -100,7 +103,7 @@ def _named_well(rate: Column, above: Column, below: Column) -> int:
 def _fitting(rate: Column, above: Column, below: Column) -> tuple[int, int]:
     """How many rates the best scale gives, and that scale; the smaller one on a tie."""
     rows = [
-        (rate.cells[row], up, down) for row, up, down in _rows(above, below) if rate.cells[row].kind == NUMBER
+        (rate.cells[row], up, down) for row, up, down in _sample(above, below) if rate.cells[row].kind == NUMBER
     ]
     scored = [(sum(_agrees(cell, up, down, scale) for cell, up, down in rows), scale) for scale in SCALES]
     most = max(number for number, _ in scored)
@@ -117,9 +120,15 @@ def _agrees(rate: Cell, above: Cell, below: Cell, scale: int) -> bool:
     return abs(scale * above.value / below.value - rate.value) <= half * (1 + 1e-6)
 
 
-def _rows(above: Column, below: Column) -> list[tuple[int, Cell, Cell]]:
-    pairs = enumerate(zip(above.cells, below.cells, strict=True))
-    return [(row, up, down) for row, (up, down) in pairs if up.kind == down.kind == NUMBER]
+def _rows(above: Column, below: Column) -> Iterator[tuple[int, Cell, Cell]]:
+    for row, (up, down) in enumerate(zip(above.cells, below.cells, strict=True)):
+        if up.kind == NUMBER and down.kind == NUMBER:
+            yield row, up, down
+
+
+def _sample(above: Column, below: Column) -> list[tuple[int, Cell, Cell]]:
+    """The first rows in which both are printed: enough to see what belongs together."""
+    return list(islice(_rows(above, below), SAMPLE))
 
 
 def _computed(table: Table, parts: Parts) -> Iterator[Remark]:

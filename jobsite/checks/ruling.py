@@ -87,6 +87,9 @@ class Ruling:
         rule = remark.rule
         if rule in self.policy.off:
             return
+        if self._count[rule] >= MOST_ALIKE:
+            self._omitted[rule, self._severity(rule, remark.severity)] += 1
+            return
         finding = Finding(
             rule=rule,
             rule_version=RULES[rule].version,
@@ -99,9 +102,6 @@ class Ruling:
             sentence=_printable(remark.sentence),
         )
         if finding.key in self._found:
-            return
-        if self._count[rule] >= MOST_ALIKE:
-            self._omitted[rule, finding.severity] += 1
             return
         self._count[rule] += 1
         self._found[finding.key] = finding

@@ -3,13 +3,13 @@
 import re
 from collections.abc import Iterator, Sequence
 
-from jobsite.checks.counting import is_named_derived, is_rounded
+from jobsite.checks.counting import rounding_kind
 from jobsite.checks.findings import FIX, LOOK
 from jobsite.checks.policy import Counts
 from jobsite.checks.ruling import Clock, Remark
 from jobsite.checks.tables import Column, Table
 from jobsite.checks.totals import At, Sum, cell_at, printed_sum, sums_of
-from jobsite.checks.values import HIDDEN, NUMBER, Span, is_midpoint, midpoint_span, nearest_span
+from jobsite.checks.values import HIDDEN, NUMBER, Span, span_of
 
 MOST_ROUNDS = 50
 
@@ -101,7 +101,12 @@ def _propagated(
     table: Table, sums: Sequence[Sum], counts: Counts, largest: int | None, clock: Clock
 ) -> dict[At, Span]:
     """The spans of the hidden parts after at most 50 rounds. A cell that no value fits is left out."""
-    spans = {at: _printed_span(table, at, counts) for one in sums for at in (one.total, *one.parts)}
+    roundings = [rounding_kind(column, counts) for column in table.columns]
+    spans = {
+        at: _printed_span(table, at, roundings[at.column], counts)
+        for one in sums
+        for at in (one.total, *one.parts)
+    }
     hidden = {at for one in sums for at in _hidden(table, one.parts)}
     used = list(sums)
     for at in (at for at in spans if cell_at(table, at).kind == HIDDEN):
@@ -155,19 +160,12 @@ def _narrow(at: At, new: Span, spans: dict[At, Span], empty: set[At]) -> bool:
     return True
 
 
-def _printed_span(table: Table, at: At, counts: Counts) -> Span:
-    """What a printed count may have been before it was rounded; exactly itself where its column is not rounded."""
-    column, value = table.columns[at.column], cell_at(table, at).value
+def _printed_span(table: Table, at: At, rounding: str, counts: Counts) -> Span:
+    """What a printed count may have been; exactly itself where its column is not rounded."""
+    value = cell_at(table, at).value
     if table.zero_may_hide and value == 0:
         return Span(0, counts.threshold)
-    if not is_rounded(column, counts) or is_named_derived(column, counts):
-        return Span(value, value)
-    is_nearest = counts.nearest_allowed and all(
-        cell.value % counts.base == 0 for cell in column.cells if cell.kind == NUMBER
-    )
-    if is_nearest or not is_midpoint(value, counts):
-        return nearest_span(value, counts)
-    return midpoint_span(value, counts)
+    return span_of(value, rounding, counts)
 
 
 def _survival(table: Table) -> Iterator[Remark]:

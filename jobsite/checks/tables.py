@@ -10,6 +10,7 @@ from jobsite.checks.findings import Place
 from jobsite.checks.roles import COUNT, LABEL, OTHER, normalised
 from jobsite.checks.values import HIDDEN, MISSING, NUMBER, TEXT, Cell, Reader
 
+MOST_PEOPLE = 10**9  # a larger number is no count of people unless its head says so
 LONGEST_HEAD = 200  # characters of a header that are kept
 
 _MEASURES = frozenset({"measure", "interval_start", "numerator", "denominator", "ratio"})
@@ -187,7 +188,7 @@ def _is_guessed_count(column: Column) -> bool:
     """Whether all are whole numbers from 0 and no other reading fits (specification 5.8)."""
     numbers = 0
     for cell in column.cells:
-        if cell.kind == NUMBER and cell.is_whole and cell.value >= 0 and not cell.percent:
+        if cell.kind == NUMBER and cell.is_whole and 0 <= cell.value <= MOST_PEOPLE and not cell.percent:
             numbers += 1
         elif cell.kind in (NUMBER, TEXT):
             return False

@@ -100,15 +100,16 @@ def is_small(value: float, counts: Counts) -> bool:
     return isinstance(value, int) and 1 <= value <= counts.threshold
 
 
-def nearest_span(value: float, counts: Counts) -> Span:
-    """What a count rounded to the nearest multiple of the base was before."""
-    half = counts.base // 2
-    return Span(max(0, value - half), value + half)
+EXACT, NEAREST, MIDPOINT = "exact", "nearest", "midpoint"
 
 
-def midpoint_span(value: float, counts: Counts) -> Span:
-    """What a midpoint-rounded count was before: 0 for 0, else from 2 below to 3 above (for midpoint 6)."""
-    if value == 0:
-        return Span(0, 0)
+def span_of(value: float, rounding: str, counts: Counts) -> Span:
+    """What a printed count may have been before it was rounded: nearest, half a base to either side; midpoint, 0 for 0,
+    else from 2 below to 3 above (for midpoint 6)."""
+    if rounding == EXACT or (rounding == MIDPOINT and value == 0):
+        return Span(value, value)
+    if rounding == NEAREST:
+        half = counts.base // 2
+        return Span(max(0, value - half), value + half)
     half = counts.midpoint // 2
     return Span(max(1, value - half + 1), value + counts.midpoint - half)
