@@ -14,14 +14,26 @@ from urllib.parse import urlencode
 from jobsite.accounts.models import User
 from jobsite.accounts.signing_in import make_token
 
+PROCESSOR = "X-Processor-Ms"
+"""The header in which this server says how long a processor worked on the answer: others may use the machine too."""
+
 SERVER = """
 import sys
+import time
 from pathlib import Path
 from jobsite.application import create_app
 from jobsite.serve import stop_on_signals, web_server
 from jobsite.settings import Settings
 settings = Settings(instance=Path(sys.argv[1]))
 app = create_app(settings)
+inner = app.wsgi_app
+def timed(environ, start_response):
+    begun = time.thread_time()
+    def start(status, headers, *more):
+        used = f"{(time.thread_time() - begun) * 1000:.3f}"
+        return start_response(status, [*headers, (sys.argv[2], used)], *more)
+    return inner(environ, start)
+app.wsgi_app = timed
 stop_on_signals()
 server = web_server(app, settings, host="127.0.0.1", port=0)
 print(server.effective_port, flush=True)
@@ -35,7 +47,7 @@ finally:
 @contextmanager
 def server(instance: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """The web server of an instance, and its address."""
-    words = [sys.executable, "-c", SERVER, str(instance)]
+    words = [sys.executable, "-c", SERVER, str(instance), PROCESSOR]
     with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout
         try:

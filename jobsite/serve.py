@@ -4,6 +4,7 @@ Stopping takes no new requests, finishes those in flight, ends what is followed,
 processes of their own, and the next start finds them.
 """
 
+import gc
 import logging
 import signal
 import threading
@@ -55,6 +56,8 @@ def serve(settings: Settings, *, host: str, port: int, say: Callable[[str], None
 
 def web_server(app: Flask, settings: Settings, *, host: str, port: int) -> Any:
     """The web server of an instance, listening but not running yet. Raises OSError when the address is taken."""
+    gc.collect()
+    gc.freeze()  # what the program is made of stays: to look through it again and again would hold up pages
     server = waitress.server.create_server(
         app,
         host=host,
