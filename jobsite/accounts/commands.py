@@ -13,6 +13,7 @@ from jobsite.accounts.sessions import sign_out_everywhere
 from jobsite.accounts.signing_in import make_token
 from jobsite.core.clock import wire
 from jobsite.core.commands import as_json, instance_command, print_json
+from jobsite.core.errors import Denied
 from jobsite.settings import Settings
 
 _role = click.option(
@@ -24,6 +25,20 @@ _role = click.option(
 )
 _username = click.argument("username")
 _slug = click.argument("slug")
+operator = click.option(
+    "--by", "by_name", metavar="USERNAME", help="Who does it, for the event log. Without: the system."
+)
+
+
+def acting(username: str | None) -> User | str:
+    """In whose name a command acts: that person's, or the system's without a name. Raises `Denied` for a person who has
+    been deactivated."""
+    if username is None:
+        return SYSTEM
+    person = queries.user_or_stop(username)
+    if not person.is_active:
+        raise Denied(f"{person.username} has been deactivated and can do nothing.")
+    return person
 
 
 @click.group()
@@ -174,17 +189,23 @@ def backend_token(settings: Settings, slug: str, overlap: float) -> None:
     click.echo(backends.rotate_token(by=SYSTEM, backend=there, overlap=timedelta(hours=overlap)))
 
 
-@instance_command(_slug, name="pause")
-def pause(settings: Settings, slug: str) -> None:
+@instance_command(as_json, _slug, operator, name="pause")
+def pause(settings: Settings, json_wanted: bool, slug: str, by_name: str | None) -> None:
     """Start no new jobs; those that run go on."""
-    backends.pause(by=SYSTEM, backend=queries.backend_or_stop(slug))
+    there = queries.backend_or_stop(slug)
+    backends.pause(by=acting(by_name), backend=there)
+    if json_wanted:
+        return print_json(backend_json(there))
     click.echo(f"{slug} is paused.")
 
 
-@instance_command(_slug, name="resume")
-def resume(settings: Settings, slug: str) -> None:
+@instance_command(as_json, _slug, operator, name="resume")
+def resume(settings: Settings, json_wanted: bool, slug: str, by_name: str | None) -> None:
     """Start jobs again."""
-    backends.resume(by=SYSTEM, backend=queries.backend_or_stop(slug))
+    there = queries.backend_or_stop(slug)
+    backends.resume(by=acting(by_name), backend=there)
+    if json_wanted:
+        return print_json(backend_json(there))
     click.echo(f"{slug} starts jobs again.")
 
 
@@ -209,7 +230,7 @@ def list_backends(settings: Settings, json_wanted: bool) -> None:
     """List all backends."""
     found = queries.backends()
     if json_wanted:
-        return print_json([_backend_as_json(each) for each in found])
+        return print_json([backend_json(each) for each in found])
     for each in found:
         states = [word for word, holds in _states(each).items() if holds]
         click.echo(f"{each.slug}  {each.name}  {', '.join(states) or 'running'}")
@@ -226,7 +247,8 @@ def _person_as_json(person: User) -> dict[str, object]:
     return {**facts, "is_active": person.is_active, "last_login": wire(person.last_login)}
 
 
-def _backend_as_json(each: Backend) -> dict[str, object]:
+def backend_json(each: Backend) -> dict[str, object]:
+    """A backend as other programs read it."""
     facts = {
         "slug": each.slug,
         "name": each.name,
@@ -237,6 +259,8 @@ def _backend_as_json(each: Backend) -> dict[str, object]:
     facts |= {
         "is_in_maintenance_mode": each.is_in_maintenance_mode,
         "maintenance_since": wire(each.maintenance_since),
+        "maintenance_from": wire(each.maintenance_from),
+        "maintenance_until": wire(each.maintenance_until),
     }
     return {**facts, "has_token": each.auth_token_hash is not None, "last_seen_at": wire(each.last_seen_at)}
 

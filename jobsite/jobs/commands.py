@@ -48,12 +48,13 @@ def list_jobs(settings: Settings, json_wanted: bool, active: bool) -> None:
 
 
 @instance_command(
+    as_json,
     click.argument("request"),
     click.argument("jobs", nargs=-1, metavar="[JOB]…"),
     click.option("--by", "username", required=True, metavar="USERNAME", help="Who asks."),
     name="cancel",
 )
-def cancel(settings: Settings, request: str, jobs: tuple[str, ...], username: str) -> None:
+def cancel(settings: Settings, json_wanted: bool, request: str, jobs: tuple[str, ...], username: str) -> None:
     """Cancel a job request (number or identifier), or only the JOBs named by action or identifier."""
     by, found = user_or_stop(username), whole_request(request)
     allowed = by.id == found.created_by_id or "job_cancel" in permissions_in(by, found.workspace.project_id)
@@ -61,6 +62,9 @@ def cancel(settings: Settings, request: str, jobs: tuple[str, ...], username: st
         raise Denied(f"{by.username} is not active.")
     chosen = [_job_in(found, name) for name in jobs] if jobs else None
     count = cancel_request(by=by, request=found, jobs=chosen, may_cancel=allowed)
+    if json_wanted:
+        rows = [{**job_json(job), "cancelling": job.cancelling} for job in jobs_of(found)]
+        return print_json({"id": found.id, "identifier": found.identifier, "cancelled": count, "jobs": rows})
     click.echo(f"{counted(count, 'job')} of request {found.id} cancelled, or being cancelled.")
 
 

@@ -5,10 +5,10 @@ from typing import Any
 import click
 
 from jobsite.accounts import backends
+from jobsite.accounts.commands import acting, backend_json, operator
 from jobsite.accounts.commands import backend as backend_group
-from jobsite.accounts.models import Backend
+from jobsite.accounts.models import Backend, User
 from jobsite.accounts.queries import backend_or_stop
-from jobsite.accounts.rules import SYSTEM
 from jobsite.core.clock import wire
 from jobsite.core.commands import as_json, instance_command, print_json
 from jobsite.core.errors import Invalid
@@ -43,13 +43,21 @@ _TURNS = {
     click.argument("jobs", nargs=-1, required=True, metavar="JOB…"),
     click.option("--reason", required=True, help="Why; the author of the job reads it."),
     click.option("--retry", is_flag=True, help="A new attempt instead of the end."),
+    operator,
     name="kill",
 )
-def kill(settings: Settings, json_wanted: bool, jobs: tuple[str, ...], reason: str, retry: bool) -> None:
+def kill(
+    settings: Settings,
+    json_wanted: bool,
+    jobs: tuple[str, ...],
+    reason: str,
+    retry: bool,
+    by_name: str | None,
+) -> None:
     """Stop jobs, by identifier or its beginning: for good, or for a new attempt."""
-    found = [whole_job(name) for name in jobs]
+    by, found = acting(by_name), [whole_job(name) for name in jobs]
     for job in found:
-        kill_job(by=SYSTEM, job=job, reason=reason, retry=retry)
+        kill_job(by=by, job=job, reason=reason, retry=retry)
     if json_wanted:
         return print_json(
             [{"job": job.identifier, "state": job.state, "stop": job.stop_code} for job in found]
@@ -60,7 +68,9 @@ def kill(settings: Settings, json_wanted: bool, jobs: tuple[str, ...], reason: s
 
 
 @instance_command(
+    as_json,
     _slug,
+    operator,
     click.argument("to", type=click.Choice(["on", "off"]), required=False),
     click.option("--disable-checks", is_flag=True, help="Checks of the database change nothing from now on."),
     click.option(
@@ -70,36 +80,44 @@ def kill(settings: Settings, json_wanted: bool, jobs: tuple[str, ...], reason: s
     click.option("--no-plan", is_flag=True, help="Take the plan back."),
     name="maintenance",
 )
-def maintenance(settings: Settings, slug: str, to: str | None, **options: Any) -> None:
+def maintenance(
+    settings: Settings, json_wanted: bool, slug: str, to: str | None, by_name: str | None, **options: Any
+) -> None:
     """Turn database maintenance on or off: database jobs are stopped and wait meanwhile, the others go on.
 
     With --from and --until nothing is stopped yet: people are told of it, and which jobs would not end before it.
     """
-    there, start, until = backend_or_stop(slug), options["start"], options["until"]
-    if start or until or options["no_plan"]:
-        plan_maintenance(by=SYSTEM, backend=there, start=start, until=until)
-        told = f"planned from {wire(start)} until {wire(until)}" if start else "not planned any more"
-        click.echo(f"Database maintenance of {slug} is {told}.")
-        if to is None:
-            return
-    turn = backends.end_maintenance if to == "off" else backends.start_maintenance
-    turn(by=SYSTEM, backend=there)
-    if options["disable_checks"]:
-        backends.set_checks(by=SYSTEM, backend=there, disabled=True)
-    click.echo(f"Database maintenance of {slug} is {to or 'on'}.")
+    by, there, start, until = acting(by_name), backend_or_stop(slug), options["start"], options["until"]
+    told = []
+    if plans := bool(start or until or options["no_plan"]):
+        plan_maintenance(by=by, backend=there, start=start, until=until)
+        told.append(f"planned from {wire(start)} until {wire(until)}" if start else "not planned any more")
+    if to or not plans:
+        turn = backends.end_maintenance if to == "off" else backends.start_maintenance
+        turn(by=by, backend=there)
+        if options["disable_checks"]:
+            backends.set_checks(by=by, backend=there, disabled=True)
+        told.append(to or "on")
+    if json_wanted:
+        return print_json(backend_json(there))
+    for words in told:
+        click.echo(f"Database maintenance of {slug} is {words}.")
 
 
 @instance_command(
     as_json,
     _slug,
     click.option("--status", is_flag=True, help="Only say how far it is."),
+    operator,
     name="prepare-for-reboot",
 )
-def prepare_for_reboot(settings: Settings, json_wanted: bool, slug: str, status: bool) -> None:
+def prepare_for_reboot(
+    settings: Settings, json_wanted: bool, slug: str, status: bool, by_name: str | None
+) -> None:
     """Stop all jobs for a restart of the server; `resume` starts them again. Repeat it until it is safe."""
     backend = backend_or_stop(slug)
     if not status:
-        backends.prepare_for_reboot(by=SYSTEM, backend=backend)
+        backends.prepare_for_reboot(by=acting(by_name), backend=backend)
     left = left_to_stop(backend.id)
     safe = backend.is_rebooting and not left
     if json_wanted:
@@ -113,13 +131,17 @@ def prepare_for_reboot(settings: Settings, json_wanted: bool, slug: str, status:
         click.echo(f"Not safe yet: {len(left)} still to stop: {names}. The server does it while it runs.")
 
 
-@instance_command(as_json, _slug, click.argument("changes", nargs=-1, metavar="[FLAG=VALUE]…"), name="flags")
-def flags(settings: Settings, json_wanted: bool, slug: str, changes: tuple[str, ...]) -> None:
+@instance_command(
+    as_json, _slug, click.argument("changes", nargs=-1, metavar="[FLAG=VALUE]…"), operator, name="flags"
+)
+def flags(
+    settings: Settings, json_wanted: bool, slug: str, changes: tuple[str, ...], by_name: str | None
+) -> None:
     """Show the flags of a backend, or set them: on or off; `mode` takes what a check of the database says."""
-    backend = backend_or_stop(slug)
+    by, backend = acting(by_name), backend_or_stop(slug)
     for change in changes:
         name, _, value = change.partition("=")
-        _set_flag(backend, name, value)
+        _set_flag(by, backend, name, value)
     shown = {name: (getattr(backend, flag), getattr(backend, since)) for name, (flag, since) in FLAGS.items()}
     if json_wanted:
         rows = {name: {"on": on, "since": wire(since)} for name, (on, since) in shown.items()}
@@ -143,18 +165,18 @@ def weights(settings: Settings, slug: str) -> None:
         click.echo(f"{slug} has no weights: every job counts 1.")
 
 
-def _set_flag(backend: Backend, name: str, value: str) -> None:
+def _set_flag(by: User | str, backend: Backend, name: str, value: str) -> None:
     if name == "mode":
-        click.echo(backends.report_database(by=SYSTEM, backend=backend, answer=value), err=True)
+        click.echo(backends.report_database(by=by, backend=backend, answer=value), err=True)
         return
     if name not in FLAGS or name == "rebooting" or value not in ("on", "off"):
         known = "paused, mode, manual-db-maintenance, db-maintenance-checks-disabled"
         raise Invalid({"flag": f"{name}={value} is not a flag with on or off. Flags: {known}."})
     wanted = value == "on"
     if name == "db-maintenance-checks-disabled":
-        backends.set_checks(by=SYSTEM, backend=backend, disabled=wanted)
+        backends.set_checks(by=by, backend=backend, disabled=wanted)
     elif getattr(backend, FLAGS[name][0]) != wanted:
-        _TURNS[name, wanted](by=SYSTEM, backend=backend)
+        _TURNS[name, wanted](by=by, backend=backend)
 
 
 for command in (maintenance, prepare_for_reboot, flags, weights):

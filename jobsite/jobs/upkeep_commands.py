@@ -2,7 +2,8 @@
 
 import click
 
-from jobsite.accounts.rules import SYSTEM
+from jobsite.accounts.commands import acting, operator
+from jobsite.accounts.models import username_of
 from jobsite.core.commands import as_json, instance_command, print_json
 from jobsite.core.db import writing
 from jobsite.core.errors import Conflict, Refused
@@ -14,6 +15,7 @@ from jobsite.jobs.models import Job
 from jobsite.jobs.sweeping import ACTIVE
 from jobsite.jobs.sweeping import sweep as sweep_now
 from jobsite.projects.commands import workspace as workspace_group
+from jobsite.projects.commands import workspace_json
 from jobsite.projects.queries import workspace_named
 from jobsite.projects.workspaces import set_archived
 from jobsite.settings import Settings
@@ -26,14 +28,15 @@ class SweepFailed(Refused):
 
 
 @instance_command(
-    as_json, click.option("--dry-run", is_flag=True, help="Only say what would go."), name="sweep"
+    as_json, click.option("--dry-run", is_flag=True, help="Only say what would go."), operator, name="sweep"
 )
-def sweep(settings: Settings, json_wanted: bool, dry_run: bool) -> None:
+def sweep(settings: Settings, json_wanted: bool, dry_run: bool, by_name: str | None) -> None:
     """Take away now what ended attempts left behind: directories, processes, containers. Done hourly anyway."""
+    by = username_of(acting(by_name))
     swept = sweep_now(executor(), dry_run=dry_run)
     if swept.removed and not dry_run:
         with writing():
-            record("instance:swept", by=SYSTEM, subject="instance", removed=list(swept.removed))
+            record("instance:swept", by=by, subject="instance", removed=list(swept.removed))
     if json_wanted:
         print_json({"dry_run": dry_run, "removed": swept.removed, "failed": dict(swept.failed)})
     else:
@@ -58,10 +61,10 @@ def check_manifest(settings: Settings, name: str, json_wanted: bool) -> None:
     _tell(name, verdict, json_wanted)
 
 
-@instance_command(_name, as_json, name="repair")
-def repair_manifest(settings: Settings, name: str, json_wanted: bool) -> None:
+@instance_command(_name, as_json, operator, name="repair")
+def repair_manifest(settings: Settings, name: str, json_wanted: bool, by_name: str | None) -> None:
     """Write the manifest of the workspace NAME as the records of its jobs prove it; files stay as they are."""
-    verdict = proving.repair(by=SYSTEM, workspace=workspace_named(name))
+    verdict = proving.repair(by=username_of(acting(by_name)), workspace=workspace_named(name))
     _tell(name, verdict, json_wanted, mended=True)
     if verdict.files or verdict.lost_records:
         raise Conflict(
@@ -86,20 +89,24 @@ def _tell(name: str, verdict: proving.Verdict, json_wanted: bool, *, mended: boo
         click.echo(f"The manifest of {name}, its files and the records of its jobs say the same.")
 
 
-@instance_command(_name, name="archive")
-def archive(settings: Settings, name: str) -> None:
+@instance_command(_name, as_json, operator, name="archive")
+def archive(settings: Settings, name: str, json_wanted: bool, by_name: str | None) -> None:
     """Archive the workspace NAME: no jobs run in it, its files stay. Refused while jobs are active."""
     found = workspace_named(name)
     if active := Job.select().where((Job.workspace == found) & Job.state.in_(ACTIVE)).count():
         raise Conflict(f"{name} has {counted(active, 'active job')}: wait, or cancel first.")
-    set_archived(by=SYSTEM, workspace=found, is_archived=True)
+    set_archived(by=acting(by_name), workspace=found, is_archived=True)
+    if json_wanted:
+        return print_json(workspace_json(workspace_named(name)))
     click.echo(f"{name} is archived: no jobs run in it.")
 
 
-@instance_command(_name, name="restore")
-def restore(settings: Settings, name: str) -> None:
+@instance_command(_name, as_json, operator, name="restore")
+def restore(settings: Settings, name: str, json_wanted: bool, by_name: str | None) -> None:
     """Bring the archived workspace NAME back."""
-    set_archived(by=SYSTEM, workspace=workspace_named(name), is_archived=False)
+    set_archived(by=acting(by_name), workspace=workspace_named(name), is_archived=False)
+    if json_wanted:
+        return print_json(workspace_json(workspace_named(name)))
     click.echo(f"{name} is active again.")
 
 

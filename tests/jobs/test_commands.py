@@ -82,8 +82,11 @@ def test_a_request_is_cancelled_by_number_or_shortened_identifier(
     jobsite: Command, asked: JobRequest, by: str
 ) -> None:
     name = str(asked.id) if by == "number" else asked.identifier[:7]
-    result = jobsite("cancel", name, "--by", "ada")
+    result = jobsite("cancel", name, "--by", "ada", "--json")
     assert result.exit_code == 0, result.output
+    told = json.loads(result.stdout)
+    assert (told["id"], told["cancelled"]) == (asked.id, 2)
+    assert [one["status_code"] for one in told["jobs"]] == ["cancelled_by_user"] * 2
     assert [one.state for one in Job.select()] == ["cancelled", "cancelled"]
     again = jobsite("cancel", name, "--by", "ada")
     assert (again.exit_code, again.stderr) == (1, "It has already finished.\n")

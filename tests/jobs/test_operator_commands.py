@@ -6,8 +6,10 @@ from collections.abc import Callable
 import pytest
 from click.testing import CliRunner, Result
 
+from jobsite.accounts.models import Backend
 from jobsite.cli import main
 from jobsite.core.db import close_database
+from jobsite.core.events import since
 from jobsite.jobs.models import Job, JobRequest
 from jobsite.jobs.weights import weights_path
 from jobsite.settings import Settings, use
@@ -72,6 +74,40 @@ def test_flags_are_shown_and_set(jobsite: Command) -> None:
     assert (shown["mode"]["on"], shown["manual-db-maintenance"]["on"]) == (True, False)
     shown = json.loads(jobsite("backend", "flags", "local", "manual-db-maintenance=on", "--json").stdout)
     assert shown["manual-db-maintenance"]["on"]
+
+
+def test_the_operator_s_name_is_written_down(jobsite: Command, waiting: Job) -> None:
+    """Each command and the event it leaves."""
+    typed = {
+        "backend:paused": ("backend", "pause", "local"),
+        "backend:resumed": ("backend", "resume", "local"),
+        "backend:maintenance-started": ("backend", "maintenance", "local"),
+        "backend:maintenance-ended": ("backend", "maintenance", "local", "off"),
+        "backend:reboot-prepared": ("backend", "prepare-for-reboot", "local"),
+        "job:killed_by_admin": ("jobs", "kill", waiting.identifier, "--reason", "x"),
+        "workspace:archived": ("workspace", "archive", "asthma"),
+        "workspace:unarchived": ("workspace", "restore", "asthma"),
+    }
+    for type, words in typed.items():
+        result = jobsite(*words, "--by", "sam", "--json")
+        assert result.exit_code == 0, result.output
+        assert isinstance(json.loads(result.stdout), dict | list)
+        written = [event for event in since(0) if event.type == type]
+        assert [event.by for event in written] == ["sam"], type
+    refused = jobsite("backend", "maintenance", "local", "--by", "ben")
+    assert refused.exit_code == 1 and not Backend.get().is_in_maintenance_mode
+
+
+def test_a_backend_is_told_as_it_is_now(jobsite: Command) -> None:
+    paused = json.loads(jobsite("backend", "pause", "local", "--json").stdout)
+    assert (paused["slug"], paused["is_paused"]) == ("local", True)
+    assert not json.loads(jobsite("backend", "resume", "local", "--json").stdout)["is_paused"]
+    shown = json.loads(jobsite("backend", "maintenance", "local", "on", "--json").stdout)
+    assert shown["is_in_maintenance_mode"]
+    window = ("--from", "2099-01-01T10:00:00Z", "--until", "2099-01-01T12:00:00Z")
+    planned = json.loads(jobsite("backend", "maintenance", "local", *window, "--json").stdout)
+    assert planned["maintenance_from"].startswith("2099-01-01T10:00:00")
+    assert planned["is_in_maintenance_mode"]
 
 
 @pytest.mark.parametrize(

@@ -187,4 +187,8 @@ def test_a_workspace_is_archived_only_when_no_job_is_active(
     Job.update(state="failed", status_code="killed_by_admin").execute()
     assert jobsite("workspace", "archive", "asthma").output == "asthma is archived: no jobs run in it.\n"
     assert jobsite("workspace", "restore", "asthma").output == "asthma is active again.\n"
+    archived = json.loads(jobsite("workspace", "archive", "asthma", "--json").stdout)
+    assert (archived["name"], archived["is_archived"]) == ("asthma", True)
+    restored = json.loads(jobsite("workspace", "restore", "asthma", "--json").stdout)
+    assert not restored["is_archived"]
     assert jobsite("workspace", "restore", "asthma").exit_code == 1
