@@ -52,6 +52,7 @@ from jobsite.releases.desk.add_views import routes as desk_additions
 from jobsite.releases.desk.parts import PARTS as desk_parts
 from jobsite.releases.desk.step_views import routes as desk_steps
 from jobsite.releases.desk.views import routes as desk
+from jobsite.releases.requests.level4_parts import PARTS as level4_parts
 from jobsite.releases.parts import PARTS as release_parts
 from jobsite.releases.views import routes as releases
 from jobsite.search.views import routes as search
@@ -93,6 +94,7 @@ PARTS: tuple[Mapping[str, tuple[Any, ...]], ...] = (
     output_parts,
     release_parts,
     desk_parts,
+    level4_parts,
     publishing_parts,
     notification_parts,
     alert_parts,

@@ -103,7 +103,7 @@ def version_of(listed: Listing) -> str:
 def files_page(workspace: Workspace, backend: Backend, filters: Filters) -> FilesPage:
     """The list of the outputs of a workspace. Findings are asked for in one query, states by the rooms that know them."""
     everything, listed = outputs_of(workspace), outputs_of(workspace, filters.q)
-    policy, requested = policy_of(workspace.project), _requested(workspace)
+    policy, requested = policy_of(workspace.project), _requested(workspace, everything)
     found, left_out = chosen(listed.entries, filters)
     if filters.needs_findings:
         page = page_of(_rows(found, policy, requested), filters, left_out, everything.entries)
@@ -126,10 +126,11 @@ def _rows(entries: Sequence[Entry], policy: PolicyVersion, requested: _Requested
     return rows
 
 
-def _requested(workspace: Workspace) -> _Requested:
+def _requested(workspace: Workspace, listed: Listing) -> _Requested:
+    present = {entry.path: entry.content_hash for entry in listed.entries if not entry.excluded}
     by_path: dict[str, FileState] = {}
     by_content: dict[str, FileState] = {}
-    for part in parts("level4-states", person=_person(), workspace=workspace):
+    for part in parts("level4-states", person=_person(), workspace=workspace, present=present):
         by_path |= part.data.get("states", {})
         by_content |= part.data.get("released", {})
     return _Requested(by_path, by_content)
@@ -150,7 +151,7 @@ def file_page(
         verdict = findings_for(Wanted(path, content), policy) if content else None
         counts = verdict.counts if verdict else None
         findings = verdict.findings if verdict else ()
-        versions = _versions(workspace, path, opened) if entry else ()
+        versions = _versions(workspace, path, content, opened) if entry else ()
         compared = _compared(versions, against, path, content, file) if asked.view == "diff" else None
         shown = file and not compared
         return FilePage(
@@ -158,7 +159,7 @@ def file_page(
             entry=entry,
             log=log,
             sha256=content,
-            state=_requested(workspace).state(entry, counts) if entry else None,
+            state=_requested(workspace, listed).state(entry, counts) if entry else None,
             verdict=verdict,
             viewed=viewed(file, path=path, sha256=content, asked=asked, findings=findings) if shown else None,
             why_not=why_not,
@@ -185,9 +186,9 @@ def _opened(
         return None, str(reason)
 
 
-def _versions(workspace: Workspace, path: str, opened: ExitStack) -> Sequence[Version]:
+def _versions(workspace: Workspace, path: str, sha256: str, opened: ExitStack) -> Sequence[Version]:
     found: list[Version] = []
-    for part in parts("level4-versions", person=_person(), workspace=workspace, path=path):
+    for part in parts("level4-versions", person=_person(), workspace=workspace, path=path, sha256=sha256):
         found += part.data["versions"]
     for version in found:
         if version.file is not None:

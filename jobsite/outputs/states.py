@@ -73,6 +73,8 @@ def state_of(
         return _not_valid(entry)
     if released is not None:
         return replace(released, name=RELEASED)
+    if requested is not None and requested.name == RELEASED:
+        return requested
     if requested is not None:
         return _requested(entry, requested)
     if counts and counts.get("stop"):
@@ -85,7 +87,7 @@ def state_of(
 def _requested(entry: Entry, requested: FileState) -> FileState:
     if requested.name == WITHDRAWN:
         return replace(requested, words=STATES[WITHDRAWN][0])
-    if requested.sha256 and requested.sha256 != entry.content_hash:
+    if requested.name == UPDATED or (requested.sha256 and requested.sha256 != entry.content_hash):
         note = "The request keeps the older version until you take this one."
         return replace(_state(UPDATED, note), address=requested.address, why_not_add=_IN_IT)
     return replace(requested, why_not_add=_IN_IT)
