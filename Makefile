@@ -15,6 +15,9 @@ PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
 # The same commit gives the same bytes.
 export SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || echo 1763769600)
 
+# Compiled modules are kept, whatever the shell says: the suite starts the command some hundred times.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: run test check bench crash artifact docs clean locks format prepare develop assets system system-venv system-browser
 
 run:
