@@ -10,6 +10,8 @@ from jobsite.core.clock import now
 from jobsite.core.db import writing
 from jobsite.core.events import Event
 from jobsite.core.events import record as happen
+from jobsite.core.ids import short_id
+from jobsite.jobs.models import Job, JobRequest, ProjectFile
 from jobsite.projects.actions import add_member, add_organisation, add_project
 from jobsite.projects.models import Repo, Workspace
 from jobsite.releases import record as records
@@ -44,15 +46,32 @@ class Made:
     backend: Backend
     workspace: Workspace
     findings: Sequence[RecordedFinding] = field(default_factory=list)
+    job: str = ""
 
     def announced(self, files: Mapping[str, bytes], release_id: str = ID) -> Announcement:
         """These files as they are announced."""
-        facts = {"action": "make_tables", "commit": COMMIT, "repo": self.workspace.repo.url}
+        facts = {"action": "make_tables", "commit": COMMIT, "repo": self.workspace.repo.url, "job": self.job}
         rows = (
             AnnouncedFile(name, len(data), hashlib.sha256(data).hexdigest(), 1767225600.0, facts)
             for name, data in files.items()
         )
         return Announcement(release_id, tuple(rows), {"tool": "jobsite"})
+
+    def ran(self) -> None:
+        """A job of the workspace made the files that are released from now on."""
+        text = "version: 5\nactions: {}\n"
+        file = ProjectFile.create(sha256=hashlib.sha256(text.encode()).hexdigest(), text=text)
+        where, moment = {"workspace": self.workspace, "backend": self.backend}, now()
+        request = JobRequest.create(
+            identifier=short_id(), requested_actions=["make_tables"], commit=COMMIT, project_file=file,
+            created_at=moment, created_by=self.cast.ada, **where,
+        )  # fmt: skip
+        job = Job.create(
+            identifier=short_id(), job_request=request, action="make_tables", run_command="r:v2 make.R --all",
+            created_at=moment, updated_at=moment, status_code_updated_at=moment, started_at=moment,
+            completed_at=moment, **where,
+        )  # fmt: skip
+        self.job = job.identifier
 
     def create(self, files: Mapping[str, bytes] = FILES, release_id: str = ID) -> Release:
         """Announce these files."""
@@ -97,7 +116,15 @@ class Made:
             backend=self.backend.slug,
             files=tuple(
                 RecordedFile(
-                    name, hashlib.sha256(data).hexdigest(), len(data), 2, 2, "", "make_tables", COMMIT, "repo"
+                    name,
+                    hashlib.sha256(data).hexdigest(),
+                    len(data),
+                    2,
+                    2,
+                    self.job,
+                    "make_tables",
+                    COMMIT,
+                    "repo",
                 )
                 for name, data in files.items()
             ),

@@ -9,6 +9,7 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
+from urllib.parse import quote
 
 import pytest
 from click.testing import CliRunner
@@ -18,6 +19,7 @@ from flask import Flask
 from jobsite.accounts.models import Backend
 from jobsite.cli import main
 from jobsite.core.errors import NotFound
+from jobsite.projects.models import Repo, Workspace
 from jobsite.releases import record as records
 from jobsite.releases.actions import delete_file
 from jobsite.releases.bundles import verifying
@@ -28,7 +30,7 @@ from jobsite.releases.record import RecordedFinding
 from jobsite.releases.signing import public_key, sign
 from jobsite.releases.zipping import zipped
 
-from .released import CONTEXT, FILES, ID, TABLE, Made, made
+from .released import COMMIT, CONTEXT, FILES, ID, TABLE, Made, made
 
 
 @pytest.fixture
@@ -97,6 +99,61 @@ def test_a_bundle_holds_no_free_text_no_name_of_a_checker_and_no_other_file(
     everything = b"\n".join(contents(build()).values()).decode()
     for private in (CONTEXT, "secret.csv", "Castell", '"cat"', "Cyd"):
         assert private not in everything
+
+
+@pytest.mark.parametrize("is_public", [True, False])
+def test_a_bundle_says_how_its_files_were_made_and_holds_code_only_that_everybody_can_read(
+    world: Made, build: Callable[..., Path], is_public: bool
+) -> None:
+    Repo.update(is_private=not is_public).execute()
+    world.workspace = Workspace.get()
+    world.ran()
+    world.sealed()
+    found = contents(build())
+    told = json.loads(found[f"run/{world.job}.json"])
+    assert (told["action"], told["command"], told["commit"]) == ("make_tables", "r:v2 make.R --all", COMMIT)
+    assert told["image"] == "r:v2"
+    code = [data for name, data in found.items() if name.endswith(".yaml")]
+    assert [hashlib.sha256(data).hexdigest() for data in code] == [told["project_yaml_sha256"]] * is_public
+    assert ("https://github.com" in told["repository"]) is is_public
+    assert wrong(build()) == []
+
+
+def test_the_crate_tells_of_every_file_job_and_step_with_ids_that_are_all_there(
+    world: Made, build: Callable[..., Path]
+) -> None:
+    world.ran()
+    world.sealed()
+    found = contents(build())
+    graph = {one["@id"]: one for one in json.loads(found["ro-crate-metadata.json"])["@graph"]}
+    assert graph["./"]["conformsTo"][0]["@id"] == "https://w3id.org/5s-crate/0.4"
+    kinds = {one["@type"] for one in graph.values() if isinstance(one["@type"], str)}
+    actions = {
+        "CreateAction",
+        "AskAction",
+        "AssessAction",
+        "AuthorizeAction",
+        "SendAction",
+        "ReceiveAction",
+        "Action",
+    }
+    assert actions <= kinds
+    made = graph[f"#job-{world.job}"]
+    assert {one["@id"] for one in made["result"]} == {
+        "outputs/output/table.csv",
+        "outputs/output/figure%20one.svg",
+    }
+    asked = next(one for one in graph.values() if one["@type"] == "AskAction" and "recipient" in one)
+    assert asked["recipient"] == {"@id": "#author"} and asked["agent"] == {"@id": "#checker-1"}
+    known = {"https://w3id.org/ro/crate/1.1"} | {found for found in graph if found.startswith("http")}
+    for one in graph.values():
+        for name, value in one.items():
+            for link in value if isinstance(value, list) else [value]:
+                target = link.get("@id", "") if isinstance(link, dict) else ""
+                outside = target.startswith(("http://schema.org/", "https://w3id.org/shp#"))
+                assert not target or outside or target in graph or target in known, (one["@id"], name, target)
+    listed = {one["@id"] for one in graph["./"]["hasPart"]}
+    assert {quote(name) for name in found} - {"ro-crate-metadata.json", "ro-crate-preview.html"} == listed
 
 
 def test_every_changed_output_byte_is_named(world: Made, build: Callable[..., Path]) -> None:

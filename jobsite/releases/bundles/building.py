@@ -133,7 +133,7 @@ def _facts(wanted: Wanted, texts: Mapping[str, Mapping[str, bytes]]) -> Facts:
         workspace=workspace.name,
         project=workspace.project.name,
         project_address=f"{site}/projects/{workspace.project.slug}/",
-        organisations=_organisations(workspace),
+        organisations=_organisations(workspace, site),
         at=max((file.at for file in files), default=""),
         files=tuple(sorted(files, key=lambda file: file.path)),
         runs=_run_facts(sorted({file.job for file in files if file.job})),
@@ -246,12 +246,12 @@ def _index(wanted: Wanted, facts: Facts) -> dict[str, Any]:
     }
 
 
-def _organisations(workspace: Workspace) -> tuple[str, ...]:
-    """The names of the project's organisations, the lead first."""
+def _organisations(workspace: Workspace, site: str) -> tuple[tuple[str, str], ...]:
+    """The names and addresses of the project's organisations, the lead first."""
     rows = ProjectCollaboration.select(ProjectCollaboration, Organisation).join(Organisation)
     rows = rows.where(ProjectCollaboration.project == workspace.project_id)
     ordered = rows.order_by(ProjectCollaboration.is_lead.desc(), Organisation.name)
-    return tuple(row.org.name for row in ordered)
+    return tuple((row.org.name, f"{site}/orgs/{row.org.slug}/") for row in ordered)
 
 
 def _json(document: Mapping[str, Any]) -> bytes:

@@ -13,6 +13,7 @@ from jobsite.releases.bundles.vocabulary import (
     DESCRIPTOR,
     DISCLOSURE,
     PREVIEW,
+    PROCESS_RUN,
     PROFILE,
     RO_CRATE,
     SIGN_OFF,
@@ -68,7 +69,9 @@ class BundledRelease:
 
 @dataclass(frozen=True)
 class Facts:
-    """All that a crate tells. `organisations` the lead first; `address` is where the bundle can be had."""
+    """All that a crate tells. `organisations` are names and addresses, the lead first; `address` is where the bundle can
+    be had.
+    """
 
     id: str
     title: str
@@ -76,7 +79,7 @@ class Facts:
     workspace: str
     project: str
     project_address: str
-    organisations: tuple[str, ...]
+    organisations: tuple[tuple[str, str], ...]
     at: str
     files: tuple[BundledFile, ...]
     runs: tuple[BundledRun, ...]
@@ -117,7 +120,8 @@ def _descriptor() -> Entity:
 def _root(facts: Facts, others: Iterable[str], reviews: list[str]) -> Entity:
     parts = [file.path for file in facts.files] + list(others)
     mentions = [f"#job-{run.job}" for run in facts.runs] + reviews
-    return {
+    bodies = _links(place for _, place in facts.organisations)
+    told = {
         "@id": "./",
         "@type": "Dataset",
         "identifier": facts.id,
@@ -125,13 +129,20 @@ def _root(facts: Facts, others: Iterable[str], reviews: list[str]) -> Entity:
         "description": f"Files of the workspace {facts.workspace} that were checked and released, with the record of how.",
         "url": facts.address,
         "datePublished": facts.at,
-        "conformsTo": {"@id": PROFILE},
+        "conformsTo": _links([PROFILE, PROCESS_RUN] if facts.runs else [PROFILE]),
         "license": {"@id": "#terms"},
         "sourceOrganization": {"@id": facts.project_address},
-        "publisher": [{"@id": _organisation(name)} for name in facts.organisations],
-        "hasPart": [{"@id": address(path)} for path in parts],
-        "mentions": [{"@id": one} for one in mentions],
-    } | ({"mainEntity": {"@id": _workflow(facts.runs[0])}} if facts.runs else {})
+        "hasPart": _links(address(path) for path in parts),
+        "mentions": _links(mentions),
+    }
+    told |= {"author": bodies, "publisher": bodies} if facts.organisations else {}
+    return told | ({"mainEntity": {"@id": _workflow(facts.runs[0])}} if facts.runs else {})
+
+
+def _links(ids: Iterable[str]) -> Entity | list[Entity]:
+    """References to entities; one alone stands for itself."""
+    found: list[Entity] = [{"@id": one} for one in ids]
+    return found[0] if len(found) == 1 else found
 
 
 def _around(facts: Facts) -> list[Entity]:
@@ -141,10 +152,15 @@ def _around(facts: Facts) -> list[Entity]:
         "@type": "Project",
         "name": facts.project,
         "url": facts.project_address,
-        "member": [{"@id": _organisation(name)} for name in facts.organisations],
-    }
+    } | ({"member": _links(place for _, place in facts.organisations)} if facts.organisations else {})
     return [
-        {"@id": PROFILE, "@type": "Profile", "name": "Five Safes RO-Crate 0.4"},
+        {
+            "@id": PROFILE,
+            "@type": ["CreativeWork", "Profile"],
+            "name": "Five Safes RO-Crate",
+            "version": "0.4",
+        },
+        {"@id": PROCESS_RUN, "@type": "CreativeWork", "name": "Process Run Crate", "version": "0.5"},
         {
             "@id": "#terms",
             "@type": "CreativeWork",
@@ -154,8 +170,8 @@ def _around(facts: Facts) -> list[Entity]:
         {"@id": PREVIEW, "@type": "CreativeWork", "about": {"@id": "./"}},
         project,
         *(
-            {"@id": _organisation(name), "@type": "Organization", "name": name}
-            for name in facts.organisations
+            {"@id": place, "@type": "Organization", "name": name, "url": place}
+            for name, place in facts.organisations
         ),
     ]
 
@@ -190,8 +206,8 @@ def _run(run: BundledRun, facts: Facts) -> list[Entity]:
         "name": f"Action {run.action}",
         "description": run.command,
         "instrument": {"@id": _workflow(run)},
-        "object": [{"@id": _workflow(run)}],
-        "result": [{"@id": address(path)} for path in made],
+        "object": {"@id": _workflow(run)},
+        "result": _links(address(path) for path in made),
         "actionStatus": COMPLETED,
     }
     times = {"startTime": run.started_at, "endTime": run.completed_at}
@@ -210,21 +226,21 @@ def _run(run: BundledRun, facts: Facts) -> list[Entity]:
 def _review(release: BundledRelease, facts: Facts) -> tuple[Entity, list[Entity]]:
     """The whole review of a release as one action, and its parts."""
     its = [file for file in facts.files if file.release == release.id]
-    objects = [{"@id": address(file.path)} for file in its]
+    objects = _links(address(file.path) for file in its)
     parts = [_checks(release, objects), *_steps(release, objects), *_uploads(release, its)]
     whole = {
         "@id": f"#review-{release.id}",
         "@type": "Action",
         "name": f"Review of release {release.id}",
         "object": objects,
-        "dct:hasPart": [{"@id": part["@id"]} for part in parts],
+        "dct:hasPart": _links(part["@id"] for part in parts),
         "actionStatus": COMPLETED,
         "endTime": release.at,
     }
     return whole, parts
 
 
-def _checks(release: BundledRelease, objects: list[Entity]) -> Entity:
+def _checks(release: BundledRelease, objects: Entity | list[Entity]) -> Entity:
     record = release.record
     policy = json.loads(record["policy"]["text"])
     return {
@@ -241,12 +257,14 @@ def _checks(release: BundledRelease, objects: list[Entity]) -> Entity:
     }
 
 
-def _steps(release: BundledRelease, objects: list[Entity]) -> list[Entity]:
+def _steps(release: BundledRelease, objects: Entity | list[Entity]) -> list[Entity]:
     told = [step for step in release.record["steps"] if step["step"] in STEPS]
     return [_step(release, number, step, objects) for number, step in enumerate(told, 1)]
 
 
-def _step(release: BundledRelease, number: int, step: Mapping[str, str], objects: list[Entity]) -> Entity:
+def _step(
+    release: BundledRelease, number: int, step: Mapping[str, str], objects: Entity | list[Entity]
+) -> Entity:
     kind, words = STEPS[step["step"]]
     action = {
         "@id": f"#step-{release.id}-{number}",
@@ -266,7 +284,7 @@ def _step(release: BundledRelease, number: int, step: Mapping[str, str], objects
 
 def _uploads(release: BundledRelease, files: list[BundledFile]) -> list[Entity]:
     """What was sent by the one side and received, with the same hash, by the other."""
-    objects = [{"@id": address(file.path)} for file in files]
+    objects = _links(address(file.path) for file in files)
     latest = max((file.at for file in files), default=release.at)
     common = {"object": objects, "actionStatus": COMPLETED, "additionalType": CHECK_VALUE}
     sent = {"@id": f"#sent-{release.id}", "@type": "SendAction", "name": f"Sent from {release.backend}"}
@@ -284,15 +302,17 @@ def _people(facts: Facts) -> list[Entity]:
         {"@id": _agent(role), "@type": "Person", "name": role.capitalize()}
         for role in sorted(roles - {"system"})
     ]
-    return [*people, {"@id": "#system", "@type": "SoftwareApplication", "name": "jobsite"}]
+    return [*people, _software(facts)]
+
+
+def _software(facts: Facts) -> Entity:
+    made_by = facts.releases[0].record["software"] if facts.releases else "jobsite"
+    version = made_by.rpartition(" ")[2]
+    return {"@id": "#system", "@type": "SoftwareApplication", "name": "jobsite", "softwareVersion": version}
 
 
 def _agent(role: str) -> str:
     return f"#{role.lower().replace(' ', '-')}"
-
-
-def _organisation(name: str) -> str:
-    return f"#organisation-{quote(name.lower().replace(' ', '-'), safe='')}"
 
 
 def _workflow(run: BundledRun) -> str:

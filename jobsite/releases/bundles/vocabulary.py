@@ -4,6 +4,7 @@ Whoever moves to a later version of either changes this file.
 """
 
 PROFILE = "https://w3id.org/5s-crate/0.4"
+PROCESS_RUN = "https://w3id.org/ro/wfrun/process/0.5"
 RO_CRATE = "https://w3id.org/ro/crate/1.1"
 CONTEXT = [
     f"{RO_CRATE}/context",
