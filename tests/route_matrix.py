@@ -218,6 +218,25 @@ POST /<workspace>/releases/<release_id>/<file_id>/delete/  login 403   403   403
 GET  /<workspace>/outputs/latest/                          login 200   200   404   200   404   200   404
 GET  /<workspace>/outputs/latest/<path>                    login 200   200   404   200   404   200   404
 GET  /<workspace>/outputs/latest/download/                 login 200   200   404   200   404   200   404
+GET  /publications/                                        200   200   200   200   200   200   200   200
+GET  /<workspace>/outputs/                                 200   200   200   200   200   200   200   404
+GET  /<workspace>/outputs/new/                             login 200   403   403   403   403   403   404
+POST /<workspace>/outputs/new/                             login 422   403   403   403   403   403   404
+GET  /<workspace>/outputs/<number>/                        404   200   200   404   200   200   200   404
+GET  /<workspace>/outputs/<number>/download/               404   200   200   404   200   200   200   404
+GET  /<workspace>/outputs/<number>/bundle.zip              404   200   200   404   200   200   200   404
+GET  /<workspace>/outputs/<number>/cite.bib                404   200   200   404   200   200   200   404
+GET  /<workspace>/outputs/<number>/edit/                   login 200   403   403   403   403   403   404
+POST /<workspace>/outputs/<number>/edit/                   login 303   403   403   403   403   403   404
+GET  /<workspace>/outputs/<number>/publish/                login 403   403   403   403   200   403   404
+POST /<workspace>/outputs/<number>/publish/                login 403   403   403   403   303   403   404
+GET  /<workspace>/outputs/<number>/reject/                 login 403   403   403   403   200   403   404
+POST /<workspace>/outputs/<number>/reject/                 login 403   403   403   403   422   403   404
+GET  /<workspace>/outputs/<number>/withdraw/               login 403   403   403   403   200   403   404
+POST /<workspace>/outputs/<number>/withdraw/               login 403   403   403   403   422   403   404
+GET  /<workspace>/outputs/<number>/-/<file_id>/            404   200   200   404   200   200   200   404
+GET  /<workspace>/outputs/<number>/<path>                  404   200   200   404   200   200   200   404
+GET  /<workspace>/published/<file_id>/                     200   200   200   200   200   200   200   404
 GET  /search/                                              200   200   200   200   200   200   200   200
 """
 

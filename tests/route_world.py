@@ -25,6 +25,7 @@ from jobsite.notifications.models import Delivery, Notice
 from jobsite.notifications.rules import GIVEN_UP
 from jobsite.projects.actions import add_member, add_organisation, add_project
 from jobsite.projects.models import Redirect, Repo, Workspace
+from jobsite.publishing import actions as publishing
 from jobsite.releases.models import ReleaseFile
 from jobsite.settings import Settings
 from jobsite.status.alerts import add_alert
@@ -51,6 +52,7 @@ def things_of_ada(cast: SimpleNamespace, request: JobRequest, job: Job, path: st
         "": general,
         **_of_one_person(cast.ada, general),
         **released_things(cast, workspace, request.backend),
+        **drafted_things(cast, cast.ada, workspace, request.backend),
     }
 
 
@@ -73,7 +75,12 @@ def things_of_dan(cast: SimpleNamespace) -> Values:
         "path": "output/acid.csv", "ref": "main", "username": "pat", "repo": in_address(repo.url), "rest": "logs/x",
         "first": GONE, "dashboard": "copiloting", "policy": "default", "version": "1", "commit": "1" * 40,
     }  # fmt: skip
-    return {"": general, **_of_one_person(cast.dan, general), **released_things(cast, workspace, backend)}
+    return {
+        "": general,
+        **_of_one_person(cast.dan, general),
+        **released_things(cast, workspace, backend),
+        **drafted_things(cast, cast.dan, workspace, backend),
+    }
 
 
 def released_things(cast: SimpleNamespace, workspace: Workspace, backend: Backend) -> Values:
@@ -101,6 +108,22 @@ def released_things(cast: SimpleNamespace, workspace: Workspace, backend: Backen
     names += ("delete", "latest", "latest_download")
     its = {f"releases.{endpoint}": values for endpoint in names}
     return {**its, "releases.latest_version": {**values, "path": f"{backend.slug}/{name}"}}
+
+
+def drafted_things(cast: SimpleNamespace, by: User, workspace: Workspace, backend: Backend) -> Values:
+    """A draft publication of a workspace, for the addresses that name one; beside it a file that is published."""
+    number, draft, published = f"01HY{workspace.id:022}", "output/draft.csv", "output/published.csv"
+    Made(cast, backend, workspace).sealed({draft: b"n\n10\n", published: b"n\n15\n"}, number)
+    files = {file.name: file.id for file in ReleaseFile.select().where(ReleaseFile.release == number)}
+    waits, shown = (
+        publishing.draft(by=by, workspace=workspace, file_ids=[files[name]]) for name in (draft, published)
+    )
+    publishing.publish(by=cast.pat, snapshot=shown)
+    values = {"workspace": workspace.name, "number": str(waits.id), "file_id": files[draft], "path": draft}
+    names = ("snapshot", "download", "bundle_zip", "cite", "describe", "publish", "reject", "withdraw")
+    names += ("content", "file")
+    its = {f"publishing.{endpoint}": values for endpoint in names}
+    return {**its, "publishing.published": {**values, "file_id": files[published]}}
 
 
 def things_that_are_not_there(values: Values) -> Values:
