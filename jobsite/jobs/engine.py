@@ -29,11 +29,11 @@ from jobsite.jobs.executors.contract import AttemptSpec, Executor, Exit, read_sp
 from jobsite.jobs.executors.contract import Refused as ExecutorRefused
 from jobsite.jobs.executors.launching import kept_ready
 from jobsite.jobs.faults import kind_of_error
-from jobsite.jobs.finishing import Outcome, end_given_up, store_failed_launch, store_result
+from jobsite.jobs.finishing import Outcome, end_given_up, leaves_outputs, store_failed_launch, store_result
 from jobsite.jobs.holding import Facts, can_write_the_same, hold, patterns_of, room_code
 from jobsite.jobs.models import Attempt, Job
 from jobsite.jobs.moving import move
-from jobsite.jobs.rules import CODES, STAGES
+from jobsite.jobs.rules import CODES, STAGES, saving_words
 from jobsite.jobs.scheduler import choose
 from jobsite.jobs.specs import CannotRun, make_spec, weights_by_job
 from jobsite.jobs.stopping import stop_for_backend
@@ -217,7 +217,8 @@ class Engine:
         # After the exit record there is nothing to do any more but to save what it left.
         stage = "finalizing" if seen.exit else seen.stage
         if stage and job.status_code in STAGES and STAGES.index(stage) > STAGES.index(job.status_code):
-            steps.append((job, partial(move, job, stage)))
+            message = saving_words(leaves_outputs(job, seen.exit)) if seen.exit else ""
+            steps.append((job, partial(move, job, stage, message)))
         if seen.exit:
             ended.append((job, attempt))
 

@@ -22,7 +22,15 @@ from jobsite.jobs.executors.contract import Refused as ExecutorRefused
 from jobsite.jobs.faults import DATABASE_EXITS, final_sentence, kind_of_error, next_try
 from jobsite.jobs.models import Attempt, Job, JobOutput
 from jobsite.jobs.moving import move
-from jobsite.jobs.rules import CODES, RESETS, disk_sentence, memory_sentence, nonzero_sentence, time_sentence
+from jobsite.jobs.rules import (
+    CODES,
+    RESETS,
+    disk_sentence,
+    memory_sentence,
+    nonzero_sentence,
+    saving_words,
+    time_sentence,
+)
 from jobsite.jobs.specs import recorded_inputs
 from jobsite.jobs.store_facts import facts_of, log_lines, moment
 from jobsite.projects.models import Workspace
@@ -84,7 +92,7 @@ def _finish(job_id: int) -> None:
         return
     again = job.status_code == "finalizing"
     if not again:
-        move(job, "finalizing")
+        move(job, "finalizing", saving_words(leaves_outputs(job, end)))
     try:
         stored = _decided(job, attempt) if again else {}
         outcome = _succeeded(stored) if stored else _outcome(job, attempt, end)
@@ -146,6 +154,11 @@ _NO_OUTPUTS = Prepared(lambda: JobOutput.delete().where(JobOutput.job == place("
 _OUTPUT = Prepared(
     lambda: JobOutput.insert({name: place(name) for name in ("job", "path", "level", "sha256", "size")})
 )
+
+
+def leaves_outputs(job: Job, end: Exit) -> bool:
+    """Whether a run with this end went well, so that its outputs are saved."""
+    return end.reason == "exited" and end.exit_code == 0 and not job.cancel_asked_at
 
 
 def _outcome(job: Job, attempt: Attempt, end: Exit) -> Outcome:

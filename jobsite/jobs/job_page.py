@@ -23,13 +23,14 @@ from jobsite.jobs.queries import (
     outputs_of,
     related_jobs,
 )
-from jobsite.jobs.rules import CODES, nonzero_sentence
+from jobsite.jobs.rules import CODES, RESETS, nonzero_sentence, saving_words
 from jobsite.jobs.samples import Usage, usage
 from jobsite.jobs.waiting_reasons import Why, why
 from jobsite.pipelines.report import LEVELS
 from jobsite.projects.models import Workspace
 
 _PREFIX = "job:"
+_WITHOUT_OUTPUTS = ("nonzero_exit", "unmatched_patterns", "job_error", "killed_by_admin", *RESETS)
 
 
 @dataclass(frozen=True)
@@ -195,7 +196,12 @@ def _timeline(job: Job, events: Sequence[Event]) -> tuple[Moment, ...]:
     codes = [
         (event.at, event.type.removeprefix(_PREFIX)) for event in events if event.type.startswith(_PREFIX)
     ]
-    steps = [Moment(at, _words(code), code) for at, code in codes if code in CODES and code != "created"]
+    known = [(at, code) for at, code in codes if code in CODES and code != "created"]
+    following = [*(code for _, code in known[1:]), ""]
+    steps = [
+        Moment(at, _words(job, at, code, after), code)
+        for (at, code), after in zip(known, following, strict=False)
+    ]
     if steps:
         return (created, *steps)
     started = [Moment(job.started_at, "Started", "initiated")] if job.started_at else []
@@ -203,5 +209,9 @@ def _timeline(job: Job, events: Sequence[Event]) -> tuple[Moment, ...]:
     return (created, *started, *ended)
 
 
-def _words(code: str) -> str:
+def _words(job: Job, at: datetime, code: str, after: str) -> str:
+    """A step in words; `after` is the code of the next one, "" for the last."""
+    if code == "finalizing":
+        asked = job.cancel_asked_at
+        return saving_words(after not in _WITHOUT_OUTPUTS and not (asked and asked <= at))
     return CODES[code].sentence.split(".")[0]

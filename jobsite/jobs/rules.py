@@ -113,6 +113,11 @@ def _steps() -> dict[str, tuple[str, ...]]:
     return steps | {code: () for code, one in CODES.items() if one.state not in JOB.active}
 
 
+def saving_words(outputs: bool) -> str:
+    """What `finalizing` says of a run: only one that went well has its outputs saved, any other its log alone."""
+    return CODES["finalizing"].sentence if outputs else "Saving its log"
+
+
 STEPS: Mapping[str, tuple[str, ...]] = _steps()
 """From each code to those that may follow. Stages never go backwards; what is final is never left."""
 

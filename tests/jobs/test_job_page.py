@@ -1,5 +1,6 @@
 """The page of one job: its life, what it used, and what of its outputs may be known where."""
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
@@ -62,6 +63,29 @@ def test_the_life_of_a_job_is_told_step_by_step(client: FlaskClient, done: Job) 
     ]
     places = [page.index(f"{words}", page.index('<ol class="timeline">')) for words in told]
     assert places == sorted(places)
+
+
+@pytest.mark.parametrize(
+    ("asked", "end", "words"),
+    [
+        ("executing", "cancelled_by_user", "Saving its log"),
+        ("finalizing", "cancelled_by_user", "Saving outputs"),
+        ("", "nonzero_exit", "Saving its log"),
+        ("", "unmatched_patterns", "Saving its log"),
+        ("", "internal_error", "Saving outputs"),
+    ],
+)
+def test_the_timeline_says_what_was_saved(
+    client: FlaskClient, study: Study, ask: Callable[..., JobRequest], asked: str, end: str, words: str
+) -> None:
+    study.commit(project__yaml=project_yaml(only=("python:v2 a.py", [], {HIGH: {"x": "x.csv"}})))
+    job = Job.get(Job.job_request == ask("only"))
+    for code in ("initiated", "executing", "finalizing", end):
+        move(job, code)
+        if code == asked:
+            Job.update(cancel_asked_at=now(), cancel_asked_by="ada").execute()
+    timeline = client.get(path(job)).text.partition('<ol class="timeline">')[2].partition("</ol>")[0]
+    assert re.findall("Saving [a-z ]+", timeline) == [words]
 
 
 def test_the_page_says_what_ran(client: FlaskClient, done: Job) -> None:
