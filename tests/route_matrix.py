@@ -215,6 +215,7 @@ GET  /<workspace>/releases/<release_id>/certificate/       login 200   200   404
 GET  /<workspace>/releases/<release_id>/bundle.zip         login 200   200   404   200   404   200   404
 GET  /<workspace>/releases/<release_id>/<file_id>/delete/  login 403   403   403   200   403   403   404
 POST /<workspace>/releases/<release_id>/<file_id>/delete/  login 403   403   403   422   403   403   404
+GET  /signing-key.txt                                      200   200   200   200   200   200   200   200
 GET  /<workspace>/outputs/latest/                          login 200   200   404   200   404   200   404
 GET  /<workspace>/outputs/latest/<path>                    login 200   200   404   200   404   200   404
 GET  /<workspace>/outputs/latest/download/                 login 200   200   404   200   404   200   404

@@ -134,6 +134,12 @@ def delete(workspace: str, release_id: str, file_id: str) -> Response:
     return page("releases/delete.html", status=status, workspace=found, row=row, file=wanted, entry=form)
 
 
+@routes("/signing-key.txt", needs=ANYONE)
+def signing_key() -> Response:
+    key = public_key()
+    return Response(f"{key}\nfingerprint {fingerprint(key)}\n", mimetype="text/plain")
+
+
 @routes("/<workspace>/outputs/latest/", needs=VIEW, side="public")
 def latest(workspace: str) -> Response:
     found = workspace_or_stop(workspace, VIEW)

@@ -4,6 +4,7 @@ import html
 import io
 import zipfile
 from collections.abc import Callable
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 from urllib.parse import quote
@@ -16,7 +17,7 @@ from jobsite.accounts.models import Backend
 from jobsite.core import clock
 from jobsite.core.web import CONTENT_POLICY
 from jobsite.releases.actions import delete_file, revoke
-from jobsite.releases.bundles.verifying import verify
+from jobsite.releases.bundles.verifying import read_keys, verify
 from jobsite.releases.models import Release, ReleaseFile
 from jobsite.releases.queries import latest_files
 from jobsite.releases.signing import public_key
@@ -267,7 +268,7 @@ def test_files_of_one_release_are_not_reached_through_another_or_another_workspa
 
 
 def test_certificate_and_bundle_say_what_was_checked_and_how_to_verify_it(
-    world: Made, person: Callable[[str], FlaskClient], tmp_path: Any
+    world: Made, person: Callable[[str], FlaskClient], client: FlaskClient, tmp_path: Path
 ) -> None:
     world.sealed()
     ada = person("ada")
@@ -282,7 +283,8 @@ def test_certificate_and_bundle_say_what_was_checked_and_how_to_verify_it(
         assert words in page
     assert MOMENT[:10] in page and "Castell" not in page.split("<main")[1].split("How to verify")[0]
     (tmp_path / "bundle.zip").write_bytes(ada.get(f"{RELEASE}bundle.zip").data)
-    lines = list(verify(tmp_path / "bundle.zip", [public_key()]))
+    published = client.get("/signing-key.txt").text
+    lines = list(verify(tmp_path / "bundle.zip", read_keys(published)))
     assert all(line.holds for line in lines) and len(lines) >= 6
 
 
