@@ -60,12 +60,17 @@
     const key = Date.now() - going < WAIT ? `g ${event.key}` : event.key;
     going = 0;
     if (key === "g") { going = Date.now(); return; }
-    if (key === "f" || key === "F") { event.preventDefault(); step(key === "f" ? 1 : -1); return; }
+    if ((key === "f" || key === "F") && document.querySelector(".findings > li[id]")) {
+      event.preventDefault();
+      step(key === "f" ? 1 : -1);
+      return;
+    }
     const element = wanted(key);
     if (!element) return;
     event.preventDefault();
+    event.stopPropagation(); // "/" goes to the search of the table here, not to that of the site
     act(element);
-  });
+  }, true);
 
   // The list of keys holds the switch that turns them off.
   const box = document.getElementById("keys-on");

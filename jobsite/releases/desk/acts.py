@@ -149,7 +149,7 @@ ON_FILE: Mapping[str, Act] = {
     "changes": Act(
         lambda at: voting.vote(**at.file, value=CHANGES),
         "Changes are asked for. Say which in a comment.",
-        "comments",
+        "text",
     ),
     "clear": Act(lambda at: voting.clear_vote(**at.file), "Your vote has been cleared.", "vote"),
     "waive": Act(

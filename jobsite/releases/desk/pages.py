@@ -61,7 +61,6 @@ def answer(template: str, head: Head, *, refusal: Refused | None = None, **data:
         wrong=wrong,
         typed=request.form if refusal else NOTHING_TYPED,
         readers=readers_of(head),
-        ask_why="changes" in request.args,
         **{"announce": " ".join(wrong.values()), **data},
     )
 

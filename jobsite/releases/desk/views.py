@@ -16,6 +16,7 @@ from jobsite.releases.desk.pages import answer, back, fragment_wanted, loaded, m
 from jobsite.releases.desk.uploads import upload_of
 from jobsite.releases.requests import listing, queries
 from jobsite.releases.requests.pages import FilePage
+from jobsite.releases.requests.reopening import WHY
 from jobsite.releases.requests.rules import WAIVER_CODES
 
 routes = Routes("desk")
@@ -103,6 +104,7 @@ def show_file(request_id: str, group: str, path: str, refusal: Refused | None = 
         "view": seen,
         "keys": KEYS,
         "codes": WAIVER_CODES,
+        "reopened": WHY,
     }
     return answer(
         "requests/file.html",
@@ -125,8 +127,7 @@ def act_on_file(request_id: str, group: str, path: str) -> Response:
     go_to = _after(shown)
     if fragment_wanted() and go_to == (shown.group.slug, path):
         return show_file(request_id, group, path)
-    asks = "" if request.form["do"] == "changes" else None
-    values: dict[str, Any] = {"request_id": request_id, "group": go_to[0], "path": go_to[1], "changes": asks}
+    values = {"request_id": request_id, "group": go_to[0], "path": go_to[1]}
     return back("desk.show_file", act.anchor if go_to[1] == path else "", **values)
 
 
