@@ -2,13 +2,12 @@
 
 from jobsite.accounts.models import User
 from jobsite.core.db import writing
-from jobsite.core.errors import Conflict
 from jobsite.releases.requests.answering import stops, to_waive
 from jobsite.releases.requests.checking import found_in_request, keep
 from jobsite.releases.requests.models import ReleaseRequest, RequestFile
 from jobsite.releases.requests.reopening import reopen
 from jobsite.releases.requests.rules import APPROVE
-from jobsite.releases.requests.standing import FASTER, acting, change, tell
+from jobsite.releases.requests.standing import acting, change, refuse_changed, tell
 from jobsite.releases.requests.whole import Whole
 
 
@@ -22,8 +21,7 @@ def recheck(*, by: User, request_id: str) -> ReleaseRequest:
     with writing():
         current = acting(by, request_id, "recheck")
         request = current.request
-        if request.version != seen.request.version:
-            raise Conflict(FASTER)
+        refuse_changed(request, seen.request)
         keep(found)
         reopened = reopen(request, with_news(current.whole()), "checks")
         facts = {"policy": found.policy.policy, "policy_version": found.policy.version}

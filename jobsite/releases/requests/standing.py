@@ -11,7 +11,7 @@ from jobsite.accounts.queries import backends_of
 from jobsite.accounts.rules import permissions_of
 from jobsite.core.clock import now
 from jobsite.core.db import changed_one
-from jobsite.core.errors import NotFound, require
+from jobsite.core.errors import Conflict, NotFound, require
 from jobsite.core.events import record
 from jobsite.outputs.models import PolicyVersion
 from jobsite.outputs.policies import policy_of
@@ -151,6 +151,12 @@ def change(request: ReleaseRequest, **values: Any) -> None:
     changed_one(ReleaseRequest.update(values).where(unchanged), FASTER)
     for name, value in values.items():
         setattr(request, name, value)
+
+
+def refuse_changed(request: ReleaseRequest, seen: ReleaseRequest) -> None:
+    """Raise `Conflict` when the request has changed since it was `seen` (OC8)."""
+    if request.version != seen.version:
+        raise Conflict(FASTER)
 
 
 def tell(

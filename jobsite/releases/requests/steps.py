@@ -27,12 +27,20 @@ from jobsite.releases.requests.rules import (
     CATEGORIES,
     CHANGES,
     COMPLETE,
+    INDEPENDENT,
     PHASES,
     PUBLIC,
     REQUEST,
     why_not_reason,
 )
-from jobsite.releases.requests.standing import FASTER, Acting, acting, change, standing, tell
+from jobsite.releases.requests.standing import (
+    Acting,
+    acting,
+    change,
+    refuse_changed,
+    standing,
+    tell,
+)
 from jobsite.releases.requests.whole import Whole
 from jobsite.store.journal import fail_point
 
@@ -44,15 +52,17 @@ def submit(*, by: User, request_id: str, checklist: Collection[int]) -> ReleaseR
     `Invalid` for the checklist, `NotFound`, `Conflict`.
     """
     seen = standing(by, request_id)
-    if seen.facts.is_author and seen.request.phase == "INDEPENDENT":
+    if _is_submitted(seen):
         return seen.request
     acting(by, request_id, "submit")
     refuse(checklist=missing.why_not_checklist(checklist))
     found = found_in_request(seen.request, seen.policy)
     with writing():
+        if _is_submitted(now_seen := standing(by, request_id)):
+            return now_seen.request
         now_seen = acting(by, request_id, "submit")
         request = now_seen.request
-        require(FASTER if request.version != seen.request.version else None)
+        refuse_changed(request, seen.request)
         keep(found)
         facts = {"policy": found.policy.policy, "policy_version": found.policy.version}
         change(request, **facts, needed=now_seen.needed)
@@ -64,6 +74,10 @@ def submit(*, by: User, request_id: str, checklist: Collection[int]) -> ReleaseR
     require(missing.as_sentence(left))
     fail_point("requests.after_submit")
     return request
+
+
+def _is_submitted(seen: Acting) -> bool:
+    return seen.facts.is_author and seen.request.phase == INDEPENDENT
 
 
 def _submitted(by: User, request: ReleaseRequest, state: Whole) -> None:
@@ -104,7 +118,7 @@ def submit_review(*, by: User, request_id: str) -> ReleaseRequest:
         request = seen.request
         Review.create(request=request, checker=by.username, turn=request.turn, at=now())
         reviews = len(state.reviewers) + 1
-        if request.phase == "INDEPENDENT":
+        if request.phase == INDEPENDENT:
             _reviewed(by, request, reviews, seen.needed)
         else:
             change(request)
