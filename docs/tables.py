@@ -86,12 +86,14 @@ def filled(name: str) -> str:
 
 def _commands(group: click.Group, path: str) -> list[tuple[str, click.Command]]:
     found = []
-    for name, command in sorted(group.commands.items()):
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
         if isinstance(command, click.Group):
             if command.invoke_without_command:
                 found.append((f"{path} {name}", command))
             found += _commands(command, f"{path} {name}")
-        else:
+        elif command:
             arguments = [
                 one.make_metavar(click.Context(command))
                 for one in command.params

@@ -142,3 +142,6 @@ def _show(made: JobRequest | None, plan: Plan, json_wanted: bool) -> None:
         click.echo(f"  {job['identifier']}  {job['status']:<9} {job['action']}: {job['status_message']}")
     if document["status_message"]:
         click.echo(document["status_message"])
+
+
+COMMANDS = (request,)

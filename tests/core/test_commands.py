@@ -3,14 +3,35 @@
 import signal
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 
+import click
 import pytest
 
+from jobsite.cli import MODULES, main
 from jobsite.instance import open_instance, secret_key
 from jobsite.settings import Settings
 
-from ..servers import jobsite
+from ..servers import ROOT, jobsite
+
+
+def test_the_command_has_every_command_of_every_room() -> None:
+    context = click.Context(main)
+    for file in ROOT.glob("jobsite/**/*command*.py"):
+        words = file.relative_to(ROOT).with_suffix("").parts
+        commands = getattr(import_module(".".join(words)), "COMMANDS", ())
+        assert {one.name for one in commands} == set(MODULES.get(".".join(words), "").split()), file
+        assert all(main.get_command(context, one.name) is one for one in commands)
+    assert main.list_commands(context) == sorted(" ".join(MODULES.values()).split())
+    assert main.get_command(context, "nothing") is None
+
+
+def test_a_short_command_does_not_wait_for_the_parts_of_the_server() -> None:
+    code = "import sys; from jobsite.cli import main; main(['user', '--help'], standalone_mode=False); print(sys.modules.keys())"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "jobsite.accounts.commands" in done.stdout
+    assert "jobsite.application" not in done.stdout
 
 
 @pytest.mark.parametrize(
