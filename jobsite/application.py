@@ -35,6 +35,7 @@ from jobsite.jobs.views import routes as jobs
 from jobsite.manual.finding import explained
 from jobsite.manual.gallery import routes as gallery
 from jobsite.manual.views import routes as manual
+from jobsite.notifications.parts import OF_PEOPLE
 from jobsite.notifications.parts import PARTS as notification_parts
 from jobsite.notifications.views import routes as notifications
 from jobsite.outputs.parts import PARTS as output_parts
@@ -52,8 +53,8 @@ from jobsite.releases.desk.add_views import routes as desk_additions
 from jobsite.releases.desk.parts import PARTS as desk_parts
 from jobsite.releases.desk.step_views import routes as desk_steps
 from jobsite.releases.desk.views import routes as desk
-from jobsite.releases.requests.level4_parts import PARTS as level4_parts
 from jobsite.releases.parts import PARTS as release_parts
+from jobsite.releases.requests.level4_parts import PARTS as level4_parts
 from jobsite.releases.views import routes as releases
 from jobsite.search.views import routes as search
 from jobsite.settings import Settings
@@ -191,7 +192,7 @@ def _person(token: object) -> User | None:
     if not isinstance(token, str) or "session_unreadable" in g or g.get("site_fails"):
         return None
     try:
-        person = person_of(token)
+        person = person_of(token, OF_PEOPLE)
     except peewee.PeeweeException:
         g.session_unreadable = True
         raise

@@ -1,6 +1,8 @@
 """People, their sessions, and the backends: everybody and everything that acts with a token."""
 
 import hashlib
+from collections.abc import Mapping
+from typing import Any
 
 from peewee import (
     AutoField,
@@ -49,6 +51,8 @@ class User(Model):
     is_authenticated = True
     is_anonymous = False
     session_token = ""
+    known: Mapping[str, Any] = {}
+    """What else was read along with their session, for the frame of every page."""
 
     def get_id(self) -> str:
         """What Flask-Login keeps in the cookie: the token of the session, never the number of the person."""

@@ -1,6 +1,7 @@
 """Logins: started at sign-in, slid by use, listed, ended (specification 5.2)."""
 
 import secrets
+from collections.abc import Mapping
 from contextlib import suppress
 from datetime import datetime, timedelta
 
@@ -37,19 +38,23 @@ def start(*, person: User, way: str, user_agent: str) -> str:
     return token
 
 
-def person_of(token: str) -> User | None:
+def person_of(token: str, more: Mapping[str, peewee.Node] = {}) -> User | None:
     """The active person whose session this token is, while it lasts, or None. One query.
+
+    `more` are columns to be read along; the person has their values by name as `known`.
 
     A session lasts `SESSION_IDLE` after its last use and at most `SESSION_MAX`, and ends when the person's
     `session_epoch` is raised; a use is written down at most once an hour. The person's `session_token` is set;
     `session_renewed` says if the use was written.
     """
-    query = Session.select(Session, User).join(User)
+    columns = (column.alias(name) for name, column in more.items())
+    query = Session.select(Session, User, *columns).join(User)
     found = query.where(Session.token_hash == token_hash(token), _alive(), User.is_active).first()
     if found is None or now() >= _end_of(found):
         return None
     person = found.user
     person.session_token = token
+    person.known = {name: getattr(found, name) for name in more}
     person.session_renewed = now() - found.last_seen_at >= RENEWED_EVERY
     if person.session_renewed:
         # A full disk keeps nobody from reading; the next use writes it.

@@ -1,17 +1,22 @@
 """What this room adds to other pages: the way to the inbox in the menu, and the choices in the settings."""
 
-from jobsite.accounts.models import AnonymousPerson, User
+from jobsite.accounts.models import AnonymousPerson, Session, User
 from jobsite.notifications.choices import choices_of
-from jobsite.notifications.queries import unread_count
+from jobsite.notifications.queries import unread_count, unread_of
 from jobsite.notifications.rules import CHOICES, GROUPS
 from jobsite.projects.parts import MENU, Part
 
+UNREAD = "unread"
+OF_PEOPLE = {UNREAD: unread_of(Session.user)}
+"""What is read along with every session."""
+
 
 def frame_parts(*, person: User | AnonymousPerson) -> list[Part]:
-    """The link to one's inbox with the number of unread notices. One query; nothing for visitors."""
+    """The link to one's inbox with the number of unread notices, read along with the session; nothing for visitors."""
     if not isinstance(person, User):
         return []
-    return [Part("notifications/_menu.html", MENU, {"unread": unread_count(person)})]
+    unread = person.known[UNREAD] if UNREAD in person.known else unread_count(person)
+    return [Part("notifications/_menu.html", MENU, {"unread": unread})]
 
 
 def settings_parts(*, person: User) -> list[Part]:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from peewee import JOIN, Case, fn
+from peewee import JOIN, SQL, Case, Field, ModelSelect, fn
 
 from jobsite.accounts.models import User
 from jobsite.core.clock import now
@@ -46,8 +46,12 @@ class Inbox:
 
 def unread_count(user: User) -> int:
     """How many notices a person has not read, at most 100: one look into the index of unread ones."""
-    unread = Notice.select(Notice.id).where(_unread(user)).limit(MOST_COUNTED + 1)
-    return unread.count()
+    return _unread(user).count()
+
+
+def unread_of(user: Field) -> ModelSelect:
+    """The same as a column of a query in which `user` is the number of the person."""
+    return Notice.select(fn.COUNT(SQL("*"))).from_(_unread(user))
 
 
 def inbox(user: User, *, kind: str = "", unread_only: bool = False, number: int = 1) -> Inbox:
@@ -117,5 +121,6 @@ def heartbeats() -> list[Heartbeat]:
     return list(Heartbeat.select().order_by(Heartbeat.name))
 
 
-def _unread(user: User) -> object:
-    return (Notice.user == user) & Notice.read_at.is_null()
+def _unread(user: User | Field) -> ModelSelect:
+    rows = Notice.select(Notice.id).where((Notice.user == user) & Notice.read_at.is_null())
+    return rows.limit(MOST_COUNTED + 1)
