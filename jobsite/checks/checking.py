@@ -6,6 +6,7 @@ from pathlib import PurePosixPath
 from typing import Any, BinaryIO
 
 from jobsite.checks import content, markup, texts
+from jobsite.checks.acro import records_of
 from jobsite.checks.findings import Place, in_order
 from jobsite.checks.identifiers import identifying, identifying_lines
 from jobsite.checks.images import image
@@ -21,7 +22,7 @@ from jobsite.store.decoding import NotAsItsSuffix
 from jobsite.store.suffix_checks import checked_svg, unpacked
 
 _TABULAR = "F4 F9 I1 I2 I3 I4 I5 I6 I7 I8 I9 I10 " + TABLE_RULES
-_LARGEST_COMPARED = 2  # windows: a table that needs more is not compared with others
+_SMALL = 64 * 1024  # characters of a JSON file that may be the settings of a tool beside its records
 
 
 class _Examination:
@@ -80,7 +81,7 @@ def _examined(subject: Subject, policy: Policy, stream: BinaryIO) -> Report:
             _BY_SUFFIX[suffix](one, stream)
         except NotReadable as error:
             one.ruling.add(_not_readable(str(error)))
-        except (RecursionError, MemoryError, ValueError, LookupError) as error:
+        except Exception as error:  # noqa: BLE001 - whatever the content does to a parser, it ends in a verdict
             one.ruling.not_run("F5", f"it failed on this content ({type(error).__name__})")
     elif not facts.size and suffix in _NEVER_EMPTY:
         one.ruling.add(Remark("F2", Place(), f"{PurePosixPath(subject.name).name} is empty."))
@@ -100,8 +101,7 @@ def _csv(one: _Examination, stream: BinaryIO) -> None:
         _check_table(one, table)
     one.rows, one.columns = rows, columns
     one.ruling.apply("F4", content.check_shape, rows, columns, one.policy)
-    if windows >= _LARGEST_COMPARED:
-        one.tables.clear()
+    if windows > 1:
         one.ruling.not_run("S3", f"the table is too large, so its rows were checked in {windows} parts")
     one.ruling.skip("F7 F8 G2 L1", "The file is a table.")
 
@@ -111,7 +111,8 @@ def _check_table(one: _Examination, table: Table) -> None:
     ruling.apply("F9", content.formulas, table)
     ruling.apply("I1 I2 I3 I4 I5 I6 I7 I8 I9 I10", identifying, table, one.policy)
     apply_to_table(ruling, table, one.policy)
-    one.tables.append(table)
+    if table.whole:
+        one.tables.append(table)
 
 
 def _text(one: _Examination, stream: BinaryIO) -> None:
@@ -136,14 +137,15 @@ def _on_lines(table: Table, remarks: Iterable[Remark]) -> Iterator[Remark]:
 def _json(one: _Examination, stream: BinaryIO) -> None:
     text = _bounded_text(one, stream)
     try:
-        one.content = parsed(text)
+        value = parsed(text)
     except (ValueError, RecursionError) as error:
         why = str(error) if isinstance(error, ValueError) else "it is nested too deeply"
         name = PurePosixPath(one.subject.name).name
         one.ruling.add(Remark("F2", Place(), f"{name} is not valid JSON ({why})."))
         one.ruling.apply("I2 I3 I8", identifying_lines, enumerate(text.splitlines(), 1))
         return
-    one.ruling.apply("I1 I2 I3 I4 I5 I6 I8 I9", json_remarks, one.content, one.reader, one.policy)
+    one.content = value if records_of(value) or len(text) <= _SMALL else None
+    one.ruling.apply("I1 I2 I3 I4 I5 I6 I8 I9", json_remarks, value, one.reader, one.policy)
     one.ruling.skip(TABLE_RULES + " F4 F9 I7 I10", "Counting rules read tables, not JSON.")
     one.ruling.skip("F7 F8 G2 L1", "The file is JSON.")
 

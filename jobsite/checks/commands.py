@@ -20,16 +20,14 @@ _MOST_ALIKE = 10
 
 
 @click.command("disclosure")
-@click.argument(
-    "paths", nargs=-1, required=True, metavar="PATH…", type=click.Path(path_type=Path, exists=True)
-)
+@click.argument("paths", nargs=-1, required=True, metavar="PATH…", type=click.Path(path_type=Path))
 @click.option(
     "--policy", "policy_file", metavar="FILE", type=click.Path(path_type=Path), help="A policy as JSON."
 )
 @click.option(
     "--earlier",
     metavar="DIR",
-    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    type=click.Path(path_type=Path),
     help="What was released before; tables are compared with it.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
@@ -62,6 +60,8 @@ def _subjects(paths: Sequence[Path]) -> Iterator[Subject]:
     """The files, those of a folder named from there; more than one path keeps the folder in the names."""
     number = 0
     for path in paths:
+        if not os.path.lexists(path):
+            raise click.ClickException(f"There is nothing at {path}.")
         for file in _files(path):
             number += 1
             if number > MOST_FILES:

@@ -103,7 +103,9 @@ def _named_well(rate: Column, above: Column, below: Column) -> int:
 def _fitting(rate: Column, above: Column, below: Column) -> tuple[int, int]:
     """How many rates the best scale gives, and that scale; the smaller one on a tie."""
     rows = [
-        (rate.cells[row], up, down) for row, up, down in _sample(above, below) if rate.cells[row].kind == NUMBER
+        (rate.cells[row], up, down)
+        for row, up, down in _sample(above, below)
+        if rate.cells[row].kind == NUMBER
     ]
     scored = [(sum(_agrees(cell, up, down, scale) for cell, up, down in rows), scale) for scale in SCALES]
     most = max(number for number, _ in scored)

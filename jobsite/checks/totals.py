@@ -9,6 +9,7 @@ from jobsite.checks.tables import Table
 from jobsite.checks.values import HIDDEN, NUMBER, Cell
 
 MOST_ROWS = 2_000  # with a label that says total; a table with more is no table of totals
+MOST_LABELS = 20  # columns
 _FEWEST_FITTING = 3  # rows that make a column a total of the others without its head saying so
 
 
@@ -50,6 +51,8 @@ def _is_complete(table: Table, one: Sum) -> bool:
 def _down(table: Table, counts: Counts) -> Iterator[Sum]:
     """Total rows: the sums of each count column over the rows of their block."""
     columns = [place for place, column in enumerate(table.columns) if column.is_count]
+    if not columns:
+        return
     for row, groups in _total_rows(table, counts, columns):
         for rows in groups:
             for column in columns:
@@ -71,7 +74,9 @@ class _Labels:
     """What the label columns say of each row, and which rows a total row adds up."""
 
     def __init__(self, table: Table, counts: Counts, columns: list[int]) -> None:
-        self.texts = [[text.strip().casefold() for text in column.texts] for column in table.labels]
+        self.texts = [
+            [text.strip().casefold() for text in column.texts] for column in table.labels[:MOST_LABELS]
+        ]
         self.any_total = {
             row for texts in self.texts for row, text in enumerate(texts) if text in TOTAL_WORDS
         }

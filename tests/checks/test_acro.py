@@ -1,0 +1,136 @@
+"""Records of ACRO: read in the form its version 1.0.2 writes them, beside the files they speak of."""
+
+import json
+import logging
+import warnings
+
+import pytest
+
+from jobsite.checks import Report, Subject, check_file, check_group
+from jobsite.checks.acro import explanations
+
+from .given import POLICY, report_on
+
+TABLE = "area,F,M\nN,95,90\nS,50,55\nW,{},15\n"
+
+
+def record(status: str, cells: list[list[int]], exception: str = "", name: str = "output_0_0.csv") -> dict:
+    return {
+        "uid": "output_0",
+        "status": status,
+        "type": "table",
+        "properties": {"method": "crosstab"},
+        "files": [
+            {
+                "name": name,
+                "sdc": {"summary": {}, "cells": {"PresenceOfZeroCheck": [], "MinimumThresholdCheck": cells}},
+            }
+        ],
+        "outcome": {"F": {"N": "ok", "S": "ok", "W": "ok"}, "M": {"N": "ok", "S": "ok", "W": "ok"}},
+        "command": "crosstab()",
+        "exception": exception,
+        "fair": {"statbarn": "Frequencies"},
+    }
+
+
+def group(
+    *records: dict, table: str = TABLE.format(10), checksum: str | None = None, **config: object
+) -> list[Report]:
+    document = {
+        "version": "1.0.2",
+        "tool": {},
+        "results": {f"output_{n}": one for n, one in enumerate(records)},
+    }
+    reports = [
+        report_on(json.dumps(document), "acro/results.json"),
+        report_on(table, "acro/output_0_0.csv"),
+        report_on(json.dumps(config), "acro/config.json"),
+    ]
+    return (
+        reports if checksum is None else [*reports, report_on(checksum, "acro/checksums/output_0_0.csv.txt")]
+    )
+
+
+def found_in(reports: list[Report]) -> list[tuple]:
+    found = check_group(reports, POLICY)
+    return [(one.rule, one.severity, one.row, one.column) for one in found if one.rule.startswith("A")]
+
+
+def test_a_flagged_cell_is_found_in_the_csv() -> None:
+    assert found_in(group(record("fail", [[2, 0]]))) == [("A1", "fix", None, None), ("A5", "fix", 3, 2)]
+
+
+def test_a_flagged_cell_that_is_hidden_now_is_mended() -> None:
+    hidden = group(record("fail", [[2, 0]]), table=TABLE.format("[redacted]"))
+    assert found_in(hidden) == [("A1", "look", None, None), ("A5", "note", 3, 2)]
+
+
+def test_a_record_whose_shape_does_not_fit_is_on_the_file() -> None:
+    other = group(record("fail", [[7, 0]]))
+    assert found_in(other) == [("A1", "fix", None, None), ("A5", "fix", None, None)]
+
+
+def test_a_review_is_looked_at_and_a_pass_switches_nothing_off() -> None:
+    assert found_in(group(record("review", []))) == [("A2", "look", None, None)]
+    passed = group(record("pass", []), table="area,n\nN,3\nS,20\n")
+    assert found_in(passed) == [] and [one.rule for one in passed[1].findings] == ["C1", "C2"]
+
+
+def test_the_exception_becomes_the_explanation() -> None:
+    asked = group(record("fail", [[2, 0]], exception="Published before."))
+    assert explanations(asked) == {"acro/output_0_0.csv": "Published before."}
+    assert ("A1", "fix", None, None) in found_in(asked)
+
+
+def test_a_file_that_was_changed_after_acro_wrote_it() -> None:
+    clean = group(record("pass", []))
+    assert found_in(group(record("pass", []), checksum=clean[1].sha256)) == []
+    assert found_in(group(record("pass", []), checksum="0" * 64)) == [("A3", "fix", None, None)]
+
+
+def test_weaker_limits_than_the_policy_are_shown_with_both_values() -> None:
+    assert found_in(group(record("pass", []), safe_threshold=8, safe_dof_threshold=10)) == []
+    weak = [
+        one for one in check_group(group(record("pass", []), safe_threshold=5), POLICY) if one.rule == "A4"
+    ]
+    assert [one.sentence for one in weak] == [
+        "ACRO ran with safe_threshold = 5; the policy needs 8 (threshold)."
+    ]
+
+
+@pytest.mark.parametrize(
+    "records",
+    [
+        [None, 3, "x", []],
+        [{"files": "x"}, {"files": [None, {"name": 4}, {"name": "../../etc/passwd", "sdc": 4}]}],
+        [
+            {
+                "status": "fail",
+                "files": [
+                    {"name": "output_0_0.csv", "sdc": {"cells": {"a": [[-1, 2], [1], [True, 1], "x"]}}}
+                ],
+            }
+        ],
+        [record("fail", [[10**9, 10**9]])],
+    ],
+)
+def test_records_of_any_form_are_borne(records: list) -> None:
+    assert all("failed on" not in one.sentence for one in check_group(group(*records), POLICY))
+
+
+def test_a_record_that_acro_makes_itself(tmp_path) -> None:
+    acro = pytest.importorskip("acro", reason="ACRO is not installed; the hand-written records stand for it")
+    import pandas as pd
+
+    logging.disable(logging.INFO)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        session = acro.ACRO(suppress=False)
+        frame = pd.DataFrame({"area": ["N"] * 40 + ["S"] * 30 + ["W"] * 3, "sex": (["F", "M"] * 37)[:73]})
+        session.crosstab(frame.area, frame.sex)
+        session.add_exception("output_0", "reason")
+        session.finalise(str(tmp_path / "out"), "json")
+    reports = [
+        check_file(Subject(str(p.relative_to(tmp_path)), p), POLICY) for p in (tmp_path / "out").rglob("*.*")
+    ]
+    assert ("A1", "fix", None, None) in found_in(reports)
