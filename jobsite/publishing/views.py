@@ -9,6 +9,7 @@ from jobsite.accounts.models import User
 from jobsite.core.errors import Invalid, NotFound
 from jobsite.core.web import ANYONE, Routes, page, see, show_refusal
 from jobsite.outputs.asked import OPERATORS, Asked
+from jobsite.outputs.numbers import is_number
 from jobsite.outputs.viewing import viewed
 from jobsite.projects.models import Workspace
 from jobsite.projects.prose import rendered
@@ -94,6 +95,7 @@ def snapshot(workspace: str, number: int) -> Response:
         why_no_bundle=why_no_bundle(_wanted(found, shown)),
         inside=rules.SEE in held or rules.PUBLISH in held,
         name_in=name_in,
+        is_number=is_number,
     )
 
 
