@@ -124,7 +124,7 @@ def _attempt(step: UploadStep) -> None:
 
 def _claimed(step: UploadStep) -> bool:
     """Whether this attempt is ours: the step is still as it was read. From now on the release cannot be stopped."""
-    as_seen = (UploadStep.id == step.id) & (UploadStep.attempts == step.attempts) & _is_open()
+    as_seen = (UploadStep.id == step.id) & (UploadStep.attempts == step.attempts) & _is_open() & _is_meant()
     with writing():
         claimed = UploadStep.update(attempts=step.attempts + 1).where(as_seen).execute()
         if claimed:
@@ -211,7 +211,17 @@ def _next_steps() -> Any:
         before, earlier.done_at.is_null(), earlier.cancelled_at.is_null()
     )
     rows = UploadStep.select().where(_is_open(), UploadStep.stuck_at.is_null(), ~fn.EXISTS(undone))
-    return rows.order_by(UploadStep.not_before, UploadStep.id)
+    return rows.where(_is_meant()).order_by(UploadStep.not_before, UploadStep.id)
+
+
+def _is_meant() -> Any:
+    """Files leave for an approved request alone, recalls for one that was released, whatever else the outbox says."""
+    approved = ReleaseRequest.select(ReleaseRequest.id).where(ReleaseRequest.status == "APPROVED")
+    released = ReleaseRequest.select(ReleaseRequest.id).where(
+        ReleaseRequest.status.in_(("RELEASED", "REVOKED"))
+    )
+    is_recall = UploadStep.kind == "revoke"
+    return (~is_recall & UploadStep.request.in_(approved)) | (is_recall & UploadStep.request.in_(released))
 
 
 def _is_open() -> Any:
