@@ -267,6 +267,9 @@ class TestEditing:
         assert set(votes(world, request, B).values()) == {CHANGES}
         row = Vote.get(file=world.file(request, A), checker="cat", superseded_at=None)
         assert (row.reopened_for, row.before) == ("content", APPROVE)
+        mine = file_page(request.id, "tables", A, world.cast.cat).my_vote
+        assert mine and (mine.value, mine.before, mine.reopened_for) == (UNDECIDED, APPROVE, "content")
+        assert file_page(request.id, "tables", A, world.cast.cat).file.my_vote == ""
 
     @pytest.mark.parametrize("change", [
         lambda world, request: withdraw_file(by=world.cast.ada, request_id=request.id, path=B),

@@ -15,28 +15,40 @@ Finding = Mapping[str, Any]
 class Answer(Protocol):
     """What somebody said to a finding, or to all findings of a rule in a file."""
 
-    sha256: str
-    rule: str
-    rule_version: int
-    fingerprint: str
+    @property
+    def sha256(self) -> str: ...
+    @property
+    def rule(self) -> str: ...
+    @property
+    def rule_version(self) -> int: ...
+    @property
+    def fingerprint(self) -> str: ...
 
 
 class Word(Answer, Protocol):
     """A checker's answer: waived or confirmed."""
 
-    policy_version: int
-    verdict: str
-    checker: str
+    @property
+    def policy_version(self) -> int: ...
+    @property
+    def verdict(self) -> str: ...
+    @property
+    def checker(self) -> str: ...
 
 
 class Remark(Protocol):
     """What a checker pinned to a place of a file."""
 
-    sha256: str
-    place: Mapping[str, Any]
-    severity: str
-    sentence: str
-    fingerprint: str
+    @property
+    def sha256(self) -> str: ...
+    @property
+    def place(self) -> Mapping[str, Any]: ...
+    @property
+    def severity(self) -> str: ...
+    @property
+    def sentence(self) -> str: ...
+    @property
+    def fingerprint(self) -> str: ...
 
 
 def pinned(remark: Remark) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Groups of a request: found or made by name, and what the author says of them (specification 2.5, 10, OC2)."""
 
 from collections.abc import Mapping
+from typing import Any
 
 from jobsite.accounts.models import User
 from jobsite.core.db import writing
@@ -56,7 +57,7 @@ def save_group(
     with writing():
         request = acting(by, request_id, "save_group").request
         found = group_of(request, group)
-        said = {"context": context.strip(), "controls": controls.strip()}
+        said: dict[str, Any] = {"context": context.strip(), "controls": controls.strip()}
         said |= {"columns": found.columns if columns is None else dict(columns)}
         said |= {"statements": found.statements if statements is None else dict(statements)}
         renamed = " ".join(name.split())

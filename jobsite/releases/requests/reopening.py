@@ -24,10 +24,10 @@ def reopen(
 ) -> int:
     """Make the votes on these files UNDECIDED; how many there were. `only` those of one value, `of` one checker.
 
-    The old votes are kept, superseded. `why` is a key of `WHY`.
+    The old votes are kept, superseded; the open ones are on the content that the files have now. `why` is a key of `WHY`.
     """
-    ids = [file.id for file in files]
-    opened = (Vote.file.in_(ids)) & Vote.superseded_at.is_null() & (Vote.value != UNDECIDED)
+    contents = {file.id: file.sha256 for file in files}
+    opened = (Vote.file.in_(list(contents))) & Vote.superseded_at.is_null() & (Vote.value != UNDECIDED)
     opened &= (Vote.value == only) if only else (Vote.value != "")
     votes = list(Vote.select().where(opened & ((Vote.checker == of) if of else (Vote.checker != ""))))
     moment = now()
@@ -38,7 +38,7 @@ def reopen(
             file=vote.file_id,
             checker=vote.checker,
             value=UNDECIDED,
-            sha256=vote.sha256,
+            sha256=contents[vote.file_id],
             turn=request.turn,
             at=moment,
             reopened_for=why,
