@@ -168,6 +168,7 @@ POST /staff/repositories/<repo>/sign-off/                  login 403   403   403
 GET  /staff/requests/                                      login 403   403   403   403   403   200   200
 GET  /staff/requests/<number>/cancel/                      login 403   403   403   403   403   200   404
 POST /staff/requests/<number>/cancel/                      login 403   403   403   403   403   200   404
+GET  /staff/publishing/                                    login 403   403   403   403   403   200   200
 GET  /staff/users/                                         login 403   403   403   403   403   200   200
 GET  /staff/users/add/                                     login 403   403   403   403   403   200   200
 POST /staff/users/add/                                     login 403   403   403   403   403   422   422

@@ -18,7 +18,7 @@ FOLDER = Path(__file__).parent / "pages"
 CONTENTS = {
     "For everybody": ("getting-started", "signing-in", "roles", "words", "keys"),
     "For researchers": ("projects", "running-jobs", "logs", "states", "level-4", "release-requests"),
-    "For output checkers and publishers": ("checking",),
+    "For output checkers and publishers": ("checking", "publishing"),
     "For staff and hosts": ("staff", "hosting", "settings"),
 }
 """The pages, in groups, in the order of the list of contents."""

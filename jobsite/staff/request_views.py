@@ -1,7 +1,8 @@
-"""Staff: job requests of everybody, narrowed and cancelled."""
+"""Staff: job requests of everybody, narrowed and cancelled; drafts that wait for a publisher."""
 
 from flask import Response, flash, request
 
+from jobsite.accounts.queries import holders
 from jobsite.core.errors import Denied
 from jobsite.core.web import page, redirect_here
 from jobsite.core.wording import counted
@@ -9,6 +10,7 @@ from jobsite.jobs import actions
 from jobsite.jobs.listing import filters_in, page_in, requests_page
 from jobsite.jobs.queries import whole_request
 from jobsite.jobs.rules import REQUEST_STATUSES
+from jobsite.publishing.queries import waiting
 from jobsite.staff.area import question, routes, staff, sure
 
 
@@ -43,3 +45,11 @@ def cancel_request(number: int) -> Response:
     else:
         flash(f"Job request {found.id}: {counted(count, 'job')} cancelled.", "good")
     return redirect_here(address)
+
+
+@routes("/staff/publishing/", needs="staff_area_access")
+def publishing() -> Response:
+    """The drafts that wait for a publisher, oldest first. What they are called is for those who may see them."""
+    staff()
+    publishers = list(holders("snapshot_publish"))
+    return page("staff/publishing.html", rows=waiting(), publishers=publishers)

@@ -200,6 +200,17 @@ def test_only_publishers_decide(
         assert answer.status_code in (403, 404)
 
 
+def test_staff_see_what_waits_and_not_what_it_is_called(
+    draft: Snapshot, people: Callable[[str], FlaskClient], cast: SimpleNamespace
+) -> None:
+    page = people("sam").get("/staff/publishing/").text
+    assert "asthma" in page
+    assert "Air and asthma" not in page
+    actions.publish(by=cast.pat, snapshot=draft)
+    assert "No draft waits" in people("sam").get("/staff/publishing/").text
+    assert people("ada").get("/staff/publishing/").status_code == 403
+
+
 def test_hostile_words_are_text(
     workspace: Workspace,
     files: dict[str, ReleaseFile],
