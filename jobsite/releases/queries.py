@@ -5,15 +5,17 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
-from peewee import fn
+from peewee import SQL, fn
 
 from jobsite.accounts.models import Backend, User
+from jobsite.core.db import MOST_WORDS
 from jobsite.core.errors import NotFound
 from jobsite.core.files import UnsafePath
 from jobsite.projects.models import Project, Workspace
 from jobsite.releases.models import Release, ReleaseFile
 from jobsite.releases.rules import RECORD
 from jobsite.releases.storage import open_released
+from jobsite.store.matching import fits
 
 ROWS = 20
 """Releases of a page."""
@@ -54,15 +56,13 @@ class LatestFile:
 
 
 def releases_of(workspace: Workspace, number: int, *, with_files: bool) -> tuple[list[ReleaseRow], int]:
-    """A page of the releases of a workspace, the newest first, and how many there are. At most four queries."""
-    rows = _releases().where(Release.workspace == workspace)
-    return _rows(rows.paginate(number, ROWS), with_files=with_files), rows.count()
+    """A page of the releases of a workspace, the newest first, and how many there are. At most three queries."""
+    return _page(_releases().where(Release.workspace == workspace), number, with_files=with_files)
 
 
 def releases_of_project(project: Project, number: int) -> tuple[list[ReleaseRow], int]:
     """The same for all workspaces of a project, with files."""
-    rows = _releases().where(Workspace.project == project)
-    return _rows(rows.paginate(number, ROWS), with_files=True), rows.count()
+    return _page(_releases().where(Workspace.project == project), number, with_files=True)
 
 
 def release_of(workspace: Workspace, release_id: str) -> ReleaseRow:
@@ -95,6 +95,19 @@ def latest_files(workspace: Workspace) -> list[LatestFile]:
         for row in rows.where(ReleaseFile.id.in_(first))
     ]
     return sorted(found, key=lambda latest: latest.name)
+
+
+def with_words(files: Iterable[LatestFile], text: str) -> list[LatestFile]:
+    """The files in whose name or action each word of `text` stands, ignoring case; a word with `*` has to fit a name."""
+    words = text.casefold().split()[:MOST_WORDS]
+    return [one for one in files if all(_has(one, word) for word in words)]
+
+
+def _has(one: LatestFile, word: str) -> bool:
+    name = one.name.casefold()
+    if "*" in word:
+        return fits(word, name) or fits(word, name.rpartition("/")[2])
+    return word in name or word in one.file.metadata.get("action", "").casefold()
 
 
 def latest_file(workspace: Workspace, name: str) -> LatestFile:
@@ -141,32 +154,37 @@ def record_of(workspace: Workspace, release_id: str) -> dict[str, Any] | None:
     return found
 
 
-def has_releases(workspace: Workspace) -> bool:
-    """Whether anything was ever released from it."""
-    return Release.select().where(Release.workspace == workspace).exists()
+def counted(workspace: Workspace) -> tuple[int, int]:
+    """How many releases a workspace has, and how many files `latest_files` would give. One query."""
+    there = (
+        ReleaseFile.workspace == workspace,
+        ~ReleaseFile.is_record,
+        ReleaseFile.uploaded_at.is_null(False),
+    )
+    names = ReleaseFile.select(Release.backend, ReleaseFile.name).join(Release).where(*there).distinct()
+    files = ReleaseFile.select(fn.COUNT(SQL("*"))).from_(names)
+    return Release.select(fn.COUNT(Release.id), files).where(Release.workspace == workspace).tuples().get()
 
 
 def _releases() -> Any:
-    rows = Release.select(Release, Backend, Workspace)
+    by = User.select(User.fullname).where(User.username == Release.created_by)
+    rows = Release.select(Release, Backend, Workspace, by.alias("fullname"))
     rows = rows.join_from(Release, Backend).join_from(Release, Workspace)
     return rows.order_by(Release.created_at.desc(), Release.id.desc())
 
 
+def _page(releases: Any, number: int, *, with_files: bool) -> tuple[list[ReleaseRow], int]:
+    rows = _rows(releases.paginate(number, ROWS), with_files=with_files)
+    is_last = len(rows) < ROWS and (rows or number == 1)
+    return rows, (number - 1) * ROWS + len(rows) if is_last else releases.count()
+
+
 def _rows(releases: Iterable[Release], *, with_files: bool) -> list[ReleaseRow]:
     found = list(releases)
-    names = _fullnames({release.created_by for release in found})
     files: dict[str, list[ReleaseFile]] = {}
-    if with_files:
+    if with_files and found:
         wanted = ReleaseFile.release.in_([release.id for release in found])
         outputs = ReleaseFile.select().where(wanted, ~ReleaseFile.is_record)
         for file in outputs.order_by(ReleaseFile.name):
             files.setdefault(file.release_id, []).append(file)
-    return [
-        ReleaseRow(one, names.get(one.created_by, one.created_by), tuple(files.get(one.id, ())))
-        for one in found
-    ]
-
-
-def _fullnames(usernames: set[str]) -> dict[str, str]:
-    rows = User.select(User.username, User.fullname).where(User.username.in_(sorted(usernames)))
-    return {username: fullname for username, fullname in rows.tuples()}
+    return [ReleaseRow(one, one.fullname or one.created_by, tuple(files.get(one.id, ()))) for one in found]

@@ -30,6 +30,7 @@ from jobsite.releases.queries import (
     release_of,
     releases_of,
     releases_of_project,
+    with_words,
 )
 from jobsite.releases.rules import why_not_delete
 from jobsite.releases.signing import fingerprint, public_key
@@ -142,9 +143,17 @@ def signing_key() -> Response:
 
 @routes("/<workspace>/outputs/latest/", needs=VIEW, side="public")
 def latest(workspace: str) -> Response:
-    found = workspace_or_stop(workspace, VIEW)
-    shown = parts("latest-outputs", person=current_user, workspace=found)
-    return page("releases/latest.html", workspace=found, latest=latest_files(found), parts=shown)
+    found, q = workspace_or_stop(workspace, VIEW), request.args.get("q", "").strip()
+    shown, files = parts("latest-outputs", person=current_user, workspace=found), latest_files(found)
+    return page(
+        "releases/latest.html",
+        fragments=("files",),
+        workspace=found,
+        latest=with_words(files, q),
+        total=len(files),
+        q=q,
+        parts=shown,
+    )
 
 
 @routes("/<workspace>/outputs/latest/<path:path>", needs=VIEW, side="public")

@@ -234,6 +234,26 @@ def test_the_latest_version_of_a_file_is_that_of_the_newest_release(
     assert ada.get("/asthma/outputs/latest/local/no.csv").status_code == 404
 
 
+@pytest.mark.parametrize(
+    ("q", "found"),
+    [
+        ("TABLE.C", ["table"]),
+        ("*.svg", ["figure"]),
+        ("make_tables csv", ["table"]),
+        ("local", ["table", "figure"]),
+        ("x y", []),
+    ],
+)
+def test_the_latest_files_are_searched_by_words_and_patterns(
+    world: Made, person: Callable[[str], FlaskClient], q: str, found: list[str]
+) -> None:
+    world.sealed()
+    page = person("ada").get("/asthma/outputs/latest/", query_string={"q": q}).text
+    rows = page.split("<tbody>")[1] if "<tbody>" in page else ""
+    assert [name for name in ("table", "figure") if f"output/{name}" in rows] == found
+    assert ("No released file has these words" in page) is (not found)
+
+
 def test_a_file_that_has_not_arrived_is_told_of_and_cannot_be_read(
     world: Made, person: Callable[[str], FlaskClient]
 ) -> None:
