@@ -137,6 +137,7 @@ def review(site: Site, page: Page, *, objects: bool) -> None:
     press(page, "asthma")
     press(page, "I am taking this", role="button")
     press(page, "output/figure.svg")
+    page.wait_for_url("**/figure.svg")
     expect(page.locator("#comments")).not_to_contain_text(OBJECTION)
     expect(page.locator("#progress")).to_contain_text("voted 0 of 2")
     if objects:
@@ -196,6 +197,7 @@ def review_again(site: Site, page: Page) -> None:
     page.goto(f"{site.address}/requests/")
     press(page, "asthma")
     press(page, "output/figure.svg")
+    page.wait_for_url("**/figure.svg")
     page.keyboard.press("d")
     page.wait_for_url("**against=**")
     page.keyboard.press("a")
