@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from jobsite.accounts.rules import PERMISSIONS, ROLES
+from jobsite.checks import RULES
 from jobsite.cli import main
 from jobsite.jobs.rules import CODES, JOB, steps_table
 from jobsite.settings import SETTINGS, default_text
@@ -62,10 +63,19 @@ def roles_table() -> str:
     return "\n".join(["| permission | allows to | roles |", "|---|---|---|", *lines])
 
 
+def rules_table() -> str:
+    """Every rule of the disclosure checks with what it looks for, how grave it is at most, and when it runs."""
+    rows = [
+        f"| {name} | {rule.looks_for} | `{rule.severity}` | {rule.stages} |" for name, rule in RULES.items()
+    ]
+    return "\n".join(["| rule | looks for | usual severity | runs |", "|---|---|---|---|", *rows])
+
+
 TABLES = {
     "settings.md": {"settings": settings_table},
     "commands.md": {"commands": commands_table},
     "permissions.md": {"roles": roles_table, "matrix": matrix_table},
+    "disclosure.md": {"rules": rules_table},
     "jobs.md": {"codes": codes_table, "states": diagram, "steps": steps_table},
 }
 

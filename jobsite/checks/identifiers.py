@@ -126,6 +126,8 @@ def identifying_lines(lines: Iterable[tuple[int, str]]) -> Iterator[Remark]:
     numbers: set[str] = set()
     codes: set[str] = set()
     for line, text in lines:
+        if not patterns.TELLING.search(text):
+            continue
         place = Place("line", line=line)
         for number, kind in nhs_numbers(text):
             numbers |= {number} if kind == ISSUED else set()

@@ -10,12 +10,13 @@ from html.parser import HTMLParser
 
 from jobsite.checks.findings import Place
 from jobsite.checks.reading import NotReadable
-from jobsite.checks.ruling import Remark
+from jobsite.checks.ruling import Clock, Remark
 from jobsite.core.wording import counted, joined
 
 MOST_MARKS = 500
 MOST_DEPTH = 5_000
 LONGEST_OPEN = 64 * 1024  # characters
+_PIECE = 1024 * 1024  # characters
 _ACTIVE = {
     "script": "script",
     "form": "form",
@@ -187,9 +188,13 @@ class _Parser(HTMLParser):
 
 
 def read_markup(text: str, is_svg: bool) -> Drawing:
-    """One pass over the markup. Raises NotReadable where a tag or comment is never closed and hides much text."""
-    parser = _Parser(is_svg)
-    parser.feed(text)
+    """One pass over the markup. Raises NotReadable where a tag or comment is never closed and hides much text, or where it
+    takes too long."""
+    parser, clock = _Parser(is_svg), Clock()
+    for start in range(0, len(text), _PIECE):
+        parser.feed(text[start : start + _PIECE])
+        if clock.is_over:
+            raise NotReadable("it takes too long to read")
     if len(parser.rawdata) > LONGEST_OPEN:
         raise NotReadable("a tag or comment is never closed")
     parser.close()

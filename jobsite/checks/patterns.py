@@ -4,6 +4,9 @@ import re
 from collections.abc import Iterator
 from datetime import date
 
+TELLING = re.compile("[0-9@]")
+"""What every NHS number, postcode, telephone number or e-mail address has at least one of."""
+
 ISSUED, TEST, UNISSUED = "issued", "test", "unissued"
 
 _NHS = re.compile(

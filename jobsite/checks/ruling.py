@@ -39,9 +39,14 @@ class Clock:
     def __init__(self, seconds: float = LONGEST) -> None:
         self._end = time.monotonic() + seconds
 
+    @property
+    def is_over(self) -> bool:
+        """Whether the time is over."""
+        return time.monotonic() > self._end
+
     def check(self) -> None:
         """Raises Overdue once the time is over; loops of more than linear cost call it."""
-        if time.monotonic() > self._end:
+        if self.is_over:
             raise Overdue
 
 

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from jobsite.checks.counting import small, unrounded
 from jobsite.checks.findings import FIX, LOOK, Place
 from jobsite.checks.policy import Policy
-from jobsite.checks.ruling import Remark
+from jobsite.checks.ruling import Clock, Remark
 from jobsite.checks.tables import Table, table_from
 from jobsite.checks.values import Reader, number_in
 from jobsite.core.wording import counted, joined
 
 FEWEST = 3  # lines that make a table
 MOST = 20_000  # lines of one table; a longer one is several
+_CHECKED_EVERY = 4_096  # lines
 LONGEST = 2_000  # characters of a line that may belong to a table
 
 _COLUMNS = re.compile(r" *\| *|\t+| {2,}")
@@ -51,8 +52,11 @@ class Lines:
         self._before: tuple[int, list[str]] = (0, [])
 
     def noted(self, lines: Iterable[tuple[int, str]]) -> Iterator[tuple[int, str]]:
-        """The same lines; `runs` is complete when the last has been taken."""
+        """The same lines; `runs` is complete when the last has been taken. Raises Overdue."""
+        clock = Clock()
         for number, line in lines:
+            if not number % _CHECKED_EVERY:
+                clock.check()
             self.start = self.start or line[:LONGEST]
             self._note(number, line)
             yield number, line
