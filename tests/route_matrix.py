@@ -239,6 +239,24 @@ POST /<workspace>/outputs/<number>/withdraw/               login 403   403   403
 GET  /<workspace>/outputs/<number>/-/<file_id>/            404   200   200   404   200   200   200   404
 GET  /<workspace>/outputs/<number>/<path>                  404   200   200   404   200   200   200   404
 GET  /<workspace>/published/<file_id>/                     200   200   200   200   200   200   200   404
+GET  /requests/                                            login 200   200   200   200   200   200   200
+GET  /requests/<request_id>/                               login 200   404   404   200   404   200   404
+POST /requests/<request_id>/                               login 422   404   404   422   404   422   404
+GET  /requests/<request_id>/-/audit/                       login 200   404   404   200   404   200   404
+GET  /requests/<request_id>/<group>/                       login 200   404   404   200   404   200   404
+POST /requests/<request_id>/<group>/                       login 422   404   404   422   404   422   404
+GET  /requests/<request_id>/<group>/<path>                 login 200   404   404   200   404   200   404
+POST /requests/<request_id>/<group>/<path>                 login 422   404   404   422   404   422   404
+GET  /requests/<request_id>/-/content/<number>             login 200   404   404   200   404   200   404
+GET  /requests/<request_id>/-/submit/                      login 200   404   404   200   404   200   404
+POST /requests/<request_id>/-/submit/                      login 422   404   404   403   404   403   404
+GET  /requests/<request_id>/-/my-review/                   login 200   404   404   200   404   200   404
+POST /requests/<request_id>/-/my-review/                   login 403   404   404   403   404   403   404
+GET  /requests/<request_id>/-/<step>/                      login 200   404   404   200   404   200   404
+POST /requests/<request_id>/-/<step>/                      login 303   404   404   403   404   403   404
+GET  /requests/new/<workspace>/<backend>/                  login 303   404   404   303   404   404   404
+POST /requests/new/<workspace>/<backend>/                  login 422   404   404   422   404   404   404
+GET  /requests/<request_id>/-/add/                         login 302   404   404   302   404   302   404
 GET  /search/                                              200   200   200   200   200   200   200   200
 """
 

@@ -1,5 +1,6 @@
 """A site on which everything that an address can name is there twice: ada's (or air's), and another person's (or soil's)."""
 
+import hashlib
 import re
 import shutil
 from collections.abc import Callable, Mapping
@@ -17,7 +18,7 @@ from jobsite.accounts.models import ApiToken, Backend, Session, User
 from jobsite.accounts.sessions import start
 from jobsite.core.clock import now
 from jobsite.core.db import close_connections, database
-from jobsite.core.ids import short_id
+from jobsite.core.ids import short_id, ulid
 from jobsite.core.web import Route
 from jobsite.jobs.models import Job, JobRequest, ProjectFile
 from jobsite.notifications.choices import link_for
@@ -27,6 +28,8 @@ from jobsite.projects.actions import add_member, add_organisation, add_project
 from jobsite.projects.models import Redirect, Repo, Workspace
 from jobsite.publishing import actions as publishing
 from jobsite.releases.models import ReleaseFile
+from jobsite.releases.requests import copies
+from jobsite.releases.requests.models import ReleaseRequest, RequestFile, RequestGroup
 from jobsite.settings import Settings
 from jobsite.status.alerts import add_alert
 
@@ -53,6 +56,7 @@ def things_of_ada(cast: SimpleNamespace, request: JobRequest, job: Job, path: st
         **_of_one_person(cast.ada, general),
         **released_things(cast, workspace, request.backend),
         **drafted_things(cast, cast.ada, workspace, request.backend),
+        **requested_things(cast.ada, workspace, request.backend),
     }
 
 
@@ -80,12 +84,13 @@ def things_of_dan(cast: SimpleNamespace) -> Values:
         **_of_one_person(cast.dan, general),
         **released_things(cast, workspace, backend),
         **drafted_things(cast, cast.dan, workspace, backend),
+        **requested_things(cast.dan, workspace, backend),
     }
 
 
 def released_things(cast: SimpleNamespace, workspace: Workspace, backend: Backend) -> Values:
     """A release of one file from a workspace, with its record, for the addresses that name it."""
-    number, name = f"01HZ{workspace.id:022}", "output/released.csv"
+    number, name = f"01HY{workspace.id:022}", "output/released.csv"
     Made(cast, backend, workspace).sealed({name: b"n\n5\n"}, number)
     file = ReleaseFile.get(release=number, name=name)
     values = {
@@ -124,6 +129,52 @@ def drafted_things(cast: SimpleNamespace, by: User, workspace: Workspace, backen
     names += ("content", "file")
     its = {f"publishing.{endpoint}": values for endpoint in names}
     return {**its, "publishing.published": {**values, "file_id": files[published]}}
+
+
+def requested_things(by: User, workspace: Workspace, backend: Backend) -> Values:
+    """A draft release request with one drawing, for the addresses that name one."""
+    moment, drawing, path = now(), b"<svg xmlns='http://www.w3.org/2000/svg'/>", "output/asked.svg"
+    digest = hashlib.sha256(drawing).hexdigest()
+    (copies.folder() / digest).write_bytes(drawing)
+    request = ReleaseRequest.create(
+        id=ulid(moment), workspace=workspace, backend=backend, project=workspace.project, author=by,
+        created_at=moment, moved_at=moment, moved_by=by.username, policy="default", policy_version=1,
+    )  # fmt: skip
+    group = RequestGroup.create(request=request, slug="figures", name="Figures", position=1)
+    file = RequestFile.create(
+        request=request, group=group, path=path, kind="OUTPUT", sha256=digest, size=len(drawing), mtime=0.0,
+        added_at=moment, added_turn=0,
+    )  # fmt: skip
+    values = {
+        "request_id": request.id,
+        "group": group.slug,
+        "path": path,
+        "step": "withdraw",
+        "number": str(file.id),
+    }
+    names = (
+        "show_request",
+        "act_on_request",
+        "activity",
+        "show_group",
+        "act_on_group",
+        "show_file",
+        "act_on_file",
+        "content",
+    )
+    names += (
+        "submit_page",
+        "submit_request",
+        "my_review",
+        "submit_my_review",
+        "show_step",
+        "take_step",
+        "add_to",
+    )
+    return {
+        f"desk.{endpoint}": values | {"workspace": workspace.name, "backend": backend.slug}
+        for endpoint in names
+    }
 
 
 def things_that_are_not_there(values: Values) -> Values:

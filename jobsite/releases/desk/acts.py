@@ -26,6 +26,8 @@ from jobsite.releases.requests.rules import APPROVE, CHANGES, PRIVATE, PUBLIC
 from jobsite.releases.requests.uploading import continue_upload, try_again
 
 Form = MultiDict[str, str]
+STATEMENTS = ("population", "threshold", "rounding", "differs")
+"""What the author states in a word or a number beside the context, by the names that the checks read."""
 NOTHING_ASKED = "This page has no such button. Reload it."
 
 
@@ -189,9 +191,6 @@ STEP_VERBS: Mapping[str, Callable[[At], Any]] = {
         paths=at.form.getlist("path"),
     ),
 }
-
-STATEMENTS = ("population", "threshold", "rounding", "differs")
-"""What the author states in a word or a number beside the context, by the names that the checks read."""
 
 
 def done(acts: Mapping[str, Act], at: At) -> Act:

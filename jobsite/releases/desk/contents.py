@@ -7,11 +7,9 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from werkzeug.datastructures import MultiDict
-
 from jobsite.accounts.models import User
 from jobsite.core.errors import Conflict, NotFound
-from jobsite.outputs.asked import Asked
+from jobsite.outputs.asked import Asked, Query
 from jobsite.outputs.comparing import Comparison, Version, comparison
 from jobsite.outputs.viewing import Viewed, viewed
 from jobsite.releases.requests import copies
@@ -41,16 +39,16 @@ class Content:
     why_not: str = ""
 
 
-def content_of(shown: FilePage, person: User, asked: MultiDict[str, str]) -> Content:
+def content_of(shown: FilePage, person: User, asked: Query) -> Content:
     """The content as the address asks for it: compared with the version `against`, else in the viewer."""
-    against = versions_of(shown)
+    against, wanted = versions_of(shown), asked.get("against", "")
     try:
         file, row = open_copy(shown.head.id, shown.file.id, person)
     except Conflict as reason:
         return Content(against, why_not=str(reason))
     with file:
-        if asked.get("against") in dict(against):
-            return Content(against, compared=_compared(shown, file, asked["against"]))
+        if wanted in dict(against):
+            return Content(against, compared=_compared(shown, file, wanted))
         how = Asked.of(asked)
         return Content(
             against, viewed=viewed(file, path=row.path, sha256=row.sha256, asked=how, findings=shown.marked)
