@@ -186,7 +186,7 @@ class _Shown:
 def _beginning(file: BinaryIO, sha256: str, size: int, asked: Asked) -> _Shown | None:
     """The first page of a large file that has not been read through yet; None where that is not what is asked for."""
     elsewhere = asked.row > 1 or asked.cell or asked.narrows or asked.sort or asked.column
-    if size < LARGE or elsewhere or known_index(sha256) is not None:
+    if size < LARGE or elsewhere or known_index(sha256, size) is not None:
         return None
     read = csv_beginning(file, ROWS)
     if read is None:

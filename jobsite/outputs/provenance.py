@@ -70,7 +70,7 @@ def scripts_in(command: str) -> tuple[str, ...]:
     try:
         words = shlex.split(command)[1:]
     except ValueError:
-        words = command.split()[1:]
+        return ()
     found: list[str] = []
     for word in words:
         with suppress(UnsafePath):

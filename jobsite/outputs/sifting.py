@@ -43,7 +43,7 @@ def _compares(holds: Callable[[int], bool]) -> Callable[[str], Callable[[str], b
             found = number_in(text)
             if wanted is not None and found is not None:
                 return holds((found > wanted) - (found < wanted))
-            if wanted is not None or not text.strip():
+            if wanted is not None or found is not None or not text.strip():
                 return False
             words = text.strip().casefold()
             return holds((words > folded) - (words < folded))

@@ -25,12 +25,14 @@ _door = threading.Lock()
 log = logging.getLogger("jobsite.outputs")
 
 
-def known_index(sha256: str) -> Index | None:
-    """The index of a content, None when there is none yet."""
+def known_index(sha256: str, size: int) -> Index | None:
+    """The index of a content of so many bytes, None when there is none yet."""
     with _door:
         if sha256 in _remembered:
             _remembered.move_to_end(sha256)
             return _remembered[sha256]
+    if size < KEPT_FROM:
+        return None
     try:
         with open_beneath(current().instance, f"{FOLDER}/{sha256}.json") as file:
             return _remember(sha256, Index.from_json(json.loads(file.read())))
@@ -40,7 +42,7 @@ def known_index(sha256: str) -> Index | None:
 
 def index_of(file: BinaryIO, sha256: str, size: int) -> Index:
     """The index of a content, made now where there is none; `size` in bytes says whether it is kept beyond this process."""
-    found = known_index(sha256)
+    found = known_index(sha256, size)
     if found is not None:
         return found
     index = csv_index(file)

@@ -9,7 +9,10 @@ from ..releases.world import World
 from .files import publish
 from .test_level4_pages import LIST, paths, words
 
-NEWER = {"output/a.csv": "region,n\nNorth,120\nSouth,90\nEast,40\n", "output/b.csv": "sex,n\nfemale,130\nmale,115\n"}
+NEWER = {
+    "output/a.csv": "region,n\nNorth,120\nSouth,90\nEast,40\n",
+    "output/b.csv": "sex,n\nfemale,130\nmale,115\n",
+}
 
 
 def test_a_reviewed_version_is_what_a_newer_one_is_compared_with(
@@ -18,7 +21,8 @@ def test_a_reviewed_version_is_what_a_newer_one_is_compared_with(
     request = level4.returned()
     publish(level4, NEWER, "tables")
     found = {
-        name: paths(as_ada.get(LIST, query_string={"state": name}).text) for name in ("updated", "in-request", "released")
+        name: paths(as_ada.get(LIST, query_string={"state": name}).text)
+        for name in ("updated", "in-request", "released")
     }
     assert found == {"updated": ["output/a.csv"], "in-request": ["output/b.csv"], "released": []}
     page = as_ada.get(f"{LIST}output/a.csv")

@@ -1,0 +1,195 @@
+"""Hostile files at Level 4 in a real Chromium: framed or opened alone, no script of theirs runs and nothing is fetched."""
+
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import ClassVar
+
+import pytest
+from playwright.sync_api import Browser, Page, Response
+from waitress.server import create_server
+
+from jobsite.accounts import signing_in
+from jobsite.accounts.queries import user_or_stop
+from jobsite.application import create_app
+from jobsite.core.db import close_database
+from jobsite.outputs.sweeping import check_outputs
+from jobsite.settings import Settings
+
+from ..outputs.files import publish
+from ..releases.world import make_world
+from .conftest import Demo
+
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+
+OUTSIDE = "http://127.0.0.1:{port}/outside"
+ATTACK = "fetch('/ran-a-script'); document.title = 'ran'; new Image().src = '/ran-a-script'; parent.document.title = 'ran';"
+SVG = f"""<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" width="40" height="40" onload="{ATTACK}">
+<script>{ATTACK}</script><image xlink:href="{OUTSIDE}.png" width="9" height="9"/><circle r="9"/>
+<foreignObject width="9" height="9"><iframe xmlns="http://www.w3.org/1999/xhtml" src="{OUTSIDE}"/></foreignObject></svg>"""
+HTML = f"""<!doctype html><title>quiet</title><h1 id="seen">Report</h1><script>{ATTACK}</script>
+<img src=x onerror="{ATTACK}"><img src="{OUTSIDE}.png"><link rel=stylesheet href="{OUTSIDE}.css"><iframe src="{OUTSIDE}"></iframe>
+<meta http-equiv=refresh content="0; url={OUTSIDE}"><form action="{OUTSIDE}" id=f><button>go</button></form><svg onload="{ATTACK}"></svg>
+<a href="javascript:{ATTACK}">x</a><base href="{OUTSIDE}">"""
+CSV = f'name,n\n"<script>{ATTACK}</script>",10\n"<img src=x onerror=""{ATTACK}"">",20\n=HYPERLINK("{OUTSIDE}"),30\n'
+NAME = "output/<img src=x onerror=alert(1)>'&{{7*7}}.csv"
+FILES = {
+    "output/a.svg": SVG,
+    "output/page.html": HTML,
+    "output/table.csv": CSV,
+    "output/notes.md": f"# N\n\n<script>{ATTACK}</script> [x](javascript:{ATTACK}) ![y]({OUTSIDE}.png)\n",
+    "output/data.json": '{"<script>alert(1)</script>": ["<img src=x onerror=alert(1)>"]}',
+    NAME: "a,n\nx,10\n",
+}
+
+
+class Outside(BaseHTTPRequestHandler):
+    """Another site, which notes who came."""
+
+    came: ClassVar[list[str]] = []
+
+    def do_GET(self) -> None:
+        """Note it and answer nothing."""
+        self.came.append(self.path)
+        self.send_response(204)
+        self.end_headers()
+
+    def log_message(self, *words: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture(scope="module")
+def outside() -> Iterator[int]:
+    """The port of another site."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Outside)
+    running = threading.Thread(target=server.serve_forever, daemon=True)
+    running.start()
+    yield server.server_port
+    server.shutdown()
+    server.server_close()
+    running.join(timeout=20)
+
+
+@pytest.fixture(scope="module")
+def hostile(tmp_path_factory: pytest.TempPathFactory, outside: int) -> Iterator[tuple[Demo, str]]:
+    """A server in this process whose workspace holds hostile files, and a token of ada."""
+    settings = Settings(instance=tmp_path_factory.mktemp("hostile") / "instance")
+    app = create_app(settings)
+    world = make_world(settings.instance)
+    files = {path: content.replace("{port}", str(outside)) for path, content in FILES.items()}
+    publish(world, files, "hostile")
+    check_outputs(world.workspace)
+    token = signing_in.make_token(by="system", user=user_or_stop("ada"))
+    close_database()
+    server = create_server(app, host="127.0.0.1", port=0, threads=4)
+    running = threading.Thread(target=server.run, daemon=True)
+    running.start()
+    yield Demo(f"http://127.0.0.1:{server.effective_port}", Path(settings.instance)), token
+    server.close()
+    running.join(timeout=20)
+
+
+@pytest.fixture(scope="module")
+def ada(browser: Browser, hostile: tuple[Demo, str]) -> Iterator[Page]:
+    """A page of ada."""
+    demo, token = hostile
+    context = browser.new_context()
+    page = context.new_page()
+    page.goto(f"{demo.address}/login/")
+    page.locator("input[name=user]").first.fill("ada")
+    page.locator("input[name=token]").fill(token)
+    page.locator("form:has(input[name=token]) button[type=submit]").click()
+    page.wait_for_url(lambda url: "/login" not in url)
+    yield page
+    context.close()
+
+
+@pytest.fixture
+def watched(ada: Page, hostile: tuple[Demo, str]) -> Iterator[Callable[[str], list[str]]]:
+    """`watched(path)`: open an address of Level 4, and give the addresses that were answered."""
+    asked: list[str] = []
+
+    def note(answer: Response) -> None:
+        asked.append(answer.url)
+
+    def visit(path: str) -> list[str]:
+        asked.clear()
+        ada.goto(f"{hostile[0].address}/asthma/level-4/local/{path}", wait_until="load")
+        ada.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+        return [url for url in asked if "/static/" not in url]
+
+    ada.on("response", note)
+    yield visit
+    ada.remove_listener("response", note)
+
+
+def is_quiet(asked: list[str]) -> bool:
+    """Whether nothing but Level 4 itself was asked for: what the policy of the answer blocks never leaves the browser."""
+    return (
+        not Outside.came
+        and not any("ran-a-script" in url for url in asked)
+        and all("/level-4/local/" in url for url in asked)
+    )
+
+
+def test_no_script_of_a_file_runs_framed_or_opened_alone(
+    ada: Page, watched: Callable[[str], list[str]]
+) -> None:
+    for path in (
+        "output/page.html",
+        "output/a.svg",
+        "output/table.csv",
+        "output/notes.md?view=rendered",
+        "output/data.json",
+    ):
+        asked = watched(path)
+        assert is_quiet(asked), (path, asked)
+        assert ada.title() != "ran"
+        assert (
+            ada.evaluate("document.querySelectorAll('main script, main [onerror], main [onload]').length")
+            == 0
+        )
+    for path in ("-/content/output/page.html", "-/content/output/a.svg"):
+        asked = watched(path)
+        assert is_quiet(asked), (path, asked)
+        assert ada.title() in ("quiet", "")
+    watched("-/content/output/page.html")
+    assert ada.locator("#seen").inner_text() == "Report", "the page itself is seen"
+    assert ada.evaluate("self.origin") == "null", "it is a stranger to the site, also when opened alone"
+
+
+def test_a_framed_page_is_seen_without_rights_and_a_picture_is_drawn(
+    ada: Page, watched: Callable[[str], list[str]]
+) -> None:
+    watched("output/page.html")
+    frame = ada.locator("iframe.document")
+    assert frame.get_attribute("sandbox") == ""
+    assert ada.frame_locator("iframe.document").locator("#seen").inner_text() == "Report"
+    watched("output/a.svg")
+    assert ada.locator("img.figure").evaluate("image => image.naturalWidth") == 40
+
+
+def test_values_and_names_are_text(ada: Page, watched: Callable[[str], list[str]]) -> None:
+    watched("output/table.csv")
+    assert "<script>fetch" in ada.locator("table.grid").inner_text()
+    watched("")
+    link = ada.get_by_role("link", name=NAME)
+    link.click()
+    assert ada.locator("h1").inner_text() == NAME
+    assert ada.locator("table.grid td").first.inner_text() == "x"
+
+
+def test_the_list_works_without_scripts_and_keeps_what_was_chosen(
+    browser: Browser, ada: Page, hostile: tuple[Demo, str]
+) -> None:
+    context = browser.new_context(java_script_enabled=False, storage_state=ada.context.storage_state())
+    page = context.new_page()
+    page.goto(f"{hostile[0].address}/asthma/level-4/local/")
+    page.locator("#q").fill("*.csv hostile")
+    page.get_by_role("button", name="Apply").click()
+    assert page.locator("#pick tbody tr").count() == 2
+    page.get_by_label("Choose output/table.csv").check()
+    page.get_by_role("button", name="Add to a release request").click()
+    assert "output/table.csv" in page.locator("main").inner_text()
+    context.close()

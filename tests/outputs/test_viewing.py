@@ -1,0 +1,188 @@
+"""Windows on files: conditions, order, odd encodings, hostile bytes; no content makes an error."""
+
+import gzip
+import io
+from hashlib import sha256
+from pathlib import Path
+from tempfile import TemporaryFile
+
+import pytest
+from hypothesis import HealthCheck, given
+from hypothesis import settings as limits
+from hypothesis import strategies as st
+from werkzeug.datastructures import MultiDict
+
+from jobsite.outputs import grid as grids
+from jobsite.outputs.asked import Asked
+from jobsite.outputs.drawings import drawing
+from jobsite.outputs.grid import Grid, grid
+from jobsite.outputs.json_tree import tables, tree, value_in
+from jobsite.outputs.pages import tables_in
+from jobsite.outputs.pictures import picture
+from jobsite.outputs.provenance import scripts_in
+from jobsite.outputs.table_index import FOLDER, index_of, known_index
+from jobsite.outputs.viewing import Viewed, viewed
+
+from .files import SVG, png
+
+pytestmark = pytest.mark.usefixtures("instance")
+
+
+def table(content: str | bytes, *query: tuple[str, str]) -> Grid:
+    data = content if isinstance(content, bytes) else content.encode()
+    return grid(io.BytesIO(data), sha256(data).hexdigest(), len(data), Asked.of(MultiDict(query)))
+
+
+def shown(content: bytes, path: str, *query: tuple[str, str]) -> Viewed:
+    digest = sha256(content).hexdigest()
+    with TemporaryFile() as file:
+        file.write(content)
+        file.flush()
+        return viewed(file, path=path, sha256=digest, asked=Asked.of(MultiDict(query)))
+
+
+ROWS = "n,v\n" + "".join(
+    f"{n},{value}\n"
+    for n, value in enumerate(("10", "9", '"1,000"', "−5", "7%", "", "n/a", "Äpfel", "apfel", "=1+1"), 1)
+)
+
+
+@pytest.mark.parametrize(
+    ("condition", "fit"),
+    [
+        ("2:eq:10.0", [1]), ("2:eq:APFEL", [9]), ("2:ne:10", [2, 3, 4, 5, 6, 7, 8, 9, 10]), ("2:lt:9", [4, 5]),
+        ("2:le:9", [2, 4, 5]), ("2:gt:10", [3]), ("2:ge:10", [1, 3]), ("2:has:pfel", [8, 9]), ("2:like:?pfel", [8, 9]),
+        ("2:like:*", [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]), ("2:empty:", [6]), ("2:filled:", [1, 2, 3, 4, 5, 7, 8, 9, 10]),
+        ("2:gt:b", [7, 8]), ("9:empty:", [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]),
+    ],
+)  # fmt: skip
+def test_a_condition_compares_numbers_as_numbers_and_text_as_text(condition: str, fit: list[int]) -> None:
+    assert [row.number for row in table(ROWS, ("where", condition)).rows] == fit
+
+
+def test_in_order_numbers_stand_before_text_and_empty_values_last() -> None:
+    def order(sort: str) -> list[str]:
+        return [row.cells[1].pieces[0][0] for row in table(ROWS, ("sort", sort)).rows]
+
+    assert order("2") == ["−5", "7%", "9", "10", "1,000", "=1+1", "apfel", "n/a", "Äpfel", ""]
+    assert order("-2") == ["Äpfel", "n/a", "apfel", "=1+1", "1,000", "10", "9", "7%", "−5", ""]
+
+
+def test_a_search_finds_values_as_they_stand_and_marks_them() -> None:
+    found = table("a,b\n<=7,x & y\nZÜRICH,<=7\n", ("q", "<=7"))
+    assert [row.number for row in found.rows] == [1, 2]
+    assert found.rows[0].cells[0].pieces == [("<=7", True)]
+    assert [row.number for row in table("a\nZÜRICH\nbern\n", ("q", "züri")).rows] == [1]
+    assert table("a\nZÜRICH\n", ("q", "züri")).rows[0].cells[0].pieces == [("ZÜRI", True), ("CH", False)]
+    assert [row.number for row in table("a\nStraße\n", ("q", "STRASSE")).rows] == [1]
+
+
+def test_a_large_table_shows_its_beginning_before_it_was_read_and_is_put_in_order_up_to_a_limit(
+    instance: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = ("a,b\n" + "".join(f"{n},{n % 7}\n" for n in range(1, 3001))).encode()
+    digest = sha256(data).hexdigest()
+    monkeypatch.setattr(grids, "LARGE", 1000)
+    monkeypatch.setattr(grids, "MOST_ORDERED", 1000)
+    monkeypatch.setattr("jobsite.outputs.table_index.KEPT_FROM", 1000)
+    first = grid(io.BytesIO(data), digest, len(data), Asked())
+    assert (first.total, len(first.rows), first.later) == (None, 200, 201)
+    assert known_index(digest, 2**30) is None
+    later = grid(io.BytesIO(data), digest, len(data), Asked(row=2995))
+    assert (later.total, [row.number for row in later.rows]) == (3000, list(range(2995, 3001)))
+    assert (instance / FOLDER / f"{digest}.json").stat().st_mode & 0o777 == 0o600
+    refused = grid(io.BytesIO(data), digest, len(data), Asked(sort=2))
+    assert "up to 1,000 rows" in refused.refusal
+    assert [row.number for row in refused.rows][:2] == [1, 2]
+    found = grid(io.BytesIO(data), digest, len(data), Asked(q="2999"))
+    assert [row.number for row in found.rows] == [2999]
+
+
+def test_the_search_of_a_large_table_stops_and_says_where_to_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = ("a\n" + "x\n" * 5000).encode()
+    monkeypatch.setattr(grids, "MOST_ORDERED", 1000)
+    monkeypatch.setattr(grids, "MOST_WORK", -1.0)
+    cut = grid(io.BytesIO(data), sha256(data).hexdigest(), len(data), Asked(q="y"))
+    assert cut.later == 1001
+    assert "Rows 1 to 1,000 of 5,000 were searched" in cut.notices[-1]
+
+
+def test_a_damaged_index_is_made_again(instance: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = b"a\n1\n2\n"
+    digest = sha256(data + b"other").hexdigest()
+    folder = instance / FOLDER
+    folder.mkdir(parents=True)
+    for damaged in ("{}", "nonsense", '{"encoding": "utf-8", "positions": ["x"]}'):
+        (folder / f"{digest}.json").write_text(damaged)
+        assert known_index(digest, 2**30) is None
+    assert index_of(io.BytesIO(data), digest, 2**30).total == 2
+
+
+ODD = {
+    "nul.csv": b"a,b\n1\0,2\n", "ragged.csv": b"a,b\n1\n1,2,3,4\n", "long.csv": b"a\n" + b"x" * 131_073 + b"\n",
+    "quote.csv": b'a,b\n"1,2\n3,4\n', "utf16.csv": "a;b\n1;é\n".encode("utf-16"), "latin.csv": b"a\ncaf\xe9\n",
+    "bom.csv": b"\xef\xbb\xbfa\n1\n", "empty.csv": b"", "blank.csv": b"\n\n\n", "header.csv": b"a,b\n",
+    "wide.csv": ",".join(f"c{n}" for n in range(900)).encode() + b"\n" + b"1," * 899 + b"1\n",
+    "formula.csv": b"a\n=cmd|' /C calc'!A0\n", "deep.json": b"[" * 2000, "nul.txt": b"a\0b", "empty.json": b"", "list.json": b"[1]",
+    "bad.svg": b"<svg", "bomb.svg": b'<!DOCTYPE s [<!ENTITY a "aaaa">]><svg>&a;</svg>', "bad.svgz": b"nonsense",
+    "cut.svgz": gzip.compress(SVG.encode())[:40], "bad.png": b"\x89PNG\r\n\x1a\n", "bad.jpg": b"\xff\xd8\xff\xe1\xff",
+    "bad.html": b"<table><td>1<table><tr><td>2", "empty.log": b"", "x.exe": b"MZ", "name": b"x",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_odd_files_give_a_page(name: str) -> None:
+    for view in ("", "table", "source", "rendered"):
+        found = shown(ODD[name], name, ("view", view), ("column", "1"), ("q", "1"), ("sort", "1"))
+        assert found.template.startswith("outputs/_")
+    if name in ("x.exe", "name"):
+        assert "never sent" in found.why_not
+
+
+@given(
+    content=st.binary(max_size=400),
+    name=st.sampled_from(["a.csv", "a.json", "a.html", "a.svg", "a.svgz", "a.png", "a.jpg", "a.md", "a.log"]),
+)
+@limits(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_no_bytes_make_an_error(content: bytes, name: str) -> None:
+    for query in (
+        (),
+        (("view", "source"),),
+        (("view", "table"), ("sort", "-1"), ("q", "a"), ("column", "1")),
+    ):
+        shown(content, name, *query)
+
+
+def test_a_picture_and_a_drawing_tell_what_one_does_not_see() -> None:
+    said = picture(io.BytesIO(png(5, 6, Author="Ada", Comment="by hand")))
+    assert (said.width, said.height, said.texts) == (5, 6, (("Author", "Ada"), ("Comment", "by hand")))
+    jpeg = b"\xff\xd8\xff\xfe\x00\x07hello\xff\xc0\x00\x0b\x08\x00\x02\x00\x03\x01\x01\x11\x00\xff\xd9"
+    told = picture(io.BytesIO(jpeg))
+    assert (told.width, told.height, told.texts) == (3, 2, (("Comment", "hello"),))
+    assert picture(io.BytesIO(b"\x89PNG\r\n\x1a\n")).is_too_large, (
+        "one that does not tell its size is not drawn"
+    )
+    drawn = drawing(io.BytesIO(SVG.encode()))
+    assert (drawn.points, drawn.hidden, drawn.rasters, drawn.text) == (5, 1, 0, "Figure one")
+    bomb = drawing(io.BytesIO(ODD["bomb.svg"]))
+    assert "declares entities" in bomb.problem
+
+
+def test_tables_inside_other_files_are_found() -> None:
+    nested = tables_in("<table><tr><th colspan=2>a</th></tr><tr><td>1<br>2</td><td>3</td></tr></table>")
+    assert nested[0].rows == [["a", ""], ["12", "3"]]
+    assert tables(value_in('{"x": [{"a": 1.50, "b": null}, {"a": true}], "y": [[1]]}')) == {
+        "x": [["a", "b"], ["1.50", ""], ["true", ""]]
+    }
+    top = tree(value_in('{"a": [1, "x", null]}'))
+    assert [(node.name, node.kind, node.text) for node in top.inner[0].inner] == [
+        ("0", "number", "1"), ("1", "text", "x"), ("2", "word", "null"),
+    ]  # fmt: skip
+
+
+def test_the_scripts_of_a_command_are_files_of_the_study() -> None:
+    assert scripts_in("python:v2 analysis/a.py --x ../../etc/passwd.py data.csv lib/b.R") == (
+        "analysis/a.py",
+        "lib/b.R",
+    )
+    assert scripts_in("r:latest 'unclosed.R") == ()
