@@ -810,6 +810,38 @@ def test_pages_cost_few_queries_whatever_the_number_of_files(
         assert len(seen) <= most, "\n".join(seen)
 
 
+def test_verbs_cost_few_queries_whatever_the_number_of_files(
+    world: World, queries: Callable[[], Any]
+) -> None:
+    """13: vote, waive, comment 15; submit and release 40, their checks known."""
+    world.publish(
+        {f"output/t{number}.csv": TABLE.replace("120", str(5 * number + 50)) for number in range(24)}
+    )
+    for group in range(4):
+        paths = tuple(f"output/t{6 * group + number}.csv" for number in range(6))
+        request = world.draft(files=paths, group=f"group {group}")
+    cat, acts = world.cast.cat, {"request_id": request.id}
+    recheck(by=world.cast.ada, **acts)
+    for most, act in (
+        (40, lambda: submit(by=world.cast.ada, **acts, checklist=EVERYTHING)),
+        (15, lambda: mark_opened(by=cat, **acts, path="output/t3.csv")),
+        (15, lambda: vote(by=cat, **acts, path="output/t3.csv", value=APPROVE)),
+        (15, lambda: comment(by=cat, **acts, path="output/t3.csv", text="Fine.")),
+        (15, lambda: changes_all(by=cat, **acts, group="group-0")),
+        (40, lambda: return_early(by=cat, **acts, reason=REASON)),
+    ):
+        with queries() as seen:
+            act()
+        assert len(seen) <= most, "\n".join(seen)
+    submit(by=world.cast.ada, **acts, checklist=EVERYTHING)
+    for checker in (world.cast.cat, world.cast.cyd):
+        world.review(checker, request)
+    with queries() as seen:
+        approve(by=world.cast.cyd, **acts)
+    own = [sql for sql in seen if "upload_step" not in str(sql)]  # the outbox has a row for each file
+    assert len(own) <= 45, "\n".join(map(str, own))
+
+
 def test_the_queue_shows_whose_turn_it_is_and_how_far(world: World) -> None:
     """OC41."""
     request = world.submitted()

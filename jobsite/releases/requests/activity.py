@@ -81,7 +81,7 @@ def _shown(sight: Sight, event: Event) -> Activity | None:
         turn=turn,
         audience=data.get("audience", PUBLIC),
         by=event.by,
-        by_checker=event.by != request.author.username and happened not in AUTHOR_SIDE,
+        by_checker=data.get("side", "CHECKER") == "CHECKER" and happened not in AUTHOR_SIDE,
         stale=turn in request.stale_turns,
     )
     if not sight.sees(item):

@@ -9,11 +9,12 @@ from functools import partial
 from typing import Any, BinaryIO, NamedTuple
 
 from jobsite.checks import Finding, Statement, worst
-from jobsite.outputs.checking import Wanted, check_now, check_together
+from jobsite.outputs.checking import Wanted, check_now, check_together, findings_of
 from jobsite.outputs.models import PolicyVersion
 from jobsite.releases.requests.copies import Staged, open_content, open_staged
 from jobsite.releases.requests.models import ReleaseRequest, RequestFile, RequestGroup
 from jobsite.releases.requests.rules import OUTPUT, REMOVED
+from jobsite.releases.requests.whole import Whole
 
 MOST_EARLIER = 200
 """So many released tables of a workspace and its project are compared with, the newest first."""
@@ -59,39 +60,54 @@ def found_in_copy(file: RequestFile, kind: str, policy: PolicyVersion) -> tuple[
     return check_now(_wanted(file, kind), policy).findings
 
 
-def found_in_request(request: ReleaseRequest, policy: PolicyVersion) -> Found:
-    """What all rules find in all files of a request, as it is now. Outside of transactions. Raises `Conflict`, OSError."""
-    groups = list(
-        RequestGroup.select().where(RequestGroup.request == request).order_by(RequestGroup.position)
-    )
-    asked_for = list(RequestFile.select().where(RequestFile.request == request, RequestFile.kind != REMOVED))
-    earlier = _released_before(request)
+def found_in_request(state: Whole, policy: PolicyVersion) -> Found:
+    """What all rules find in all files of a request. Outside of transactions. Raises `Conflict`, OSError."""
+    asked_for = [file for file in state.files if file.kind != REMOVED]
+    earlier, checked = _released_before(state.request), _alone(state.groups, asked_for, policy)
     of_files: dict[int, tuple[Finding, ...]] = {}
     of_groups: dict[int, tuple[Finding, ...]] = {}
-    for group in groups:
+    for group in state.groups:
         files = [file for file in asked_for if file.group_id == group.id]
         related = [_wanted(file, file.kind) for file in asked_for if file.group_id != group.id]
         together = _together(group, files, policy, related, earlier)
         of_groups[group.id] = tuple(finding for finding in together if not finding.file)
         for file in files:
-            alone = check_now(_wanted(file, file.kind, group.columns), policy).findings
-            of_files[file.id] = (*alone, *(finding for finding in together if finding.file == file.path))
+            of_others = (finding for finding in together if finding.file == file.path)
+            of_files[file.id] = (*checked[file.id], *of_others)
     return Found(policy, {file.id: file.sha256 for file in asked_for}, of_files, of_groups)
 
 
-def keep(found: Found) -> None:
-    """Put what was found on the rows of the request's files and groups. Only inside a transaction."""
-    for file_id, findings in found.of_files.items():
-        RequestFile.update(documents(findings)).where(RequestFile.id == file_id).execute()
-    for group_id, findings in found.of_groups.items():
-        of_group = RequestGroup.id == group_id
-        RequestGroup.update(findings=documents(findings)["findings"]).where(of_group).execute()
+def keep(state: Whole, found: Found) -> None:
+    """Put what was found on the rows of the request's files and groups, where it is new. Only inside a transaction."""
+    for file in state.files:
+        facts = documents(found.of_files.get(file.id, ()))
+        if file.kind != REMOVED and file.findings != facts["findings"]:
+            file.findings, file.worst = facts["findings"], facts["worst"]
+            file.save(only=[RequestFile.findings, RequestFile.worst])
+    for group in state.groups:
+        findings = documents(found.of_groups.get(group.id, ()))["findings"]
+        if group.findings != findings:
+            group.findings = findings
+            group.save(only=[RequestGroup.findings])
 
 
 def documents(findings: Iterable[Finding]) -> dict[str, Any]:
     """The columns `findings` and `worst` of a file in which these were found."""
     found = list(findings)
     return {"findings": [finding.as_json() for finding in found], "worst": worst(found) or ""}
+
+
+def _alone(
+    groups: Iterable[RequestGroup], files: Iterable[RequestFile], policy: PolicyVersion
+) -> dict[int, tuple[Finding, ...]]:
+    """What the rules for one file find in each, by id: what is kept, with one query, else by running them."""
+    columns = {group.id: group.columns for group in groups}
+    wanted = {file.id: _wanted(file, file.kind, columns[file.group_id]) for file in files}
+    kept = findings_of(wanted.values(), policy)
+    return {
+        number: (kept.get((one.sha256, one.path)) or check_now(one, policy)).findings
+        for number, one in wanted.items()
+    }
 
 
 def _together(

@@ -52,7 +52,7 @@ def comment(
             answers=_shown(found, answers) if answers else None,
         )
         change(found.request)
-        tell(found.request, "commented", by=by, audience=audience, digest=_digest(text))
+        tell(found.request, "commented", by=by, audience=audience, side=found.side, digest=_digest(text))
     return written
 
 
@@ -86,7 +86,7 @@ def take_back(*, by: User, request_id: str, comment_id: int) -> None:
         taken = Comment.update(sealed_at=now(), taken_back_at=now()).where(Comment.id == mine.id)
         taken.execute()
         change(found.request)
-        tell(found.request, "comment-taken-back", by=by, audience=mine.audience)
+        tell(found.request, "comment-taken-back", by=by, audience=mine.audience, side=mine.side)
 
 
 def why_not_take_back(found: Acting, mine: Comment) -> str | None:
@@ -149,7 +149,8 @@ def _again(found: Acting, old: Comment, audience: str, happened: str) -> Comment
         at=now(),
     )
     change(found.request)
-    tell(found.request, happened, by=found.person, audience=audience, digest=_digest(old.text))
+    facts_told = {"side": found.side, "digest": _digest(old.text)}
+    tell(found.request, happened, by=found.person, audience=audience, **facts_told)
     return written
 
 

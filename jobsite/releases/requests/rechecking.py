@@ -17,13 +17,14 @@ def recheck(*, by: User, request_id: str) -> ReleaseRequest:
     Raises `Denied`, `NotFound`, `Conflict` when the request changed meanwhile.
     """
     seen = acting(by, request_id, "recheck")
-    found = found_in_request(seen.request, seen.policy)
+    found = found_in_request(seen.whole(), seen.policy)
     with writing():
         current = acting(by, request_id, "recheck")
         request = current.request
         refuse_changed(request, seen.request)
-        keep(found)
-        reopened = reopen(request, with_news(current.whole()), "checks")
+        state = current.whole()
+        keep(state, found)
+        reopened = reopen(request, with_news(state), "checks")
         facts = {"policy": found.policy.policy, "policy_version": found.policy.version}
         change(request, **facts, needed=current.needed)
         tell(request, "rechecked", by=by, reopened=reopened, policy_version=found.policy.version)

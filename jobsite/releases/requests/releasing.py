@@ -34,18 +34,19 @@ def approve(*, by: User, request_id: str) -> ReleaseRequest:
     seen = standing(by, request_id)
     if _is_approved_by(seen):
         return seen.request
-    seen = acting(by, request_id, "approve")
-    _refuse_unready(seen.whole())
-    found = found_in_request(seen.request, seen.policy)
+    seen.require("approve")
+    state = seen.whole()
+    _refuse_unready(state)
+    found = found_in_request(state, seen.policy)
     sound = all(is_sound(sha256) for sha256 in set(found.contents.values()))
     with writing():
         current = standing(by, request_id)
         if _is_approved_by(current):
             return current.request
-        current = acting(by, request_id, "approve")
+        current.require("approve")
         refuse_changed(current.request, seen.request)
-        keep(found)
         state = current.whole()
+        keep(state, found)
         news = with_news(state)
         if news or not sound:
             _open_again(current, news, sound)

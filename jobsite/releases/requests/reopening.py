@@ -30,20 +30,24 @@ def reopen(
     opened = (Vote.file.in_(list(contents))) & Vote.superseded_at.is_null() & (Vote.value != UNDECIDED)
     opened &= (Vote.value == only) if only else (Vote.value != "")
     votes = list(Vote.select().where(opened & ((Vote.checker == of) if of else (Vote.checker != ""))))
-    moment = now()
-    for vote in votes:
-        Vote.update(superseded_at=moment).where(Vote.id == vote.id).execute()
-        Vote.create(
-            request=request,
-            file=vote.file_id,
-            checker=vote.checker,
-            value=UNDECIDED,
-            sha256=contents[vote.file_id],
-            turn=request.turn,
-            at=moment,
-            reopened_for=why,
-            before=vote.value,
-        )
+    if votes:
+        moment = now()
+        ended = Vote.id.in_([vote.id for vote in votes])
+        Vote.update(superseded_at=moment).where(ended).execute()
+        again = {"request": request, "value": UNDECIDED, "turn": request.turn, "at": moment}
+        again |= {"reopened_for": why}
+        Vote.insert_many(
+            [
+                {
+                    **again,
+                    "file": vote.file_id,
+                    "checker": vote.checker,
+                    "before": vote.value,
+                    "sha256": contents[vote.file_id],
+                }
+                for vote in votes
+            ]
+        ).execute()
     return len(votes)
 
 

@@ -41,6 +41,10 @@ class Acting:
     policy: PolicyVersion
     reviews: Sequence[tuple[int, str]]
 
+    def require(self, action: str) -> None:
+        """Raise `Denied` with the sentence where they may not do this now (an action of `rules.ACTIONS`)."""
+        require(why_not(action, self.facts))
+
     @property
     def viewer(self) -> Viewer:
         """The person for the visibility rules."""
@@ -86,7 +90,7 @@ def standing(person: User, request_id: str) -> Acting:
 def acting(person: User, request_id: str, action: str) -> Acting:
     """`standing` for who may do this action (of `rules.ACTIONS`) now. Raises `NotFound`, or `Denied` with the sentence."""
     found = standing(person, request_id)
-    require(why_not(action, found.facts))
+    found.require(action)
     return found
 
 

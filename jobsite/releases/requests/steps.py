@@ -35,7 +35,6 @@ from jobsite.releases.requests.rules import (
 )
 from jobsite.releases.requests.standing import (
     Acting,
-    acting,
     change,
     refuse_changed,
     standing,
@@ -54,19 +53,19 @@ def submit(*, by: User, request_id: str, checklist: Collection[int]) -> ReleaseR
     seen = standing(by, request_id)
     if _is_submitted(seen):
         return seen.request
-    acting(by, request_id, "submit")
+    seen.require("submit")
     refuse(checklist=missing.why_not_checklist(checklist))
-    found = found_in_request(seen.request, seen.policy)
+    found = found_in_request(seen.whole(), seen.policy)
     with writing():
         if _is_submitted(now_seen := standing(by, request_id)):
             return now_seen.request
-        now_seen = acting(by, request_id, "submit")
+        now_seen.require("submit")
         request = now_seen.request
         refuse_changed(request, seen.request)
-        keep(found)
+        state = now_seen.whole()
+        keep(state, found)
         facts = {"policy": found.policy.policy, "policy_version": found.policy.version}
         change(request, **facts, needed=now_seen.needed)
-        state = now_seen.whole()
         left = missing.before_submit(state)
         if not left:
             _submitted(by, request, state)
@@ -94,7 +93,8 @@ def withdraw(*, by: User, request_id: str, reason: str = "") -> ReleaseRequest:
         seen = standing(by, request_id)
         if seen.facts.is_author and seen.request.status == "WITHDRAWN":
             return seen.request
-        request = acting(by, request_id, "withdraw").request
+        seen.require("withdraw")
+        request = seen.request
         refuse(reason=why_not_reason(reason) if reason.strip() else None)
         if reason.strip():
             say(seen, reason, "withdraw")
@@ -112,7 +112,7 @@ def submit_review(*, by: User, request_id: str) -> ReleaseRequest:
         seen = standing(by, request_id)
         if seen.facts.has_reviewed:
             return seen.request
-        acting(by, request_id, "submit_review")
+        seen.require("submit_review")
         state = seen.whole()
         require(missing.as_sentence(missing.before_review(state, by.username)))
         request = seen.request
@@ -147,7 +147,7 @@ def return_early(*, by: User, request_id: str, reason: str) -> ReleaseRequest:
         seen = standing(by, request_id)
         if _was_returned_by(seen):
             return seen.request
-        seen = acting(by, request_id, "return_early")
+        seen.require("return_early")
         refuse(reason=why_not_reason(reason))
         request = seen.request
         sealed = _close_turn(request)
@@ -165,7 +165,7 @@ def return_request(*, by: User, request_id: str, reason: str) -> ReleaseRequest:
         seen = standing(by, request_id)
         if _was_returned_by(seen):
             return seen.request
-        seen = acting(by, request_id, "return_request")
+        seen.require("return_request")
         refuse(reason=why_not_reason(reason))
         state = seen.whole()
         require(missing.as_sentence(missing.before_return(state)))
@@ -189,7 +189,7 @@ def reject(*, by: User, request_id: str, category: str, reason: str) -> ReleaseR
         seen = standing(by, request_id)
         if seen.request.status == "REJECTED" and seen.request.moved_by == by.username:
             return seen.request
-        seen = acting(by, request_id, "reject")
+        seen.require("reject")
         say(seen, reason, "reject")
         move(seen.request, "REJECTED", by=by, category=category)
         tell(seen.request, "rejected", by=by, category=category)

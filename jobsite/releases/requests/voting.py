@@ -1,5 +1,7 @@
 """A checker's opinion on each file: opened, voted on, flipped, cleared; objections overruled and restored (2.3)."""
 
+from typing import Any
+
 from jobsite.accounts.models import User
 from jobsite.core.clock import now
 from jobsite.core.db import writing
@@ -7,7 +9,7 @@ from jobsite.core.errors import Denied, NotFound, refuse, require
 from jobsite.releases.requests.answering import why_not_approve
 from jobsite.releases.requests.decisions import why_not_overruled
 from jobsite.releases.requests.findings import pinned_on
-from jobsite.releases.requests.models import Opened, Overrule, ReleaseRequest, RequestFile, Vote, Waiver
+from jobsite.releases.requests.models import Opened, Overrule, RequestFile, Vote, Waiver
 from jobsite.releases.requests.rules import APPROVE, CHANGES, OUTPUT, PRIVATE, UNDECIDED, why_not_reason
 from jobsite.releases.requests.standing import Acting, acting, change, file_of, group_of, tell
 from jobsite.store.journal import fail_point
@@ -55,23 +57,25 @@ def changes_all(*, by: User, request_id: str, group: str) -> int:
     """Ask for changes on every output of the group that this checker has not voted on; how many. There is no bulk approval."""
     with writing():
         found = acting(by, request_id, "changes_all")
-        outputs = _outputs(found.request, group)
-        asked = sum(_cast(found, file, CHANGES) for file in outputs if not _voted(found, file))
-        if asked:
+        left = [file for file, value in _votes(found, group).items() if not value]
+        if left:
+            _supersede(found, left)
+            Vote.insert_many([_ballot(found, file, CHANGES) for file in left]).execute()
             change(found.request)
-            tell(found.request, "voted", by=by, audience=PRIVATE, files=asked)
-    return asked
+            tell(found.request, "voted", by=by, audience=PRIVATE, files=len(left))
+    return len(left)
 
 
 def clear_all(*, by: User, request_id: str, group: str) -> int:
     """Take back all votes of this checker in the group; how many there were."""
     with writing():
         found = acting(by, request_id, "clear_all")
-        cleared = sum(_clear(found, file) for file in _outputs(found.request, group))
-        if cleared:
+        given = [file for file, value in _votes(found, group).items() if value]
+        if given:
+            _supersede(found, given)
             change(found.request)
-            tell(found.request, "vote-cleared", by=by, audience=PRIVATE, files=cleared)
-    return cleared
+            tell(found.request, "vote-cleared", by=by, audience=PRIVATE, files=len(given))
+    return len(given)
 
 
 def overrule(*, by: User, request_id: str, path: str, objector: str, reason: str) -> None:
@@ -123,17 +127,14 @@ def _cast(found: Acting, file: RequestFile, value: str) -> bool:
         return False
     if value == APPROVE:
         require(_why_not_approve(found, file))
-    _supersede(found, file)
-    Vote.create(
-        request=found.request,
-        file=file,
-        checker=found.person.username,
-        value=value,
-        sha256=file.sha256,
-        turn=found.request.turn,
-        at=now(),
-    )
+    _supersede(found, [file])
+    Vote.create(**_ballot(found, file, value))
     return True
+
+
+def _ballot(found: Acting, file: RequestFile, value: str) -> dict[str, Any]:
+    facts = {"request": found.request, "file": file, "checker": found.person.username, "value": value}
+    return {**facts, "sha256": file.sha256, "turn": found.request.turn, "at": now()}
 
 
 def _why_not_approve(found: Acting, file: RequestFile) -> str | None:
@@ -146,20 +147,21 @@ def _why_not_approve(found: Acting, file: RequestFile) -> str | None:
 
 
 def _clear(found: Acting, file: RequestFile) -> bool:
-    return bool(_voted(found, file)) and _supersede(found, file)
+    return bool(_voted(found, file)) and _supersede(found, [file])
 
 
-def _supersede(found: Acting, file: RequestFile) -> bool:
-    mine = (Vote.file == file) & (Vote.checker == found.person.username) & Vote.superseded_at.is_null()
+def _supersede(found: Acting, files: list[RequestFile]) -> bool:
+    mine = Vote.file.in_(files) & (Vote.checker == found.person.username) & Vote.superseded_at.is_null()
     return bool(Vote.update(superseded_at=now()).where(mine).execute())
 
 
 def _voted(found: Acting, file: RequestFile) -> str:
     """This checker's vote on the present content, "" without one or where it was re-opened."""
-    current = _current(file, found.person.username)
-    if current is None or current.value == UNDECIDED or current.sha256 != file.sha256:
-        return ""
-    return current.value
+    return _value(_current(file, found.person.username), file)
+
+
+def _value(vote: Vote | None, file: RequestFile) -> str:
+    return "" if vote is None or vote.value == UNDECIDED or vote.sha256 != file.sha256 else vote.value
 
 
 def _current(file: RequestFile, checker: str) -> Vote | None:
@@ -167,6 +169,10 @@ def _current(file: RequestFile, checker: str) -> Vote | None:
     return rows.first()
 
 
-def _outputs(request: ReleaseRequest, slug: str) -> list[RequestFile]:
-    group = group_of(request, slug)
-    return list(group.files.where(RequestFile.kind == OUTPUT).order_by(RequestFile.path))
+def _votes(found: Acting, slug: str) -> dict[RequestFile, str]:
+    """The outputs of a group by path, with this checker's vote on their present content, "" without one."""
+    group = group_of(found.request, slug)
+    outputs = list(group.files.where(RequestFile.kind == OUTPUT).order_by(RequestFile.path))
+    mine = (Vote.checker == found.person.username) & Vote.superseded_at.is_null()
+    votes = {vote.file_id: vote for vote in Vote.select().where(Vote.file.in_(outputs), mine)}
+    return {file: _value(votes.get(file.id), file) for file in outputs}
