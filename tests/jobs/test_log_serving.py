@@ -18,9 +18,10 @@ SERVER = """
 import sys, threading, time
 from pathlib import Path
 from jobsite.application import create_app
-from jobsite.jobs.log_feeds import feeds
+from jobsite.jobs import log_stream
 from jobsite.serve import stop_on_signals, web_server
 from jobsite.settings import Settings
+log_stream.HEARTBEAT = 0.2  # who has gone without a word is found out by the next beat
 settings = Settings(instance=Path(sys.argv[1]), sse_viewers=2)
 app = create_app(settings)
 stop_on_signals()
