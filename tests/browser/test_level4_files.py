@@ -116,7 +116,6 @@ def watched(ada: Page, hostile: tuple[Demo, str]) -> Iterator[Callable[[str], li
     def visit(path: str) -> list[str]:
         asked.clear()
         ada.goto(f"{hostile[0].address}/asthma/level-4/local/{path}", wait_until="load")
-        ada.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
         return [url for url in asked if "/static/" not in url]
 
     ada.on("response", note)
