@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from peewee import fn
+from peewee import ModelSelect, fn
 
 from jobsite.jobs.models import JobRequest
 from jobsite.projects.models import Project, Workspace
@@ -13,6 +13,15 @@ PRIVATE_FOR = timedelta(days=11 * 30)
 
 def first_run(project: Project) -> datetime | None:
     """When the first job of a project started (naive UTC), None as long as none has. One query."""
-    spaces = Workspace.select(Workspace.id).where(Workspace.project == project)
-    found = JobRequest.select(fn.MIN(JobRequest.started_at)).where(JobRequest.workspace.in_(spaces)).scalar()
+    return moment_of(first_start(project).scalar())
+
+
+def first_start(project: Project) -> ModelSelect:
+    """The same as a column of a query; `moment_of` gives the moment."""
+    spaces, others = Workspace.select(Workspace.id).where(Workspace.project == project), JobRequest.alias()
+    return others.select(fn.MIN(others.started_at)).where(others.workspace.in_(spaces))
+
+
+def moment_of(found: str | datetime | None) -> datetime | None:
+    """The moment that the database holds so."""
     return datetime.fromisoformat(found) if isinstance(found, str) else found

@@ -149,16 +149,14 @@ def all_requests(
 
 
 def newest_requests(
-    limit: int, *, by: User | None = None, workspace: Workspace | None = None
+    limit: int, *, workspace: Workspace | None = None, more: Sequence[Node] = ()
 ) -> tuple[RequestRow, ...]:
-    """The newest requests: of one person, of one workspace, else all on active backends. One query."""
-    if by is not None:
-        condition = JobRequest.created_by == by
-    elif workspace is not None:
+    """The newest requests: of one workspace, else all on active backends. `more` as in `rows_of`. One query."""
+    if workspace is not None:
         condition = JobRequest.workspace == workspace
     else:
         condition = JobRequest.backend.in_(Backend.select(Backend.id).where(Backend.is_active))
-    return rows_of(JobRequest.select(JobRequest.id).where(condition), limit)
+    return rows_of(JobRequest.select(JobRequest.id).where(condition), limit, more=more)
 
 
 def _inside(workspace: Workspace | None, project: Project | None) -> ModelSelect | None:

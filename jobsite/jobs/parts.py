@@ -2,7 +2,7 @@
 
 from jobsite.accounts.models import AnonymousPerson, User
 from jobsite.core.clock import now
-from jobsite.jobs.first_runs import PRIVATE_FOR, first_run
+from jobsite.jobs.first_runs import PRIVATE_FOR, first_run, first_start, moment_of
 from jobsite.jobs.home_rows import home_rows, running_rows
 from jobsite.jobs.listing import RequestRow, newest_requests
 from jobsite.projects.models import Project, Workspace
@@ -43,16 +43,19 @@ def running_parts(*, person: User | AnonymousPerson) -> list[Part]:
 def workspace_parts(*, person: User | AnonymousPerson, workspace: Workspace) -> list[Part]:
     """The newest requests of a workspace; for its members, a reminder when its code has been private for long.
 
-    At most two queries.
+    One query, two where nothing was asked for yet.
     """
-    newest = newest_requests(OWN_NEWEST, workspace=workspace)
+    is_private = workspace.is_member and not workspace.repo.is_public
+    more = (first_start(workspace.project).alias("first_start"),) if is_private else ()
+    newest = newest_requests(OWN_NEWEST, workspace=workspace, more=more)
     shown = [_part("Latest job requests", newest, f"/{workspace.name}/logs/", wide=False)]
-    if workspace.is_member and not workspace.repo.is_public:
-        started = first_run(workspace.project)
-        if started is not None and now() - started > PRIVATE_FOR:
-            shown.append(
-                Part("jobs/_still_private.html", "notices", {"first_run": started, "repo": workspace.repo})
-            )
+    started = None
+    if is_private:
+        started = moment_of(newest[0].request.first_start) if newest else first_run(workspace.project)
+    if started is not None and now() - started > PRIVATE_FOR:
+        shown.append(
+            Part("jobs/_still_private.html", "notices", {"first_run": started, "repo": workspace.repo})
+        )
     return shown
 
 

@@ -5,7 +5,7 @@ from typing import Any
 from jobsite.accounts.models import AnonymousPerson, User
 from jobsite.projects.models import Project, Workspace
 from jobsite.projects.parts import MAIN, Part
-from jobsite.releases.queries import has_releases, latest_files, releases_of_project
+from jobsite.releases.queries import counted, releases_of_project
 
 VIEW = "release_file_view"
 NEWEST = 5
@@ -14,13 +14,13 @@ NEWEST = 5
 def workspace_parts(*, person: User | AnonymousPerson, workspace: Workspace) -> list[Part]:
     """The tile "Released Outputs" of a workspace; how many files there are is for those who may see them. One query."""
     may_see = VIEW in workspace.permissions
-    latest = latest_files(workspace) if may_see else []
-    data = {"there": bool(latest) or has_releases(workspace), "may_see": may_see, "files": len(latest)}
+    releases, files = counted(workspace)
+    data = {"there": releases > 0, "may_see": may_see, "files": files if may_see else 0}
     return [Part("releases/_tile.html", "releases", {**data, "name": workspace.name})]
 
 
 def project_parts(*, person: User | AnonymousPerson, project: Project) -> list[Part]:
-    """The newest releases of a project, for those who may see their files. At most four queries."""
+    """The newest releases of a project, for those who may see their files. At most three queries."""
     if VIEW not in project.permissions:
         return []
     rows, total = releases_of_project(project, 1)
