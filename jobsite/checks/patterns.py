@@ -166,7 +166,7 @@ _MONTHS = {
 }
 _YEAR_FIRST = re.compile(r"(\d{4})[-/.](\d{1,2})[-/.](\d{1,2})(?:[T ].*)?")
 _DAY_FIRST = re.compile(r"(\d{1,2})[-/.](\d{1,2})[-/.](\d{4})(?: .*)?")
-_NAMED_MONTH = re.compile(r"(\d{1,2})[ -]([A-Za-z]{3})[a-z]*[ -,]+(\d{4})")
+_NAMED_MONTH = re.compile(r"(\d{1,2})[ -]([A-Za-z]{3})[a-z]*[ ,-]+(\d{4})")
 _MONTH_ONLY = re.compile(
     r"(?:(?:19|20)\d\d[-/]\d{1,2}|\d{1,2}[-/](?:19|20)\d\d|[A-Za-z]{3,9}[ -](?:19|20)\d\d)"
 )
