@@ -35,6 +35,7 @@ class _Examination:
         self.rows: int | None = None
         self.columns: int | None = None
         self.marks: int | None = None
+        self.points: int | None = None
         self.tables: list[Table] = []
         self.content: Any = None
 
@@ -50,6 +51,7 @@ class _Examination:
             rows=self.rows,
             columns=self.columns,
             marks=self.marks,
+            points=self.points,
             tables=tuple(self.tables),
             content=self.content,
         )
@@ -192,7 +194,7 @@ def _markup(one: _Examination, text: str, *, is_svg: bool) -> None:
     one.ruling.apply("F8", markup.hidden, found)
     one.ruling.apply("I2 I3 I8", identifying_lines, found.lines)
     if is_svg:
-        one.marks = found.vertices
+        one.marks, one.points = found.vertices, found.points
         one.ruling.apply("G2", markup.marks, found)
         one.ruling.skip(_TABULAR + " L1", "The file is a drawing.")
         return

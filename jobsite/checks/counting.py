@@ -9,7 +9,7 @@ from jobsite.checks.tables import Column, Series, Table
 from jobsite.checks.values import EXACT, MIDPOINT, NEAREST, NUMBER, is_midpoint, is_small
 from jobsite.core.wording import counted
 
-ENOUGH = 10  # values that show a coarser rounding than the policy asks for
+ENOUGH = 10  # values, half of them different, that show a coarser rounding than the policy asks for
 _SHOWN = 5
 
 
@@ -66,8 +66,7 @@ def unrounded(table: Table, series: Series, counts: Counts) -> Iterator[Remark]:
     yield Remark(
         "C2",
         place,
-        f"{len(wrong_rows):,} of {counted(len(cells), 'value')} in '{name}' {'is' if len(wrong_rows) == 1 else 'are'}"
-        f" not {_rounding(counts)} ({rows}).",
+        f"{len(wrong_rows):,} of {counted(len(cells), 'value')} in '{name}' {_not_rounded(len(wrong_rows), counts)} ({rows}).",
         LOOK if series.guessed else FIX,
     )
 
@@ -91,7 +90,7 @@ def rounding_of(column: Column, counts: Counts) -> int | None:
     if not any(values):
         return None
     if all(_fits(value, counts.base) for value in values):
-        if len(values) < ENOUGH:
+        if len(values) < ENOUGH or 2 * len(set(values)) < ENOUGH:
             return counts.base
         coarser = (counts.base * factor for factor in (200, 100, 40, 20, 10, 4, 2))
         return next((base for base in coarser if all(_fits(value, base) for value in values)), counts.base)
@@ -158,8 +157,11 @@ def _multiples(column: Column, base: int) -> bool:
     return all(_fits(cell.value, base) for cell in column.cells if cell.kind == NUMBER)
 
 
-def _rounding(counts: Counts) -> str:
-    return f"multiples of {counts.base}" if counts.nearest_allowed else f"midpoint-{counts.midpoint} values"
+def _not_rounded(number: int, counts: Counts) -> str:
+    one = number == 1
+    if counts.nearest_allowed:
+        return f"{'is not a multiple' if one else 'are not multiples'} of {counts.base}"
+    return f"{'is' if one else 'are'} not midpoint-{counts.midpoint} rounded"
 
 
 def _named(column: Column, counts: Counts) -> str:

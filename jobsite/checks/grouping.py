@@ -83,9 +83,15 @@ def _figure(report: Report, reports: Sequence[Report], statement: Statement | No
     said = f"{statement.context} {statement.controls}" if statement else ""
     if own is None and not any(PurePosixPath(one.name).name in said for one in data):
         yield Remark("G1", Place(), f"No data file for {report.name}.")
-    if own and own.rows and report.marks and own.rows < report.marks <= MOST_MARKS:
+    if own and own.rows and (report.marks or 0) <= MOST_MARKS and _holds_more(report, own):
         sentence = f"The drawing holds {report.marks:,} points, {PurePosixPath(own.name).name} {counted(own.rows, 'row')}."
         yield Remark("G2", Place(), sentence)
+
+
+def _holds_more(drawing: Report, data: Report) -> bool:
+    """Whether a drawing has more points than rows, or more vertices than its data has cells: axes have some as well."""
+    rows, columns = data.rows or 0, data.columns or 1
+    return (drawing.points or 0) > rows or (drawing.marks or 0) > rows * columns
 
 
 def _parts(report: Report, reports: Sequence[Report], statement: Statement | None) -> Iterator[Remark]:

@@ -11,6 +11,7 @@ from jobsite.checks.counting import is_named_derived, is_named_midpoint, roundin
 from jobsite.checks.policy import Counts
 from jobsite.checks.roles import RATE, TIME, TOTAL_WORDS
 from jobsite.checks.ruling import Remark
+from jobsite.checks.survival import survival_columns
 from jobsite.checks.tables import Column, Table
 from jobsite.checks.values import NUMBER, Cell, is_midpoint
 
@@ -31,15 +32,16 @@ class Parts(NamedTuple):
 def rating(table: Table, counts: Counts) -> Iterator[Remark]:
     """C5, C6 and C8 on every rate of a table, and C8 on counts beside their denominators."""
     told: set[int] = set()
+    quiet = table.zero_may_hide or bool(survival_columns(table))  # before the first event there is none
     for rate in table.columns:
         if rate.role != RATE:
             continue
         parts = parts_of(table, rate)
         if parts is not None:
             yield from _computed(table, parts) if parts.numerator else _implied(table, parts, counts)
-        if not table.zero_may_hide:
+        if not quiet:
             yield from _nobody_or_everybody(table, rate, parts, told)
-    if not table.zero_may_hide:
+    if not quiet:
         yield from _counts_alone(table, told)
 
 

@@ -38,8 +38,8 @@ class Skipped:
 
 @dataclass(frozen=True)
 class Report:
-    """The verdict on one file. `rows` and `columns` are of its table (None where it has none), `marks` the points and
-    vertices of a drawing. `tables` are what rules over several files compare; empty for a file too large for that."""
+    """The verdict on one file. `rows` and `columns` are of its table (None where it has none), `marks` the marks and
+    path vertices of a drawing, `points` those of its marks that are single points. `tables` are what rules over several files compare; empty for a file too large for that."""
 
     name: str
     kind: str
@@ -50,6 +50,7 @@ class Report:
     rows: int | None = None
     columns: int | None = None
     marks: int | None = None
+    points: int | None = None
     tables: tuple[Table, ...] = field(default=(), repr=False, compare=False)
     content: object = field(default=None, repr=False, compare=False)
 

@@ -1,25 +1,17 @@
 """Rules on hidden cells and the totals that give them away (S1 to S5). Pure."""
 
-import re
 from collections.abc import Iterator, Sequence
 
 from jobsite.checks.counting import rounding_kind
 from jobsite.checks.findings import FIX, LOOK
 from jobsite.checks.policy import Counts
 from jobsite.checks.ruling import Clock, Remark
-from jobsite.checks.tables import Column, Table
+from jobsite.checks.survival import survival_columns
+from jobsite.checks.tables import Table
 from jobsite.checks.totals import At, Sum, cell_at, printed_sum, sums_of
 from jobsite.checks.values import HIDDEN, NUMBER, Span, span_of
 
 MOST_ROUNDS = 50
-
-_TIME = re.compile(r"t|times?|(?:.+_)?(?:time|days?|weeks?|months?|years?)(?:_.+)?|tstart|tstop|interval")
-_CUMULATIVE = {
-    "risk": re.compile(r"(?:.+_)?(?:at_)?risk(?:_.+)?"),
-    "events": re.compile(r"(?:.+_)?(?:events?|deaths?|failures?)(?:_.+)?"),
-    "censored": re.compile(r"(?:.+_)?censor(?:ed|ings?)?(?:_.+)?"),
-    "survival": re.compile(r"(?:.+_)?(?:surv|survival|cuminc|cml|cum|cumulative|km)(?:_.+)?"),
-}
 
 
 def hiding(table: Table, counts: Counts, clock: Clock) -> Iterator[Remark]:
@@ -170,23 +162,9 @@ def _printed_span(table: Table, at: At, rounding: str, counts: Counts) -> Span:
 
 def _survival(table: Table) -> Iterator[Remark]:
     """S5: in a survival table one hidden cell follows from the others of its row and the rows beside it."""
-    columns = _survival_columns(table)
+    columns = survival_columns(table)
     for row in range(table.height) if columns else ():
         kinds = [column.cells[row].kind for column in columns]
         if kinds.count(HIDDEN) == 1 and NUMBER in kinds:
             column = columns[kinds.index(HIDDEN)]
             yield Remark("S5", table.cell(row, column), "Hide the whole row: its cells give each other away.")
-
-
-def _survival_columns(table: Table) -> list[Column]:
-    """The columns that derive from each other, if there is a time, and those at risk or surviving are among them."""
-    if not any(_TIME.fullmatch(column.name) for column in table.columns):
-        return []
-    found: dict[str, list[Column]] = {}
-    for column in table.columns:
-        kind = next((kind for kind, name in _CUMULATIVE.items() if name.fullmatch(column.name)), None)
-        if kind and any(cell.kind == NUMBER for cell in column.cells):
-            found.setdefault(kind, []).append(column)
-    derived = [column for columns in found.values() for column in columns]
-    cumulative = "risk" in found or "survival" in found
-    return derived if cumulative and len(derived) > 1 else []
