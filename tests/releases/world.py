@@ -24,7 +24,6 @@ from jobsite.releases.requests.releasing import approve
 from jobsite.releases.requests.rules import APPROVE, CHANGES, CHECKLIST, OUTPUT, PUBLIC, SUPPORTING
 from jobsite.releases.requests.steps import return_request, submit, submit_review
 from jobsite.releases.requests.voting import mark_opened, vote
-from jobsite.settings import current
 from jobsite.store.collecting import collect
 from jobsite.store.facts import JobFacts
 from jobsite.store.level4 import Level4Limits
@@ -183,16 +182,22 @@ def make_world(instance: Path) -> World:
     with writing():
         for name, (fullname, roles) in PEOPLE.items():
             add_user(by="system", username=name, fullname=fullname, email=f"{name}@example.org", roles=roles)
-        cast = SimpleNamespace(**{name: user_or_stop(name) for name in PEOPLE})
         org = add_organisation(by="system", name="University of Northfield")
         project = add_project(by="system", name="Air", orgs=[org], number="POS-2026-2014")
-        for person in (cast.ada, cast.ben, cast.fay):
-            add_member(by="system", project=project, user=person, roles=["ProjectDeveloper"])
-        backend = add_backend(by="system", slug="local", name="Local")
+        for person in ("ada", "ben", "fay"):
+            add_member(by="system", project=project, user=user_or_stop(person), roles=["ProjectDeveloper"])
+        add_backend(by="system", slug="local", name="Local")
         repo = Repo.create(url="https://example.org/study")
-        workspace = Workspace.create(
+        Workspace.create(
             name="asthma", project=project, repo=repo, branch="main", created_by="ada", updated_by="ada"
         )
-    world = World(current().instance, cast, project, workspace, backend)
+    world = world_at(instance)
     world.publish(OUTPUTS)
     return world
+
+
+def world_at(instance: Path) -> World:
+    """The world of an instance that has one; it is open."""
+    cast = SimpleNamespace(**{name: user_or_stop(name) for name in PEOPLE})
+    workspace = Workspace.get(name="asthma")
+    return World(instance, cast, workspace.project, workspace, Backend.get(slug="local"))
