@@ -15,6 +15,7 @@ MODULES = {
     "jobsite.jobs.commands": "jobs cancel log events verify-log",
     "jobsite.jobs.request_command": "request",
     "jobsite.jobs.upkeep_commands": "sweep manifest",
+    "jobsite.outputs.commands": "policy",
     "jobsite.releases.commands": "verify signing-key uploads retry-upload",
     "jobsite.releases.requests.commands": "requests",
     "jobsite.notifications.commands": "mail",

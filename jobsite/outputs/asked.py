@@ -4,9 +4,10 @@ Whatever cannot be understood is left out and told of in `ignored`.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Protocol
+
+from werkzeug.datastructures import MultiDict
 
 OPERATORS: Mapping[str, str] = {
     "eq": "=",
@@ -29,18 +30,11 @@ MOST_CONDITIONS = 20
 LONGEST_VALUE = 200
 LARGEST = 2**53
 
+Query = MultiDict[str, str]
+"""The query of an address."""
+
 _CELL = re.compile(r"(\d{1,9}),(\d{1,6})")
 _SORT = re.compile(r"-?[1-9]\d{0,5}")
-
-
-class Query(Protocol):
-    """The query of an address, as werkzeug and Django have it."""
-
-    def get(self, key: str, default: str = ..., /) -> str:
-        """The first value of a name."""
-
-    def getlist(self, key: str, /) -> Sequence[str]:
-        """All values of a name."""
 
 
 @dataclass(frozen=True)

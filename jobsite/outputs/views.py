@@ -1,11 +1,11 @@
 """The Level 4 pages: pick a backend, find a file, look at it. Contents are served on the secure side alone."""
 
-from flask import Response, redirect, request, url_for
+from flask import Response, request, url_for
 from flask_login import current_user
 
 from jobsite.accounts.queries import backends_of
 from jobsite.core.errors import NotFound
-from jobsite.core.web import Routes, page
+from jobsite.core.web import Routes, page, see
 from jobsite.outputs.access import (
     LOOK,
     backend_at_level4,
@@ -39,7 +39,7 @@ def choose_backend(workspace: str) -> Response:
 def files_of_old(workspace: str) -> Response:
     """The address that links made elsewhere may have."""
     found = workspace_at_level4(workspace)
-    return redirect(url_for("outputs.choose_backend", workspace=found.name), 301)
+    return Response(status=301, headers={"Location": url_for("outputs.choose_backend", workspace=found.name)})
 
 
 @routes(LEVEL4, needs=LOOK, side="secure")
@@ -122,6 +122,6 @@ def _list(workspace: str, backend: str, folder: str) -> Response:
 
 def _nearest(workspace: str, backend: str, folder: str) -> Response:
     """Where the file of a link of yesterday would be."""
-    values = {"workspace": workspace, "backend": backend, "gone": "1"}
-    address = url_for("outputs.file", path=folder, **values) if folder else url_for("outputs.files", **values)
-    return redirect(address, 303)
+    if not folder:
+        return see("outputs.files", workspace=workspace, backend=backend, gone=1)
+    return see("outputs.file", workspace=workspace, backend=backend, path=folder, gone=1)

@@ -1,7 +1,9 @@
 """Checks are kept by content, run at the end of jobs and by a sweep, and fail closed; policies have versions."""
 
 import io
+import json
 from datetime import datetime
+from pathlib import Path
 
 import pytest
 
@@ -12,6 +14,7 @@ from jobsite.core.clock import at
 from jobsite.core.db import writing
 from jobsite.core.errors import Conflict, Denied, Invalid, NotFound
 from jobsite.core.events import Event
+from jobsite.instance import close_instance
 from jobsite.outputs import checking as kept
 from jobsite.outputs.checking import Wanted, check_now, check_together, findings_for
 from jobsite.outputs.models import Checked, CheckedTogether, PolicyVersion
@@ -21,8 +24,8 @@ from jobsite.outputs.tasks import check_what_is_unchecked
 from jobsite.settings import Settings
 from jobsite.store.identities import remembered_hash
 
-from ..releases.conftest import world  # noqa: F401
 from ..releases.world import World
+from ..servers import jobsite, jobsite_json
 from .files import publish
 
 SMALL = b"region,n\nNorth,120\nSouth,3\n"
@@ -41,7 +44,7 @@ def wanted(content: bytes, path: str = "output/small.csv", tmp: list[int] | None
     return Wanted(path, sha256(content).hexdigest(), open=opened)  # type: ignore[arg-type]
 
 
-def test_what_was_found_in_a_content_is_kept_for_every_path_of_that_name(world: World) -> None:  # noqa: F811
+def test_what_was_found_in_a_content_is_kept_for_every_path_of_that_name(world: World) -> None:
     opened: list[int] = []
     policy = policy_of(world.project)
     assert findings_for(wanted(SMALL), policy) is None
@@ -60,7 +63,7 @@ def test_what_was_found_in_a_content_is_kept_for_every_path_of_that_name(world: 
 
 
 def test_what_cannot_be_checked_is_held_back(
-    world: World,  # noqa: F811
+    world: World,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def fails(*given: object, **more: object) -> None:
@@ -73,14 +76,14 @@ def test_what_cannot_be_checked_is_held_back(
     assert "mistake" not in verdict.findings[0].sentence
 
 
-def test_content_that_is_not_what_was_said_is_not_checked(world: World) -> None:  # noqa: F811
+def test_content_that_is_not_what_was_said_is_not_checked(world: World) -> None:
     lie = Wanted("output/small.csv", "0" * 64, open=lambda: io.BytesIO(SMALL))  # type: ignore[arg-type,return-value]
     with pytest.raises(OSError, match="not the one"):
         check_now(lie, policy_of(world.project))
     assert not Checked.select().exists()
 
 
-def test_files_together_are_checked_once_for_what_was_given(world: World) -> None:  # noqa: F811
+def test_files_together_are_checked_once_for_what_was_given(world: World) -> None:
     opened: list[int] = []
     policy, files = policy_of(world.project), [wanted(ROUND, "output/a.csv", opened)]
     empty = check_together(files, policy, statement=Statement("tables"))
@@ -95,7 +98,7 @@ def test_files_together_are_checked_once_for_what_was_given(world: World) -> Non
     assert CheckedTogether.select().count() == 2
 
 
-def test_the_sweep_checks_what_no_job_end_led_to(world: World) -> None:  # noqa: F811
+def test_the_sweep_checks_what_no_job_end_led_to(world: World) -> None:
     assert not Checked.select().exists()
     check_what_is_unchecked()
     checked = Checked.select().count()
@@ -110,7 +113,7 @@ def test_the_sweep_checks_what_no_job_end_led_to(world: World) -> None:  # noqa:
 
 
 def test_a_change_of_the_settings_is_a_new_version_and_checks_anew(
-    world: World,  # noqa: F811
+    world: World,
     settings: Settings,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -131,7 +134,7 @@ def test_a_change_of_the_settings_is_a_new_version_and_checks_anew(
     assert stored(newer).version == 2
 
 
-def test_a_policy_of_its_own_takes_two_people_and_its_day(world: World) -> None:  # noqa: F811
+def test_a_policy_of_its_own_takes_two_people_and_its_day(world: World) -> None:
     cast, strict = (
         world.cast,
         {"policy": "strict", "counts": {"threshold": 10}, "effective_from": "2026-02-01"},
@@ -166,3 +169,26 @@ def test_a_policy_of_its_own_takes_two_people_and_its_day(world: World) -> None:
     choose(by=cast.sam, project=world.project, policy="strict")
     assert loaded(policy_of(world.project)).counts.threshold == 10
     assert (policy_of(world.project).policy, policy_of(world.project).version) == ("strict", 1)
+
+
+def test_the_commands_take_a_version_from_a_file_to_a_project(
+    world: World,
+    tmp_path: Path,
+) -> None:
+    close_instance()
+    instance, file = world.instance, tmp_path / "strict.json"
+    file.write_text(
+        json.dumps({"policy": "strict", "counts": {"threshold": 10}, "effective_from": "2026-01-01"})
+    )
+    assert jobsite_json(instance, "policy", "list")[0]["policy"] == "default"
+    for words, status, said in (
+        (("propose", str(file), "--by", "ada"), 1, "Only staff"),
+        (("propose", str(tmp_path / "none.json"), "--by", "sam"), 1, "No such file"),
+        (("propose", str(file), "--by", "sam"), 0, "strict, version 1, waits"),
+        (("approve", "strict", "1", "--by", "sam"), 1, "somebody else"),
+        (("choose", "air", "strict", "--by", "sam"), 1, "No version"),
+    ):
+        done = jobsite(instance, "policy", *words)
+        assert (done.returncode, said in done.stdout + done.stderr) == (status, True), done.stderr
+    shown = jobsite(instance, "policy", "show", "strict", "1")
+    assert json.loads(shown.stdout)["counts"]["threshold"] == 10
