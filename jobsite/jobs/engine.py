@@ -46,7 +46,7 @@ HAND_OVER_AGAIN = timedelta(minutes=1)
 IDLE_SECONDS = 1.0
 BUSY_SECONDS = 0.1
 LOOK_SECONDS = 0.01
-REST = 3
+REST = 6
 LONGEST_REST = 0.05
 LAST_LAUNCHES = 10.0
 STEPS_AT_ONCE = 50
@@ -82,7 +82,7 @@ class Engine:
                 begun = time.monotonic()
                 busy = self._guarded_turn()
                 note_turn(time.monotonic() - begun)
-                # Thrice as long a rest as the turn took: with many jobs the pages and the saving of outputs need theirs.
+                # A rest six times as long as the turn: with many jobs the pages and the saving of outputs need the processor.
                 time.sleep(min(REST * (time.monotonic() - begun), LONGEST_REST))
                 self._wait(seen, BUSY_SECONDS if busy else IDLE_SECONDS)
             self._beside.wait(LAST_LAUNCHES)
