@@ -3,6 +3,7 @@
 `created_by` and `updated_by` are usernames, or "system" for what a command did.
 """
 
+from collections.abc import Mapping, Sequence
 from urllib.parse import quote, urlsplit
 
 from peewee import (
@@ -57,8 +58,8 @@ class Project(Model):
     `copilot` is the person of staff who looks after it, until `copilot_support_ends_at`; `copilot_notes` are for
     staff only. `category` is one of `rules.CATEGORIES`.
 
-    `permissions` is what the person for whom it was loaded may do in it, `is_member` whether they belong to it;
-    only the loaders of `queries` set them.
+    `permissions` is what the person for whom it was loaded may do in it, `is_member` whether they belong to it,
+    `orgs` whose it is (`slug` and `name`, the lead first); only the loaders of `queries` set them.
     """
 
     name = CharField(unique=True)
@@ -77,6 +78,7 @@ class Project(Model):
 
     permissions: frozenset[str] = frozenset()
     is_member = False
+    orgs: Sequence[Mapping[str, str]] = ()
 
     @property
     def title(self) -> str:
@@ -188,7 +190,7 @@ class Repo(Model):
 class Workspace(Model):
     """One branch of one repository inside one project; repository and branch are fixed for life.
 
-    `permissions` and `is_member` tell of the person for whom it was loaded, as with Project.
+    `permissions`, `is_member` and `orgs` are as with Project.
     """
 
     name = CharField(unique=True)
@@ -207,6 +209,7 @@ class Workspace(Model):
 
     permissions: frozenset[str] = frozenset()
     is_member = False
+    orgs: Sequence[Mapping[str, str]] = ()
 
     @property
     def branch_url(self) -> str | None:

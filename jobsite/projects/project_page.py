@@ -15,7 +15,7 @@ BUTTONS = {"edit": "project_manage", "create": "workspace_create", "members": "u
 
 def facts(shown: Project, person: User | AnonymousPerson) -> dict[str, Any]:
     """The data of the page, for a project that was loaded for this person. Status, roles, descriptions and data
-    permissions are in it only for members and staff. At most five queries, and those of the other rooms' parts.
+    permissions are in it only for members and staff. At most four queries, and those of the other rooms' parts.
     """
     members = lists.members_of(shown)
     spaces = lists.workspaces_of(shown)
@@ -25,7 +25,7 @@ def facts(shown: Project, person: User | AnonymousPerson) -> dict[str, Any]:
         "repositories": _repositories(spaces),
         "members": members if inside else [],
         "names": [member.user for member in members],
-        "orgs": lists.orgs_of(shown),
+        "orgs": shown.orgs,
         "inside": inside,
         "standing": shown.state if inside else None,
         "description": rendered(shown.status_description) if inside else "",

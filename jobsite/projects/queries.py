@@ -1,11 +1,12 @@
 """What is read of projects: what a person may do, one thing or a stop, and the rows of pages."""
 
+import json
 from collections.abc import Sequence
 from typing import NoReturn
 
 from flask import request
 from flask_login import current_user
-from peewee import JOIN, Field, ModelSelect
+from peewee import JOIN, Field, ModelSelect, fn
 
 from jobsite.accounts.models import AnonymousPerson, User, permissions_everywhere
 from jobsite.accounts.queries import backends_of, membership_asked_for
@@ -17,6 +18,7 @@ from jobsite.projects.models import (
     Organisation,
     OrgMembership,
     Project,
+    ProjectCollaboration,
     ProjectMembership,
     Repo,
     Workspace,
@@ -90,7 +92,7 @@ def project_or_stop(slug: str, permission: str = ANYONE) -> Project:
     as the specification has it, for a person who may not create workspaces, `Denied` with the rule's sentence.
     """
     _visitor_stops(permission)
-    rows = Project.select(Project, User, _own_roles(Project.id))
+    rows = Project.select(Project, User, _own_roles(Project.id), _orgs(Project.id))
     rows = rows.join(User, JOIN.LEFT_OUTER, on=(Project.copilot == User.id))
     project = rows.where(Project.slug == slug).first() or _renamed(f"There is no project {slug}.")
     _know(project)
@@ -105,7 +107,7 @@ def workspace_or_stop(name: str, permission: str = ANYONE) -> Workspace:
     for what one may not know of (running jobs, outputs), `Denied` with the rule's sentence for the rest.
     """
     _visitor_stops(permission)
-    rows = workspaces().select_extend(_own_roles(Workspace.project))
+    rows = workspaces().select_extend(_own_roles(Workspace.project), _orgs(Workspace.project))
     workspace = rows.where(Workspace.name == name).first() or _elsewhere(name)
     _know(workspace)
     _stop(
@@ -120,8 +122,19 @@ def _own_roles(project: Field) -> ModelSelect:
     return ProjectMembership.select(ProjectMembership.roles).where(mine).alias("own_roles")
 
 
+def _orgs(project: Field) -> ModelSelect:
+    """Slug and name of each organisation of the project that is read, the lead first, as JSON."""
+    rows = Organisation.select(Organisation.slug, Organisation.name).join(ProjectCollaboration)
+    rows = rows.where(ProjectCollaboration.project == project)
+    rows = rows.order_by(ProjectCollaboration.is_lead.desc(), ProjectCollaboration.id)
+    one = fn.json_object("slug", rows.c.slug, "name", rows.c.name)
+    return Organisation.select(fn.json_group_array(one)).from_(rows).alias("orgs_as_json")
+
+
 def _know(thing: Project | Workspace) -> None:
-    """Note on the thing what the person who is asking may do with it, and whether they belong to its project."""
+    """Note on the thing what the person who is asking may do with it, and whether they belong to its project; and
+    whose project it is."""
+    thing.orgs = json.loads(thing.orgs_as_json)
     if not current_user.is_authenticated:
         return
     roles = ProjectMembership.roles.python_value(thing.own_roles)

@@ -87,7 +87,7 @@ def workspace(name: str) -> Response:
         "notify": why_not_permitted("workspace_toggle_notifications", held),
     }
     data: dict[str, Any] = {
-        "orgs": lists.orgs_of(shown.project),
+        "orgs": shown.orgs,
         "reasons": reasons,
         "sees_outputs": bool({"unreleased_outputs_view", "airlock_readonly_access"} & held),
         "parts": parts("workspace", person=person, workspace=shown),
