@@ -24,7 +24,7 @@ def counting(table: Table, counts: Counts) -> Iterator[Remark]:
 
 def small(table: Table, series: Series, counts: Counts) -> Iterator[Remark]:
     """C1: counts from 1 to the threshold. In midpoint-rounded columns only those that no midpoint can give."""
-    midpoint = follows_midpoint(series, counts)
+    midpoint = follows_midpoint(table, series, counts)
     for row, cell in series.numbers():
         if not is_small(cell.value, counts) or (midpoint and _midpoint_gives(series, cell.value, counts)):
             continue
@@ -55,7 +55,7 @@ def unrounded(table: Table, series: Series, counts: Counts) -> Iterator[Remark]:
     ]
     if not wrong_rows:
         return
-    if follows_midpoint(series, counts):
+    if follows_midpoint(table, series, counts):
         advice = f"Column '{name}' looks midpoint-rounded; let its name end in _midpoint{counts.midpoint}."
         yield Remark("C3", place, advice, NOTE)
         return
@@ -74,17 +74,18 @@ def unrounded(table: Table, series: Series, counts: Counts) -> Iterator[Remark]:
 def mixed(table: Table, counts: Counts) -> Iterator[Remark]:
     """C4: columns of one table that follow different bases."""
     columns = [column for column in table.counts() if not column.guessed]
-    bases = [(column, base) for column in columns if (base := rounding_of(column, counts)) is not None]
+    bases = [(column, base) for column in columns if (base := rounding_of(table, column, counts)) is not None]
     for place, (column, base) in enumerate(bases):
-        other = next((one for one, its in bases[:place] if differ(one, its, column, base, counts)), None)
-        if other is not None:
-            sentence = (
-                f"'{other.header}' is {_named(other, counts)}, '{column.header}' {_named(column, counts)}."
-            )
-            yield Remark("C4", table.whole_column(column), sentence)
+        for other, its in bases[:place]:
+            if differ(other, its, column, base, counts):
+                sentence = (
+                    f"'{other.header}' is {_named(its, counts)}, '{column.header}' {_named(base, counts)}."
+                )
+                yield Remark("C4", table.whole_column(column), sentence)
+                break
 
 
-def rounding_of(column: Column, counts: Counts) -> int | None:
+def rounding_of(table: Table, column: Column, counts: Counts) -> int | None:
     """The base a column of counts follows, 0 for midpoint rounding; None where it follows none of the policy's."""
     values = [cell.value for cell in column.cells if cell.kind == NUMBER]
     if not any(values):
@@ -94,7 +95,12 @@ def rounding_of(column: Column, counts: Counts) -> int | None:
             return counts.base
         coarser = (counts.base * factor for factor in (200, 100, 40, 20, 10, 4, 2))
         return next((base for base in coarser if all(_fits(value, base) for value in values)), counts.base)
-    return 0 if all(is_midpoint(value, counts) for value in values) else None
+    is_few = any(is_small(value, counts) for value in values) and not is_named_midpoint(column, counts)
+    if not all(is_midpoint(value, counts) for value in values) or (
+        is_few and _has_others(table, column, counts)
+    ):
+        return None
+    return 0
 
 
 def differ(one: Column, base: int, other: Column, its: int, counts: Counts) -> bool:
@@ -108,14 +114,29 @@ def differ(one: Column, base: int, other: Column, its: int, counts: Counts) -> b
     return not _multiples(fine, coarse)
 
 
-def follows_midpoint(series: Series, counts: Counts) -> bool:
-    """Whether a series is midpoint-rounded: by its name, or since all values are and one is above the threshold."""
+def follows_midpoint(table: Table, series: Series, counts: Counts) -> bool:
+    """Whether a series is midpoint-rounded: by its name, or since all values are and one is above the threshold. One with
+    small values is not where another column of the table shows that the table is not."""
     if not counts.midpoint_allowed:
         return False
     if is_named_midpoint(series, counts) or is_named_derived(series, counts):
         return True
     values = [cell.value for _, cell in series.numbers()]
-    return all(is_midpoint(value, counts) for value in values) and max(values, default=0) > counts.threshold
+    if not all(is_midpoint(value, counts) for value in values) or max(values, default=0) <= counts.threshold:
+        return False
+    return not any(is_small(value, counts) for value in values) or not _has_others(
+        table, series.column, counts
+    )
+
+
+def _has_others(table: Table, column: Column, counts: Counts) -> bool:
+    """Whether another column of counts holds what no midpoint can give."""
+    return any(
+        cell.kind == NUMBER and not is_midpoint(cell.value, counts)
+        for other in table.counts()
+        if other is not column and not is_named_derived(other, counts)
+        for cell in other.cells
+    )
 
 
 def is_named_midpoint(series: Series | Column, counts: Counts) -> bool:
@@ -164,8 +185,7 @@ def _not_rounded(number: int, counts: Counts) -> str:
     return f"{'is' if one else 'are'} not midpoint-{counts.midpoint} rounded"
 
 
-def _named(column: Column, counts: Counts) -> str:
-    base = rounding_of(column, counts)
+def _named(base: int, counts: Counts) -> str:
     return f"rounded to {base}" if base else f"midpoint-{counts.midpoint} rounded"
 
 

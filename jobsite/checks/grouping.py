@@ -180,7 +180,7 @@ def _rounded(report: Report, counts: Counts) -> list[tuple[Table, Column, int]]:
     return [
         (table, column, base)
         for table, column in columns
-        if (base := rounding_of(column, counts)) is not None
+        if (base := rounding_of(table, column, counts)) is not None
     ]
 
 

@@ -198,7 +198,7 @@ def _implied(table: Table, parts: Parts, counts: Counts) -> Iterator[Remark]:
     rate, below, scale = parts.rate, parts.denominator, parts.scale
     if below.role == TIME:
         return
-    midpoint = _is_midpoint_column(below, counts)
+    midpoint = _is_midpoint_column(table, below, counts)
     for row, cell, down in _rows(rate, below):
         if cell.value <= 0 or down.value <= 0:
             continue
@@ -226,11 +226,11 @@ def _implies(
     return Remark("C6", table.cell(row, parts.rate), sentence)
 
 
-def _is_midpoint_column(column: Column, counts: Counts) -> bool:
+def _is_midpoint_column(table: Table, column: Column, counts: Counts) -> bool:
     if not counts.midpoint_allowed:
         return False
     named = is_named_midpoint(column, counts) or is_named_derived(column, counts)
-    return named or rounding_of(column, counts) == 0
+    return named or rounding_of(table, column, counts) == 0
 
 
 def _rounded_between(low: int, high: int, counts: Counts, midpoint: bool) -> bool:

@@ -8,7 +8,7 @@ from itertools import pairwise, zip_longest
 from jobsite.checks import roles
 from jobsite.checks.findings import Place
 from jobsite.checks.roles import COUNT, LABEL, OTHER, normalised
-from jobsite.checks.values import HIDDEN, MISSING, NUMBER, TEXT, Cell, Reader
+from jobsite.checks.values import HIDDEN, MISSING, NUMBER, TEXT, Cell, Reader, count_with_share
 
 MOST_PEOPLE = 10**9  # a larger number is no count of people unless its head says so
 LONGEST_HEAD = 200  # characters of a header that are kept
@@ -129,22 +129,19 @@ def table_from(
     rows: Sequence[Sequence[str]],
     reader: Reader,
     dictionary: Mapping[str, str] | None = None,
-    *,
-    zero_may_hide: bool = True,
 ) -> Table:
     """A table of these rows; ragged ones are filled up, so that every cell is tested. Columns without head have "" as header."""
     width = max(len(header), max(map(len, rows), default=0))
     by_column = list(zip_longest(*rows, fillvalue="")) if rows else [()] * width
     by_column += [("",) * len(rows)] * (width - len(by_column))
     heads = [*header, *[""] * (width - len(header))]
-    read = reader.read
     columns = [
         Column(
             head.strip()[:LONGEST_HEAD],
             normalised(head[:LONGEST_HEAD]),
             place,
             texts,
-            [read(text) for text in texts],
+            _cells(head, texts, reader),
         )
         for place, (head, texts) in enumerate(zip(heads, by_column, strict=True), 1)
     ]
@@ -153,7 +150,16 @@ def table_from(
         _give_role(column, given)
     _settle_guesses(columns)
     measures = _MEASURES <= {column.name for column in columns}
-    return Table(columns, len(rows), zero_may_hide=zero_may_hide and measures)
+    return Table(columns, len(rows), zero_may_hide=measures and reader.zero_may_hide)
+
+
+def _cells(head: str, texts: Sequence[str], reader: Reader) -> list[Cell]:
+    """The cells of a column; "12 (34%)" is the count 12 where most cells are written so."""
+    cells = [reader.read(text) for text in texts]
+    if sum("(" in text for text in texts) * 2 <= len(texts):
+        return cells
+    shared = [count_with_share(text, "%" in head) for text in texts]
+    return [found or cell for found, cell in zip(shared, cells, strict=True)]
 
 
 def _give_role(column: Column, given: Mapping[str, str]) -> None:

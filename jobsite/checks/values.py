@@ -10,6 +10,7 @@ NUMBER, HIDDEN, MISSING, TEXT = "number", "hidden", "missing", "text"
 
 _NUMBER = re.compile(r"([+-]?)(\d{1,3}(?:[, ]\d{3})+|\d*)(?:\.(\d*))?(?:[eE]([+-]?\d{1,3}))?( ?%)?")
 _SPACES = str.maketrans({"\u2212": "-", "\u00a0": " ", "\u2009": " ", "\u202f": " "})
+_WITH_SHARE = re.compile(r"(\d[\d,]*) ?\( ?\d+(?:\.\d+)? ?(%?) ?\)")
 _BELOW = re.compile(r"(<=|<|≤)(\d{1,9})")
 _LONGEST = 40  # characters of a number: a longer run of digits is no count
 
@@ -35,6 +36,11 @@ class Reader:
     def __init__(self, policy: Policy) -> None:
         self._policy = policy
         self._known: dict[str, Cell] = {}
+
+    @property
+    def zero_may_hide(self) -> bool:
+        """Whether the policy reads a nought in tables of ehrQL measures as "0 or hidden"."""
+        return "ehrql-measures" in self._policy.zero_may_hide
 
     def read(self, text: str) -> Cell:
         """What a cell says."""
@@ -81,6 +87,14 @@ def number_in(plain: str) -> Cell | None:
         value = int(sign + digits)
     decimals = max(0, len(fraction or "") - int(exponent or 0))
     return Cell(NUMBER, value, decimals, percent is not None)
+
+
+def count_with_share(text: str, percent_said: bool) -> Cell | None:
+    """The count in a cell such as "12 (34%)", None where it is none; a head with % makes the sign in the cell unnecessary."""
+    match = _WITH_SHARE.fullmatch(text.translate(_SPACES).strip()) if len(text) <= _LONGEST else None
+    if match is None or not (match[2] or percent_said):
+        return None
+    return number_in(match[1])
 
 
 class Span(NamedTuple):
