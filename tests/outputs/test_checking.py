@@ -6,6 +6,7 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner, Result
 
 from jobsite.accounts.actions import add_user
 from jobsite.accounts.queries import user_or_stop
@@ -17,6 +18,7 @@ from jobsite.core.events import Event
 from jobsite.instance import close_instance
 from jobsite.outputs import checking as kept
 from jobsite.outputs.checking import Wanted, check_now, check_together, findings_for
+from jobsite.outputs.commands import policy
 from jobsite.outputs.models import Checked, CheckedTogether, PolicyVersion
 from jobsite.outputs.policies import approve, choose, in_force, loaded, policy_of, propose, stored, versions
 from jobsite.outputs.sweeping import check_outputs
@@ -25,7 +27,6 @@ from jobsite.settings import Settings
 from jobsite.store.identities import remembered_hash
 
 from ..releases.world import World
-from ..servers import jobsite, jobsite_json
 from .files import publish
 
 SMALL = b"region,n\nNorth,120\nSouth,3\n"
@@ -176,11 +177,15 @@ def test_the_commands_take_a_version_from_a_file_to_a_project(
     tmp_path: Path,
 ) -> None:
     close_instance()
-    instance, file = world.instance, tmp_path / "strict.json"
+    file = tmp_path / "strict.json"
     file.write_text(
         json.dumps({"policy": "strict", "counts": {"threshold": 10}, "effective_from": "2026-01-01"})
     )
-    assert jobsite_json(instance, "policy", "list")[0]["policy"] == "default"
+
+    def run(*words: str) -> Result:
+        return CliRunner().invoke(policy, [*words, "--instance", str(world.instance)])
+
+    assert json.loads(run("list", "--json").stdout)[0]["policy"] == "default"
     for words, status, said in (
         (("propose", str(file), "--by", "ada"), 1, "Only staff"),
         (("propose", str(tmp_path / "none.json"), "--by", "sam"), 1, "No such file"),
@@ -188,7 +193,6 @@ def test_the_commands_take_a_version_from_a_file_to_a_project(
         (("approve", "strict", "1", "--by", "sam"), 1, "somebody else"),
         (("choose", "air", "strict", "--by", "sam"), 1, "No version"),
     ):
-        done = jobsite(instance, "policy", *words)
-        assert (done.returncode, said in done.stdout + done.stderr) == (status, True), done.stderr
-    shown = jobsite(instance, "policy", "show", "strict", "1")
-    assert json.loads(shown.stdout)["counts"]["threshold"] == 10
+        done = run(*words)
+        assert (done.exit_code, said in done.output) == (status, True), done.output
+    assert json.loads(run("show", "strict", "1").stdout)["counts"]["threshold"] == 10
