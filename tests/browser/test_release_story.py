@@ -1,6 +1,9 @@
-"""A table and a figure leave Level 4, all by keyboard: ada asks, cat and cyd review blind, disagree, decide, release."""
+"""A table and a figure go from Level 4 to the public, all by keyboard: ada asks, cat and cyd review blind, disagree, decide and
+release, ada drafts, pat publishes, a visitor reads and verifies."""
 
 import re
+import subprocess
+import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +16,7 @@ from jobsite.instance import close_instance, open_instance
 from jobsite.settings import Settings
 
 from ..releases.world import CONTEXT, CONTROLS, World, make_world
-from ..servers import Server
+from ..servers import COMMAND, Server
 from .test_keyboard import press, write
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
@@ -53,7 +56,7 @@ def site_with_outputs(tmp_path: Path) -> Iterator[Site]:
     world.publish(
         {"output/table.csv": COUNTED, "output/figure.svg": DRAWN, "output/figure.csv": "month,n\n1,50\n"}
     )
-    people = {name: getattr(world.cast, name) for name in ("ada", "cat", "cyd")}
+    people = {name: getattr(world.cast, name) for name in ("ada", "cat", "cyd", "pat")}
     tokens = {name: make_token(by="system", user=user) for name, user in people.items()}
     close_instance()
     with Server(instance, JOBSITE_UNDO_SECONDS="1") as server:
@@ -61,7 +64,7 @@ def site_with_outputs(tmp_path: Path) -> Iterator[Site]:
 
 
 def test_a_table_and_a_figure_are_asked_for_checked_and_released_by_keyboard(
-    site_with_outputs: Site, open_page: Callable[..., Page]
+    site_with_outputs: Site, open_page: Callable[..., Page], tmp_path: Path
 ) -> None:
     site = site_with_outputs
     ada, cat, cyd = (site.sign_in(open_page(), name) for name in ("ada", "cat", "cyd"))
@@ -81,6 +84,12 @@ def test_a_table_and_a_figure_are_asked_for_checked_and_released_by_keyboard(
     press(cyd, "Approve and release", role="button")
     expect(cyd.get_by_text("The request has been approved.").first).to_be_visible()
     the_files_are_released(site, ada)
+
+    ada_drafts_and_pat_publishes(site, ada, site.sign_in(open_page(), "pat"))
+    bundle = a_visitor_reads_and_downloads_it(site, open_page(), tmp_path / "bundle.zip")
+    assert verified(bundle).returncode == 0, verified(bundle).stdout
+    changed = verified(with_another_byte(bundle, "table.csv"))
+    assert changed.returncode == 1 and "table.csv" in changed.stdout
 
 
 def ada_asks_for_two_files(site: Site, page: Page) -> None:
@@ -219,3 +228,46 @@ def the_files_are_released(site: Site, page: Page) -> None:
         page.reload()
     press(page, "Released outputs")
     expect(page.locator("main")).to_contain_text("asthma")
+
+
+def ada_drafts_and_pat_publishes(site: Site, ada: Page, pat: Page) -> None:
+    """A draft of the released files, which a publisher makes public."""
+    ada.goto(f"{site.address}/asthma/outputs/")
+    press(ada, "Create a draft publication")
+    write(ada, "Title", "Asthma by region")
+    press(ada, "Create a draft publication", role="button")
+    ada.wait_for_url("**/outputs/1/")
+    pat.goto(ada.url)
+    press(pat, "Publish")
+    press(pat, "Publish", role="button")
+    pat.wait_for_url("**/outputs/1/")
+
+
+def a_visitor_reads_and_downloads_it(site: Site, page: Page, target: Path) -> Path:
+    """Somebody without a login sees the figure and takes the bundle."""
+    page.goto(f"{site.address}/asthma/outputs/1/")
+    press(page, "output/figure.svg")
+    expect(page.locator("img.figure")).to_have_js_property("naturalWidth", 40)
+    page.go_back()
+    with page.expect_download() as download:
+        press(page, "Bundle to verify (zip)")
+    download.value.save_as(target)
+    return target
+
+
+def verified(bundle: Path) -> subprocess.CompletedProcess[str]:
+    """What `jobsite verify` says of a bundle, without an instance."""
+    return subprocess.run(
+        [*COMMAND, "verify", str(bundle)], capture_output=True, text=True, timeout=120, check=False
+    )
+
+
+def with_another_byte(bundle: Path, name: str) -> Path:
+    """A copy of the bundle in which one byte of one released file is another."""
+    changed = bundle.with_name("changed.zip")
+    with zipfile.ZipFile(bundle) as old, zipfile.ZipFile(changed, "w") as new:
+        for one in old.infolist():
+            data = old.read(one)
+            hit = one.filename.startswith("outputs/") and one.filename.endswith(name)
+            new.writestr(one, data[:-2] + b"9\n" if hit else data)
+    return changed

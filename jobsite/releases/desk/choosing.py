@@ -9,13 +9,14 @@ from jobsite.outputs.checking import findings_of
 from jobsite.outputs.policies import policy_of
 from jobsite.projects.models import Workspace
 from jobsite.releases.requests.models import ReleaseRequest, RequestGroup
-from jobsite.releases.requests.rules import why_not_create
+from jobsite.releases.requests.rules import STATUSES, why_not_create
 from jobsite.releases.requests.standing import active_request, is_developer, is_ongoing
 from jobsite.settings import current
 from jobsite.store.reading import Entry, listing
 from jobsite.store.roots import Roots
 
 MOST_CHOSEN = 200
+WITH_CHECKERS = "Your request for this workspace is being checked: files can be added when it has been returned or decided."
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ def choice_of(person: User, workspace: Workspace, kinds: Sequence[tuple[str, str
         tuple(_chosen(entries[path], kind, counts.get(path, {})) for path, kind in wanted.items()),
         request.id if request else "",
         groups,
-        why_not_add(person, workspace),
+        why_not_add(person, workspace, request),
     )
 
 
@@ -72,8 +73,10 @@ def slug_of(request: ReleaseRequest, name: str) -> str:
     return next(group.slug for group in groups if group.name.casefold() == name.strip().casefold())
 
 
-def why_not_add(person: User, workspace: Workspace) -> str | None:
-    """Why this person may not ask for files of the workspace to be released, or None."""
+def why_not_add(person: User, workspace: Workspace, request: ReleaseRequest | None) -> str | None:
+    """Why this person may not ask for files of the workspace to be released, or None. `request` is theirs under way."""
+    if request is not None and STATUSES[request.status].owner != "author":
+        return WITH_CHECKERS
     return why_not_create(
         is_developer=is_developer(person, workspace.project),
         is_archived=workspace.is_archived,

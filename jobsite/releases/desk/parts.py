@@ -42,7 +42,8 @@ def workspace_parts(*, person: User | AnonymousPerson, workspace: Workspace) -> 
 
 def level4_parts(*, person: User, workspace: Workspace, backend: Backend) -> list[Part]:
     """The button below the list of Level 4 outputs, or why this person has none."""
-    facts = {"workspace": workspace, "backend": backend, "why_not": why_not_add(person, workspace)}
+    why_not = why_not_add(person, workspace, active_request(person, workspace))
+    facts = {"workspace": workspace, "backend": backend, "why_not": why_not}
     return [Part("requests/_add.html", "select", facts)]
 
 
