@@ -90,7 +90,7 @@ def things_of_dan(cast: SimpleNamespace) -> Values:
 
 def released_things(cast: SimpleNamespace, workspace: Workspace, backend: Backend) -> Values:
     """A release of one file from a workspace, with its record, for the addresses that name it."""
-    number, name = f"01HY{workspace.id:022}", "output/released.csv"
+    number, name = f"01HX{workspace.id:022}", "output/released.csv"
     Made(cast, backend, workspace).sealed({name: b"n\n5\n"}, number)
     file = ReleaseFile.get(release=number, name=name)
     values = {

@@ -156,7 +156,7 @@ def test_every_page_keeps_the_laws(
         where = address(route, world)
         answer = client.get(where, buffered=True) if "GET" in route.methods else None
         assert answer is None or answer.status_code < 500, where
-        if answer and answer.location is None and answer.text.startswith("<!doctype html>"):
+        if answer and answer.location is None and answer.data.startswith(b"<!doctype html>"):
             pages[where] = broken_laws(answer.text)
             shut_in = (
                 who and 'action="/logout/"' not in answer.text and where != "/500"

@@ -27,7 +27,7 @@ def raw(file: BinaryIO, row: ReleaseFile, *, as_download: bool = False) -> Respo
     response.headers["Content-Type"] = content_type
     response.headers["Content-Security-Policy"] = CONTENT_POLICY
     response.headers["Referrer-Policy"] = "no-referrer"
-    response.headers["ETag"] = f'"{row.sha256}"'
+    response.headers["Cache-Control"] = "no-store"
     if as_download:
         response.headers["Content-Disposition"] = _attachment(row.name.rpartition("/")[2])
     return response
