@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
-import pytest
 from hypothesis import HealthCheck, Phase, settings, strategies
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
@@ -64,6 +63,7 @@ class Memory:
     acts: dict[tuple[str, str], tuple[str, str]] = field(
         default_factory=dict
     )  # (checker, path): (value, content)
+    voted_in: dict[tuple[str, str], int] = field(default_factory=dict)
     opened: set[tuple[str, str, int]] = field(default_factory=set)
     reviewed: dict[int, set[str]] = field(default_factory=dict)
     overruled: set[tuple[str, str]] = field(default_factory=set)  # (objector, path)
@@ -194,6 +194,8 @@ class Life(RuleBasedStateMachine):
         if value == APPROVED:
             standing = self.memory.acts.get((name, path)) == (value, content)
             assert standing or (name, content, self.now.turn) in self.memory.opened, "approved unopened"
+        if self.memory.acts.get((name, path)) != (value, content):
+            self.memory.voted_in[(name, path)] = self.now.turn
         self.memory.acts[(name, path)] = (value, content)
 
     @rule(name=checkers, path=paths)
@@ -266,7 +268,8 @@ class Life(RuleBasedStateMachine):
         if self.now.turn != turn:  # not the second click
             for said in self.memory.said:
                 said.hidden |= said.turn == turn
-            self.memory.acts.clear()
+            ended = {key for key, at in self.memory.voted_in.items() if at == turn}
+            self.memory.acts = {key: act for key, act in self.memory.acts.items() if key not in ended}
             self.memory.reviewed[turn] = set()
 
     @rule(name=checkers)

@@ -245,6 +245,8 @@ def _store(request: ReleaseRequest, group: RequestGroup, arrival: Arrival) -> No
     file = RequestFile.get_or_none(request=request, path=arrival.wanted.path)
     if file is None:
         file = RequestFile(request=request, path=arrival.wanted.path)
+    elif file.sha256 != arrival.staged.sha256:
+        _keep_version(request.author, request, file)
     file.group, file.kind = group, arrival.wanted.kind
     file.added_at, file.added_turn = now(), request.turn
     _fill(file, arrival)

@@ -9,9 +9,10 @@ from functools import partial
 from typing import Any, BinaryIO, NamedTuple
 
 from jobsite.checks import Finding, Statement, worst
+from jobsite.core.errors import Conflict
 from jobsite.outputs.checking import Wanted, check_now, check_together, findings_of
 from jobsite.outputs.models import PolicyVersion
-from jobsite.releases.requests.copies import Staged, open_content, open_staged
+from jobsite.releases.requests.copies import DAMAGED, Staged, open_content, open_staged
 from jobsite.releases.requests.models import ReleaseRequest, RequestFile, RequestGroup
 from jobsite.releases.requests.rules import OUTPUT, REMOVED
 from jobsite.releases.requests.whole import Whole
@@ -57,11 +58,21 @@ def found_in_staged(path: str, kind: str, staged: Staged, policy: PolicyVersion)
 
 def found_in_copy(file: RequestFile, kind: str, policy: PolicyVersion) -> tuple[Finding, ...]:
     """What the rules for one file find in it when it is of this kind. Raises `Conflict` where its copy is gone."""
-    return check_now(_wanted(file, kind), policy).findings
+    try:
+        return check_now(_wanted(file, kind), policy).findings
+    except OSError:
+        raise Conflict(DAMAGED) from None
 
 
 def found_in_request(state: Whole, policy: PolicyVersion) -> Found:
-    """What all rules find in all files of a request. Outside of transactions. Raises `Conflict`, OSError."""
+    """What all rules find in all files of a request. Outside of transactions. Raises `Conflict` where a copy is damaged."""
+    try:
+        return _found(state, policy)
+    except OSError:
+        raise Conflict(DAMAGED) from None
+
+
+def _found(state: Whole, policy: PolicyVersion) -> Found:
     asked_for = [file for file in state.files if file.kind != REMOVED]
     earlier, checked = _released_before(state.request), _alone(state.groups, asked_for, policy)
     of_files: dict[int, tuple[Finding, ...]] = {}

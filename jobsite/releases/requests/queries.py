@@ -171,7 +171,10 @@ def _versions(file: RequestFile) -> tuple[VersionShown, ...]:
 
 def _last_reviewed(sight: Sight, versions: tuple[VersionShown, ...]) -> str:
     """The content that checkers had in their last turn before this one, where it is another than now."""
-    return versions[0].sha256 if versions and sight.state.request.turn > 1 else ""
+    turn = sight.state.request.turn
+    authors = turn - turn % 2
+    replaced = [version for version in versions if version.turn == authors > 0]
+    return replaced[-1].sha256 if replaced else ""
 
 
 def _elsewhere(sight: Sight, file: RequestFile) -> list[RequestFile]:

@@ -229,7 +229,7 @@ def _was_returned_by(seen: Acting) -> bool:
 def _close_turn(request: ReleaseRequest) -> int:
     """Supersede the votes and reviews of the turn, seal what was said in it; how much was sealed. Nothing is deleted."""
     moment, of_turn = now(), request.turn
-    votes = (Vote.request == request) & Vote.superseded_at.is_null()
+    votes = (Vote.request == request) & (Vote.turn == of_turn) & Vote.superseded_at.is_null()
     Vote.update(superseded_at=moment).where(votes).execute()
     reviews = (Review.request == request) & (Review.turn == of_turn)
     Review.update(superseded_at=moment).where(reviews).execute()
