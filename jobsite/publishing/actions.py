@@ -12,6 +12,10 @@ from jobsite.projects.queries import permissions_in
 from jobsite.publishing import rules
 from jobsite.publishing.models import PublishRequest, Snapshot, SnapshotFile
 from jobsite.releases.models import ReleaseFile
+from jobsite.store.journal import fail_point
+
+FAIL_POINTS = ("publishing.drafted", "publishing.decided")
+"""Where `JOBSITE_FAIL_AT` can make the process die: inside the transactions, before their events."""
 
 DECIDED = "Somebody else has decided about this draft in the meantime."
 
@@ -34,6 +38,7 @@ def draft(
             if not is_new:
                 _describe(snapshot, title.strip() or snapshot.title, summary.strip() or snapshot.summary)
             _ask(by, snapshot)
+            fail_point("publishing.drafted")
             _note("publication:drafted", by, snapshot, files=len(files))
     return snapshot
 
@@ -144,6 +149,7 @@ def _decide(request: PublishRequest, by: User, decision: str, reason: str = "") 
     facts = {"decision": decision, "decision_at": now(), "decision_by": by.username, "reason": reason}
     waits = (PublishRequest.id == request.id) & (PublishRequest.decision == rules.PENDING)
     changed_one(PublishRequest.update(facts).where(waits), DECIDED)
+    fail_point("publishing.decided")
 
 
 def _readable(snapshot: Snapshot) -> int:

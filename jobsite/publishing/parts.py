@@ -31,4 +31,15 @@ def project_parts(*, person: User | AnonymousPerson, project: Project) -> list[P
     return [Part("publishing/_newest.html", MAIN, {"rows": rows, "address": ""})] if rows else []
 
 
-PARTS = {"home": (home_parts,), "workspace": (workspace_parts,), "project": (project_parts,)}
+def latest_parts(*, person: User | AnonymousPerson, workspace: Workspace) -> list[Part]:
+    """The way from the latest released files to a draft publication."""
+    why_not = rules.why_not_draft(workspace.permissions, is_archived=workspace.is_archived)
+    return [Part("publishing/_draft.html", "buttons", {"workspace": workspace, "why_not": why_not})]
+
+
+PARTS = {
+    "home": (home_parts,),
+    "workspace": (workspace_parts,),
+    "project": (project_parts,),
+    "latest-outputs": (latest_parts,),
+}

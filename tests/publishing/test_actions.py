@@ -1,12 +1,13 @@
 """Drafts, publications and what publishers decide: one verb, one change, one event; a refusal changes nothing."""
 
+import os
 import threading
 from collections.abc import Callable
 from types import SimpleNamespace
 
 import pytest
 
-from jobsite.core.db import close_database
+from jobsite.core.db import close_connections, close_database
 from jobsite.core.errors import Conflict, Denied, Invalid, NotFound, Refused
 from jobsite.core.events import Event
 from jobsite.projects.models import Workspace
@@ -225,3 +226,49 @@ def test_an_archived_workspace_gets_no_drafts(
     workspace.is_archived = True
     with pytest.raises(Denied, match="archived"):
         actions.draft(by=cast.ada, workspace=workspace, file_ids=[file.id])
+
+
+@pytest.mark.parametrize(
+    ("verb", "point", "before"),
+    [
+        ("draft", "publishing.drafted", None),
+        ("publish", "publishing.decided", rules.PENDING),
+        ("reject", "publishing.decided", rules.PENDING),
+        ("withdraw", "publishing.decided", rules.APPROVED),
+    ],
+)
+def test_a_kill_leaves_nothing_half_done_and_the_verb_works_afterwards(
+    workspace: Workspace, cast: SimpleNamespace, release: Release, verb: str, point: str, before: str | None
+) -> None:
+    ids = [file.id for file in release(FILES).values()]
+
+    def act() -> None:
+        if verb == "draft":
+            actions.draft(by=cast.ada, workspace=workspace, file_ids=ids)
+        else:
+            reason = {} if verb == "publish" else {"reason": REASON}
+            getattr(actions, verb)(by=cast.pat, snapshot=Snapshot.get(), **reason)
+
+    if before is not None:
+        snapshot = actions.draft(by=cast.ada, workspace=workspace, file_ids=ids)
+        if before == rules.APPROVED:
+            actions.publish(by=cast.pat, snapshot=snapshot)
+    rows, events = list(PublishRequest.select().dicts()), Event.select().count()
+    assert killed_at(point, act) == 137
+    assert list(PublishRequest.select().dicts()) == rows
+    assert (Snapshot.select().count(), Event.select().count()) == (bool(rows), events)
+    act()
+    assert Event.select().count() == events + 1
+
+
+def killed_at(point: str, act: Callable[[], None]) -> int:
+    """Does it in a process that dies at that point; gives how the process ended."""
+    close_connections()
+    child = os.fork()
+    if not child:
+        os.environ["JOBSITE_FAIL_AT"] = point
+        try:
+            act()
+        finally:
+            os._exit(0)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])

@@ -149,6 +149,7 @@ def test_a_draft_is_made_in_the_browser_from_the_latest_files(
 ) -> None:
     newer = release({"output/table.csv": b"age,n\n18 to 39,402120\n"})["output/table.csv"]
     ada = people("ada")
+    assert 'href="/asthma/outputs/new/"' in ada.get("/asthma/outputs/latest/").text
     form = ada.get("/asthma/outputs/new/").text
     offered = set(re.findall(r'name="files" id="[^"]*" value="([^"]+)" checked', form))
     assert offered == {newer.id, files["figures/km.svg"].id, files["output/notes.txt"].id}
