@@ -92,6 +92,11 @@ def removed_before(name: str, release_id: str) -> str:
     return f"File {name} was removed from release {release_id}, and is not taken again"
 
 
+def says_removed(name: str, detail: str) -> bool:
+    """Whether an answer says that a file was removed on purpose before its bytes arrived."""
+    return f"File {name} was removed from release" in detail
+
+
 def why_not_reason(reason: str) -> str | None:
     """Why this is no reason for removing a file."""
     if len(reason.strip()) < REASON_FEWEST:

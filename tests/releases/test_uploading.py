@@ -330,6 +330,23 @@ def test_a_releaser_who_lost_the_role_stops_the_upload_and_another_checker_conti
     assert types(f"release-request:{request.id}")[-2:] == ["release:upload-continued", "release:released"]
 
 
+def test_a_file_deleted_before_it_arrived_does_not_keep_the_others_from_being_released(world: World) -> None:
+    request = world.approved()
+    with later(request):
+        UploadStep.update(not_before=clock.now() + timedelta(hours=1)).where(
+            UploadStep.kind == "file"
+        ).execute()
+        run_due()
+        file = ReleaseFile.get(name=PATHS[0])
+        actions.delete_file(
+            by=world.cast.cat, release_id=request.id, file_id=file.id, reason="Not needed any more."
+        )
+    with later(request, 7200):
+        run_due()
+    assert world.again(request).status == "RELEASED"
+    assert [ReleaseFile.get(name=path).is_here for path in PATHS] == [False, True]
+
+
 def test_a_copy_that_was_changed_after_approval_is_not_released(world: World) -> None:
     request = world.approved()
     copies = world.instance / "releases" / "copies"

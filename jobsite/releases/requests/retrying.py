@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from jobsite.releases.rules import says_already_uploaded
+from jobsite.releases.rules import says_already_uploaded, says_removed
 
 FIRST_DELAYS = (30, 120, 600, 1800)
 """Seconds to the next attempt after the first failures; from then on an hour, give or take a fifth."""
@@ -15,8 +15,11 @@ _LATER = (408, 425, 429)
 
 
 def is_success(status: int, detail: str, path: str) -> bool:
-    """Whether an answer means that what was sent is there: "already uploaded" does too."""
-    return status in (200, 201) or (status == 400 and bool(path) and says_already_uploaded(path, detail))
+    """Whether an answer means that nothing is left to do: what was sent is there, or was already, or is not wanted any more
+    since somebody removed it on the other side before it arrived.
+    """
+    settled = says_already_uploaded(path, detail) or says_removed(path, detail)
+    return status in (200, 201) or (status == 400 and bool(path) and settled)
 
 
 def is_retried(status: int, attempts: int) -> bool:

@@ -40,8 +40,8 @@ from jobsite.store.journal import fail_point
 FAIL_POINTS = ("uploads.claimed", "uploads.sent", "uploads.noted", "uploads.all_noted")
 """Where `JOBSITE_FAIL_AT` can make the process die, in the order in which they are passed."""
 
-IDLE = 600.0
-"""Seconds between two looks at the outbox when nothing is due and nothing rings."""
+IDLE = 60.0
+"""Seconds between two looks at the outbox when nothing is due and nothing rings: a command in another process cannot ring."""
 AFTER_A_FAULT = 30.0
 
 NOT_YOURS = "Only an output checker who may review this request can do this."
