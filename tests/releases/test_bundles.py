@@ -326,6 +326,28 @@ def test_links_doubles_bombs_and_things_that_are_no_archive_are_a_sentence(tmp_p
         assert wrong(hostile(tmp_path / "odd.zip", (zipfile.ZipInfo(name), data)))
 
 
+@pytest.mark.parametrize(
+    "index",
+    [
+        {"releases": ["\\x1b[2J\\x07", "\ud800"], "files": [], "removed": []},
+        {
+            "releases": ["../../etc"],
+            "files": [{"path": "x", "release": "y", "name": "z", "sha256": "\ud800"}],
+            "removed": [],
+        },
+        {"releases": [1], "files": {}, "removed": None},
+        {"releases": ["a" * 5000], "files": [{"path": 5}], "removed": []},
+    ],
+)
+def test_a_hostile_index_is_told_in_plain_letters(tmp_path: Path, index: dict[str, object]) -> None:
+    text = json.dumps(index).replace("\\\\x1b", "\\u001b").replace("\\\\x07", "\\u0007")
+    lines = list(verify(hostile(tmp_path / "odd.zip", (zipfile.ZipInfo("bundle.json"), text.encode()))))
+    assert not all(line.holds for line in lines)
+    for line in lines:
+        assert line.words.isprintable() and line.test.isprintable() and len(line.words) <= 500
+        line.words.encode()
+
+
 def test_signatures_are_judged_as_the_library_judges_them() -> None:
     key = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
     public, message = key.public_key().public_bytes_raw().hex(), b"the head"

@@ -47,11 +47,17 @@ def verify(bundle: Path, keys: Iterable[str] = ()) -> Iterator[Line]:
     """
     try:
         with zipfile.ZipFile(bundle) as archive:
-            yield from _tests(_Bundle(archive), set(keys))
+            for holds, test, words in _tests(_Bundle(archive), set(keys)):
+                yield Line(holds, _readable(test), _readable(words))
     except NotSound as wrong:
-        yield Line(False, "archive", str(wrong))
+        yield Line(False, "archive", _readable(str(wrong)))
     except (OSError, zipfile.BadZipFile, NotImplementedError, RuntimeError, ValueError, EOFError) as error:
         yield Line(False, "archive", f"it cannot be read as a zip archive: {error or type(error).__name__}")
+
+
+def _readable(text: str) -> str:
+    """A text of the bundle for a terminal: no control characters, not without end."""
+    return "".join(one if one.isprintable() else "?" for one in text[:500])
 
 
 def read_keys(text: str) -> list[str]:
