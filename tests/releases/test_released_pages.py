@@ -4,6 +4,7 @@ import html
 import io
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -14,6 +15,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from jobsite.accounts.models import Backend
+from jobsite.application import create_app
 from jobsite.core import clock
 from jobsite.core.web import CONTENT_POLICY
 from jobsite.releases.actions import delete_file, revoke
@@ -21,6 +23,7 @@ from jobsite.releases.bundles.verifying import read_keys, verify
 from jobsite.releases.models import Release, ReleaseFile
 from jobsite.releases.queries import latest_files
 from jobsite.releases.signing import public_key
+from jobsite.settings import Settings
 
 from .released import FILES, ID, MOMENT, TABLE, Made, made
 
@@ -340,6 +343,18 @@ def test_pages_ask_few_questions_whatever_the_number_of_files(
             counts.setdefault(path, []).append(len(seen))
     assert all(before == after for before, after in counts.values()), counts
     assert max(after for _, after in counts.values()) <= 10, counts
+
+
+@pytest.mark.parametrize("side", ["public", "secure"])
+def test_released_outputs_are_pages_of_the_public_side_and_break_none_of_the_other(
+    world: Made, settings: Settings, sign_in: Callable[..., FlaskClient], side: str
+) -> None:
+    world.sealed()
+    ada = sign_in(create_app(replace(settings, side=side)).test_client(), "ada")
+    for page in ("/asthma/", "/projects/asthma-and-air-quality/"):
+        answer = ada.get(page)
+        assert answer.status_code == 200 and ("/releases/" in answer.text) is (side == "public"), page
+    assert ada.get(RELEASE).status_code == (200 if side == "public" else 404)
 
 
 def test_a_long_list_of_releases_comes_in_pages(world: Made, person: Callable[[str], FlaskClient]) -> None:
