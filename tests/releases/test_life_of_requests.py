@@ -12,12 +12,13 @@ from jobsite.core import clock
 from jobsite.core.db import database
 from jobsite.core.errors import Conflict, Denied, Invalid, NotFound
 from jobsite.core.events import Event, verify
+from jobsite.outputs.models import Look
 from jobsite.projects.models import ProjectMembership, Workspace
 from jobsite.releases.requests.adding import Wanted, add_files, update_file
 from jobsite.releases.requests.comments import comment, make_public, repost, take_back
 from jobsite.releases.requests.editing import change_type, move_file, withdraw_file
 from jobsite.releases.requests.findings import confirm, explain, pin, unwaive, waive
-from jobsite.releases.requests.forcing import force
+from jobsite.releases.requests.forcing import force, give
 from jobsite.releases.requests.groups import save_group
 from jobsite.releases.requests.listing import queue
 from jobsite.releases.requests.models import Comment, ReleaseRequest, RequestFile, Review, Vote
@@ -757,6 +758,32 @@ class TestReleasing:
         assert page.activity[0].sentence == "rejected the request, forced by an operator"
         with pytest.raises(Denied, match="has ended"):
             force(by="system", request_id=request.id, actor=world.cast.sam, status="WITHDRAWN", reason=REASON)
+
+    def test_a_request_survives_its_authors_leaving(self, world: World) -> None:
+        """2.2: an operator gives it to a colleague, in the open."""
+        request, ben = world.returned(), world.cast.ben
+        act = {"by": "system", "request_id": request.id, "reason": REASON}
+        for to, why in (
+            (world.cast.dan, "does not work"),
+            (world.cast.ada, "already"),
+            (world.cast.cat, "does not work"),
+        ):
+            with pytest.raises(Denied, match=why):
+                give(**act, to=to)
+        give(**act, to=ben)
+        page = overview(request.id, ben)
+        assert page.head.is_author and page.head.is_forced and REASON in texts(request, ben)
+        assert overview(request.id, world.cast.ada).head.why["submit"]
+        withdraw(by=ben, request_id=request.id)
+
+    def test_that_an_auditor_looks_is_recorded(self, world: World) -> None:
+        """3, OC16."""
+        request = world.draft()
+        overview(request.id, world.cast.ben)
+        assert Look.select().count() == 0
+        overview(request.id, world.cast.sam)
+        [look] = Look.select()
+        assert (look.person.username, look.release_request) == ("sam", request.id)
 
 
 class TestAgain:

@@ -1,9 +1,12 @@
 """Who sees what, when: every phase, kind of person and kind of item, by a table written from the specification (2.4)."""
 
+import re
 from itertools import product
+from pathlib import Path
 
 import pytest
 
+from jobsite.releases.requests import activity
 from jobsite.releases.requests.activity import SENTENCES
 from jobsite.releases.requests.rules import AUTHOR, COMPLETE, CONSOLIDATING, INDEPENDENT, PRIVATE, PUBLIC
 from jobsite.releases.requests.seeing import item_of_event
@@ -93,7 +96,8 @@ def test_every_event_passes_the_same_filter(happened: str) -> None:
     steps = {
         "created", "added", "updated", "file-withdrawn", "moved", "type-changed", "group-edited", "explained", "submitted",
         "resubmitted", "withdrawn", "taken", "let-go", "declared", "partially-reviewed", "reviewed", "returned", "rejected",
-        "rechecked", "recheck-failed", "approved", "stopped", "released", "revoked", "repeated",
+        "rechecked", "recheck-failed", "approved", "stopped", "released", "revoked", "repeated", "given", "upload-stuck",
+        "upload-retried", "upload-continued",
     }  # fmt: skip
     item = item_of_event(happened, turn=NOW, audience=PRIVATE, by="cat", by_checker=True, stale=False)
     now = Moment(INDEPENDENT, NOW)
@@ -108,3 +112,15 @@ def test_every_comment_box_says_who_will_read_it() -> None:
         assert words.startswith("Read by") and words.endswith(".")
     assert "you alone" in readers(INDEPENDENT, by_checker=True, audience=PUBLIC)
     assert "never by the author" in readers(CONSOLIDATING, by_checker=True, audience=PRIVATE)
+
+
+def test_every_event_of_a_request_has_a_sentence_and_stands_in_the_documents() -> None:
+    folder, documents = Path(activity.__file__).parent, Path(__file__).parents[2] / "docs" / "events.md"
+    told = {
+        found
+        for path in folder.glob("*.py")
+        for found in re.findall(r'\btell\([^)]*?"([a-z-]+)"', path.read_text("utf-8"))
+    }
+    documented = set(re.findall(r"`release:([a-z-]+)`", documents.read_text("utf-8")))
+    assert len(told) > 20
+    assert told - set(SENTENCES) == set() == told - documented

@@ -50,7 +50,11 @@ SENTENCES: Mapping[str, str] = {
     "approved": "approved the release of {files} files",
     "stopped": "stopped the release",
     "released": "released the files",
+    "upload-stuck": "could not upload a file: somebody has to look at it",
+    "upload-retried": "started the upload again",
+    "upload-continued": "goes on with the upload",
     "revoked": "recalled {files} files",
+    "given": "became the author, by an operator",
     "repeated": "made the request from an earlier one",
 }
 """What each event `release:…` of a request says of who did it."""

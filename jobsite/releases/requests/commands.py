@@ -12,7 +12,7 @@ from jobsite.core.errors import NotFound
 from jobsite.core.wording import counted
 from jobsite.projects.models import Workspace
 from jobsite.releases.requests import copies
-from jobsite.releases.requests.forcing import ENDS, force
+from jobsite.releases.requests.forcing import ENDS, force, give
 from jobsite.releases.requests.models import ReleaseRequest, RequestFile, Review
 from jobsite.releases.requests.rules import CATEGORIES, REMOVED, STATUSES
 from jobsite.releases.requests.standing import with_all
@@ -90,6 +90,19 @@ def force_request(
 
 
 @instance_command(
+    click.argument("request_id", metavar="REQUEST"),
+    click.argument("username"),
+    click.option("--reason", required=True, help="Why; everybody who may open the request reads it."),
+    name="give",
+)
+def give_request(settings: Settings, request_id: str, username: str, reason: str) -> None:
+    """Make the colleague USERNAME the author of an active release request whose author has left."""
+    person = user_or_stop(username)
+    give(by=SYSTEM, request_id=request_id, to=person, reason=reason)
+    click.echo(f"{person.username} is the author of {request_id}.")
+
+
+@instance_command(
     click.option("--remove", is_flag=True, help="Remove them."),
     as_json,
     name="copies",
@@ -130,7 +143,7 @@ def _count(model: Any, request: ReleaseRequest, condition: Any) -> int:
     return int(model.select().where(model.request == request, condition).count())
 
 
-for command in (list_requests, show, force_request, stray_copies):
+for command in (list_requests, show, force_request, give_request, stray_copies):
     requests.add_command(command)
 
 COMMANDS = (requests,)

@@ -6,7 +6,7 @@ from typing import BinaryIO
 
 from jobsite.accounts.models import User
 from jobsite.core.errors import NotFound
-from jobsite.outputs.looks import CONTENT, looked
+from jobsite.outputs.looks import CONTENT, PAGE, looked
 from jobsite.projects.models import Workspace
 from jobsite.releases.requests.activity import activity, events_of
 from jobsite.releases.requests.answering import counted_by_severity, why_not_approve
@@ -133,6 +133,10 @@ def earlier_texts(workspace: Workspace, paths: Collection[str]) -> tuple[str, st
 
 
 def _sight(acting: Acting, others: Collection[str] = ()) -> Sight:
+    """The request through this person's eyes. That an auditor looks is recorded: they may read what is sealed (3)."""
+    if acting.facts.is_auditor:
+        workspace, number = acting.request.workspace, acting.request.id
+        looked(by=acting.person, what=PAGE, workspace=workspace, release_request=number)
     state = acting.whole()
     request = acting.request
     usernames = {request.author.username, request.approved_by, request.taken_by, *others}
