@@ -105,7 +105,8 @@ def listing(roots: Roots, workspace: str, q: str = "") -> Listing:
     level4 = roots.level4_of(workspace)
     parsed = _parsed(level4, workspace)
     words = q.casefold().split()
-    entries = tuple(entry for entry in parsed.entries.values() if _found(words, entry.path, entry.action))
+    everything = parsed.entries.values()
+    entries = tuple(e for e in everything if _found(words, e.path, e.action)) if words else tuple(everything)
     logs = tuple(log for log in _logs(level4) if _found(words, log.path, log.action))
     return Listing(entries, logs, parsed.problems, parsed.version)
 
