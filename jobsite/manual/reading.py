@@ -17,7 +17,15 @@ from jobsite.manual.listings import LISTINGS, Listing
 FOLDER = Path(__file__).parent / "pages"
 CONTENTS = {
     "For everybody": ("getting-started", "signing-in", "roles", "words", "keys"),
-    "For researchers": ("projects", "running-jobs", "logs", "states", "level-4", "release-requests"),
+    "For researchers": (
+        "projects",
+        "running-jobs",
+        "logs",
+        "states",
+        "level-4",
+        "release-requests",
+        "released-outputs",
+    ),
     "For output checkers and publishers": ("checking", "publishing"),
     "For staff and hosts": ("staff", "hosting", "settings"),
 }
