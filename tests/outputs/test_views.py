@@ -1,5 +1,6 @@
 """The Level 4 pages: who may look, what is listed, and that nothing in a file does harm."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -7,7 +8,8 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from jobsite.jobs.models import JobRequest
+from jobsite.jobs.models import Job, JobRequest
+from jobsite.outputs.tasks import check_outputs_of
 from jobsite.projects.models import Workspace
 
 from ..jobs.conftest import (  # noqa: F401  the study of the jobs' tests
@@ -191,3 +193,31 @@ def test_an_empty_workspace_says_what_will_come(
     sign_in: Callable[..., FlaskClient],
 ) -> None:
     assert "There are no Level 4 outputs yet" in sign_in(client, "ada").get("/asthma/level-4/local/").text
+
+
+def test_the_code_that_made_a_file_is_read_at_its_own_commit(ada: FlaskClient, study: Study) -> None:  # noqa: F811
+    page = ada.get("/asthma/level-4/local/output/table.csv").text
+    links = re.findall(r'href="(/asthma/level-4/local/-/code/[0-9a-f]{40}/[^"]+)"', page)
+    assert [link.rpartition("/")[2] for link in links] == ["project.yaml", "make.py"]
+    study.commit(make__py="print('another')\n")
+    shown = ada.get(links[1]).text
+    assert "450" in shown
+    assert "&lt;script&gt;" in shown
+    assert "another" not in shown
+    assert ada.get(links[1].replace("make.py", "none.py")).status_code == 404
+    other = study.commit(other__py="x = 1\n")
+    assert ada.get(f"/asthma/level-4/local/-/code/{other}/other.py").status_code == 404, (
+        "no output was made at this commit"
+    )
+
+
+def test_what_was_found_stands_on_the_page_of_the_job(ada: FlaskClient) -> None:
+    job = Job.get(Job.action == "make")
+    address = f"/asthma/{job.job_request_id}/{job.identifier}/"
+    assert "Not checked yet" in ada.get(address).text
+    check_outputs_of(job.id)
+    text = ada.get(address).text
+    assert "Findings in its outputs" in text
+    assert "held back" in text
+    assert "Not checked yet" not in text
+    assert "Findings in its outputs" not in ada.application.test_client().get(address).text
