@@ -1,5 +1,6 @@
 """Files, groups, findings, votes and comments of a request as this viewer may see them (specification 2.4)."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -80,7 +81,6 @@ class Sight:
         return found
 
     def _comment(self, comment: Comment, groups: Mapping[int, str], files: Mapping[int, str]) -> CommentShown:
-        facts = self.acting.facts
         not_mine = None if comment.writer == self.me else "Only its writer may do this with a comment."
         return CommentShown(
             id=comment.id,
@@ -98,10 +98,10 @@ class Sight:
             is_taken_back=comment.taken_back_at is not None,
             is_sealed=comment.sealed_at is not None,
             why_not_take_back=not_mine
-            or why_not("take_back", facts)
+            or self._why["take_back"]
             or writing.why_not_take_back(self.acting, comment),
             why_not_make_public=not_mine
-            or why_not("make_public", facts)
+            or self._why["make_public"]
             or writing.why_not_make_public(self.acting, comment),
             why_not_repost=not_mine
             or why_not("repost", facts)
@@ -163,8 +163,12 @@ class Sight:
             workspace_has=self._workspace_has(file),
             unchanged_since=mine.at if again and mine else None,
             released_at=file.released_at,
-            comments=sum(one.path == file.path for one in self.comments),
+            comments=self._comments_on[file.path],
         )
+
+    @cached_property
+    def _comments_on(self) -> Counter[str]:
+        return Counter(one.path for one in self.comments)
 
     def _workspace_has(self, file: RequestFile) -> str:
         if file.path not in self.present:
