@@ -80,6 +80,10 @@ class Sight:
                 found.append(replace(told, text="", place=None, is_taken_back=True))
         return found
 
+    @cached_property
+    def _why(self) -> dict[str, str | None]:
+        return {name: why_not(name, self.acting.facts) for name in ("take_back", "make_public", "repost")}
+
     def _comment(self, comment: Comment, groups: Mapping[int, str], files: Mapping[int, str]) -> CommentShown:
         not_mine = None if comment.writer == self.me else "Only its writer may do this with a comment."
         return CommentShown(
@@ -103,9 +107,7 @@ class Sight:
             why_not_make_public=not_mine
             or self._why["make_public"]
             or writing.why_not_make_public(self.acting, comment),
-            why_not_repost=not_mine
-            or why_not("repost", facts)
-            or writing.why_not_repost(self.acting, comment),
+            why_not_repost=not_mine or self._why["repost"] or writing.why_not_repost(self.acting, comment),
         )
 
     def documents(self, file: RequestFile) -> list[Document]:
