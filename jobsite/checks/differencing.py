@@ -17,7 +17,7 @@ Key = tuple[str, ...]
 
 
 class Difference(NamedTuple):
-    """Two printed values that differ: `rule` is D1 or D2, `row` counts from 0 in the first table, `severity` fix or note."""
+    """Two printed values that differ: `rule` is D1 or D2, `row` counts from 0 in the first table, `severity` fix or note; `parts_here` says that the first table holds the parts of D2."""
 
     rule: str
     row: int
@@ -25,6 +25,7 @@ class Difference(NamedTuple):
     amount: float
     severity: str
     where: str
+    parts_here: bool = False
 
 
 @dataclass(eq=False)
@@ -131,7 +132,8 @@ def _coarser(one: Keyed, other: Keyed, dimension: str) -> Iterator[Difference]:
     for found in _finer(other, one, dimension):
         key = next((key for key, row in (other.rows or {}).items() if row == found.row), None)
         if key in rest and found.column.name in columns:
-            yield found._replace(row=rest[key], column=columns[found.column.name])
+            column = columns[found.column.name]
+            yield found._replace(row=rest[key], column=column, parts_here=not found.parts_here)
 
 
 def _judged(
@@ -157,7 +159,7 @@ def _judged(
     unrounded = EXACT in (one.roundings[name], other.roundings[name])
     severity = _severity(abs(amount), low, high, unrounded, one.counts.threshold)
     if severity:
-        yield Difference(rule, row, ours, abs(amount), severity, _where(one, row))
+        yield Difference(rule, row, ours, abs(amount), severity, _where(one, row), amount < 0)
 
 
 def _severity(amount: float, low: float, high: float, unrounded: bool, threshold: int) -> str | None:
@@ -172,7 +174,7 @@ def _severity(amount: float, low: float, high: float, unrounded: bool, threshold
 def _where(one: Keyed, row: int) -> str:
     names = [column for column in one.table.labels if column.name in one.dimensions]
     said = ", ".join(f"{column.header} {column.texts[row].strip()}" for column in names)
-    return f" for '{said}'" if said else f" in row {one.table.row_number(row)}"
+    return f" for '{said}'" if said else ""
 
 
 def within_request(one: Keyed, other: Keyed, other_name: str) -> Iterator[Remark]:
@@ -184,6 +186,10 @@ def within_request(one: Keyed, other: Keyed, other_name: str) -> Iterator[Remark
         )
         if found.rule == "D1":
             sentence = f"'{cell.header}' differs from {other_name} by {found.amount:,}{found.where}."
+        elif found.parts_here:
+            sentence = (
+                f"'{cell.header}' of {other_name} less its parts here leaves {found.amount:,}{found.where}."
+            )
         else:
             sentence = f"'{cell.header}' less its parts in {other_name} leaves {found.amount:,}{found.where}."
         yield Remark(found.rule, place, sentence, found.severity)

@@ -35,15 +35,15 @@ def check_group(
 ) -> tuple[Finding, ...]:
     """What can only be found in several files. `related` are the reports of the request's other groups: what differs from
     them stands on the file of the later name. Without a statement the rules on context and controls are left out."""
-    group = _Group(reports, policy)
+    group, tables = _Group(reports, policy), _Tables(policy.counts)
     for report in reports:
         group.apply(report, "G1 G2", _figure, report, reports, statement)
         group.apply(report, "C7 C11", _parts, report, reports, statement)
         group.apply(report, "F10", _released, report, earlier)
     for report, other in _pairs(reports, related):
-        group.apply(report, "D1 D2", _against, report, other, policy.counts)
+        group.apply(report, "D1 D2", _against, tables.of(report), tables.of(other), other.name)
     for report in reports:
-        group.apply(report, "D3", _changed, report, earlier, policy.counts)
+        group.apply(report, "D3", _changed, report, earlier, tables)
     for report, remark in acro_remarks(reports, policy):
         group.apply(report, "A1 A2 A3 A4 A5", list, [remark])
     for report in reports:
@@ -139,23 +139,34 @@ def _may_differ(report: Report, other: Report) -> bool:
     return report.kind == other.kind == OUTPUT and report.sha256 != other.sha256
 
 
-def _against(report: Report, other: Report, counts: Counts) -> Iterator[Remark]:
-    """D1 and D2 for every two of their tables."""
-    for table in report.tables:
-        for counterpart in other.tables:
-            yield from within_request(Keyed(table, counts), Keyed(counterpart, counts), other.name)
+class _Tables:
+    """The tables of reports by their keys, made once."""
+
+    def __init__(self, counts: Counts) -> None:
+        self.counts = counts
+        self._known: dict[Table, Keyed] = {}
+
+    def of(self, report: Report) -> list[Keyed]:
+        """Those of a report, in its order."""
+        return [self._known.setdefault(table, Keyed(table, self.counts)) for table in report.tables]
 
 
-def _changed(report: Report, earlier: Sequence[Earlier], counts: Counts) -> Iterator[Remark]:
+def _against(tables: list[Keyed], others: list[Keyed], other_name: str) -> Iterator[Remark]:
+    """D1 and D2 for every two tables of two files."""
+    for table in tables:
+        for counterpart in others:
+            yield from within_request(table, counterpart, other_name)
+
+
+def _changed(report: Report, earlier: Sequence[Earlier], tables: _Tables) -> Iterator[Remark]:
     """D3 against everything that was released before."""
     if report.kind != OUTPUT or any(one.report.sha256 == report.sha256 for one in earlier):
         return
-    for table in report.tables:
-        mine = Keyed(table, counts)
+    for table in tables.of(report):
         for one in earlier:
-            for counterpart in one.report.tables:
+            for counterpart in tables.of(one.report):
                 name = one.report.name
-                yield from since_release(mine, Keyed(counterpart, counts), name, one.when, counts.threshold)
+                yield from since_release(table, counterpart, name, one.when, tables.counts.threshold)
 
 
 def _mixed(report: Report, reports: Sequence[Report], counts: Counts) -> Iterator[Remark]:

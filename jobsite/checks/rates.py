@@ -202,28 +202,26 @@ def _implied(table: Table, parts: Parts, counts: Counts) -> Iterator[Remark]:
     for row, cell, down in _rows(rate, below):
         if cell.value <= 0 or down.value <= 0:
             continue
-        half = 0.5 * 10.0**-cell.decimals
-        low = math.ceil((cell.value - half) * down.value / scale - 1e-9)
-        high = math.floor((cell.value + half) * down.value / scale + 1e-9)
+        low, high = _numerators(cell, down, scale)
         is_small = 1 <= low <= high <= counts.threshold
-        possible = _rounded_between(low, high, counts, midpoint)
-        if (is_small and not (midpoint and possible)) or (low <= high and not possible):
-            yield _implies(table, row, parts, cell, down, low, high, is_small)
-        elif low > high:
-            yield _implies(table, row, parts, cell, down, low, high, False)
+        possible = low <= high and _rounded_between(low, high, counts, midpoint)
+        if not possible or (is_small and not midpoint):
+            printed = f"{cell.value:g}{' %' if scale == 100 else ''} of {down.value:,}"
+            said = _implied_people(low, high) if is_small else "cannot come from a rounded count"
+            yield Remark("C6", table.cell(row, rate), f"Row {table.row_number(row)}: {printed} {said}.")
 
 
-def _implies(
-    table: Table, row: int, parts: Parts, cell: Cell, down: Cell, low: int, high: int, is_small: bool
-) -> Remark:
-    number = table.row_number(row)
-    printed = f"{cell.value:g}{' %' if parts.scale == 100 else ''} of {down.value:,}"
-    if is_small:
-        people = f"{low}" if low == high else f"{low} to {high}"
-        sentence = f"Row {number}: {printed} implies {people} {'person' if people == '1' else 'people'}."
-    else:
-        sentence = f"Row {number}: {printed} cannot come from a rounded count."
-    return Remark("C6", table.cell(row, parts.rate), sentence)
+def _numerators(rate: Cell, below: Cell, scale: int) -> tuple[int, int]:
+    """The smallest and largest whole numerators that give a rate within its printed digits."""
+    half = 0.5 * 10.0**-rate.decimals
+    low = math.ceil((rate.value - half) * below.value / scale - 1e-9)
+    return low, math.floor((rate.value + half) * below.value / scale + 1e-9)
+
+
+def _implied_people(low: int, high: int) -> str:
+    if low == high:
+        return f"implies {low} {'person' if low == 1 else 'people'}"
+    return f"implies {low} to {high} people"
 
 
 def _is_midpoint_column(table: Table, column: Column, counts: Counts) -> bool:

@@ -135,3 +135,25 @@ def test_every_earlier_table_is_compared() -> None:
     ]
     found = check_group([report_on("group,n\nadults,41\n")], POLICY, earlier=earlier)
     assert sorted(one.place.other or "" for one in found) == ["40.csv", "42.csv", "44.csv"]
+
+
+def test_a_difference_is_said_from_where_it_stands() -> None:
+    whole, parts = (
+        "trust_type,n\nacute,100\nother,50\n",
+        "trust_type,sex,n\nacute,m,55\nacute,f,41\nother,m,25\nother,f,25\n",
+    )
+    [later] = check_group([report_on(whole, "a.csv"), report_on(parts, "b.csv")], POLICY)
+    [other] = check_group([report_on(parts, "a.csv"), report_on(whole, "b.csv")], POLICY)
+    assert later.sentence == "'n' of a.csv less its parts here leaves 4 for 'trust_type acute'."
+    assert other.sentence == "'n' less its parts in a.csv leaves 4 for 'trust_type acute'."
+    assert (later.file, other.file) == ("b.csv", "b.csv")
+
+
+def test_rules_that_have_nothing_to_do_are_named_with_the_reason() -> None:
+    skipped = {one.rule: one.why for one in report_on("Only prose.\n", "a.txt").skipped}
+    assert "C1" in skipped and "L1" not in skipped
+    assert all(why.endswith(".") for why in skipped.values())
+    assert {"F7", "G2", "L1"} <= {one.rule for one in report_on(CLEAN).skipped}
+    assert {"C1", "I1", "S3"} <= {
+        one.rule for one in report_on('<svg xmlns="http://www.w3.org/2000/svg"/>', "a.svg").skipped
+    }
