@@ -50,20 +50,24 @@ def commit_to_study(instance: Path, folder: Path, edit: Callable[[Path], None]) 
     git = ["git", "-C", str(folder), "-c", "user.name=ada", "-c", "user.email=ada@example.org"]
     subprocess.run(["git", "clone", "-q", str(instance / "repos/demo-study.git"), str(folder)], check=True)
     edit(folder)
-    for words in (["add", "-A"], ["commit", "-qm", "A change"], ["push", "-q", "origin", "main"]):
+    for words in (
+        ["add", "-A"],
+        ["commit", "--allow-empty", "-qm", "A change"],
+        ["push", "-q", "origin", "main"],
+    ):
         subprocess.run([*git, *words], check=True)
 
 
 def draw_batches(instance: Path, folder: Path, batches: int) -> None:
     """Let the slow action of the demo's study draw so many batches, two a second; as it comes it draws 60."""
 
-    def fewer(study: Path) -> None:
+    def so_many(study: Path) -> None:
         file = study / "project.yaml"
-        text = file.read_text()
-        assert "--batches 60" in text
-        file.write_text(text.replace("--batches 60", f"--batches {batches}"))
+        text, places = re.subn(r"--batches \d+", f"--batches {batches}", file.read_text())
+        assert places == 1
+        file.write_text(text)
 
-    commit_to_study(instance, folder, fewer)
+    commit_to_study(instance, folder, so_many)
 
 
 class Server:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
-from ..servers import Server, jobsite, jobsite_json
+from ..servers import Server, jobs_in, jobsite
 
 ARGUMENTS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
@@ -74,9 +74,9 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
         assert done.returncode == 0, done.stderr
     with Server(instance) as server:
         until = time.monotonic() + 120
-        while any(one["status"] in ("pending", "running") for one in jobsite_json(instance, "jobs")):
+        while any(job["completed_at"] is None for job in jobs_in(instance)):
             assert time.monotonic() < until, "the jobs of the demo do not end"
-            time.sleep(0.3)
+            time.sleep(0.1)
         yield Demo(server.address, instance)
 
 

@@ -85,12 +85,12 @@ def test_a_study_runs_in_the_browser_from_sign_in_to_outputs(
 
 
 def test_the_log_grows_line_by_line_without_a_hole(
-    demo: Demo, open_page: Callable[..., Page], tmp_path: Path, keep_screenshot: Callable[[Page, str], None]
+    site: Demo, open_page: Callable[..., Page], tmp_path: Path, keep_screenshot: Callable[[Page, str], None]
 ) -> None:
-    draw_batches(demo.instance, tmp_path / "study", 12)
+    draw_batches(site.instance, tmp_path / "study", 12)
     page = open_page()
-    demo.sign_in(page, "ada")
-    page.goto(f"{demo.address}/demo/run-jobs/")
+    site.sign_in(page, "ada")
+    page.goto(f"{site.address}/demo/run-jobs/")
     page.locator(f"input[name=requested_actions][value={SLOW}]").check(force=True)
     page.get_by_role("button", name="Submit").click()
     page.get_by_role("row", name=re.compile(SLOW)).get_by_role("link", name="Log").wait_for()
@@ -143,10 +143,11 @@ def test_all_of_it_works_without_javascript(demo: Demo, open_page: Callable[...,
     expect(page.get_by_role("img", name="The figure output/figures/survival.png")).to_be_visible()
 
 
-def test_a_job_is_cancelled_from_the_page(demo: Demo, open_page: Callable[..., Page]) -> None:
+def test_a_job_is_cancelled_from_the_page(site: Demo, open_page: Callable[..., Page], tmp_path: Path) -> None:
+    draw_batches(site.instance, tmp_path / "study", 600)
     page = open_page()
-    demo.sign_in(page, "ada")
-    page.goto(f"{demo.address}/demo/run-jobs/")
+    site.sign_in(page, "ada")
+    page.goto(f"{site.address}/demo/run-jobs/")
     page.locator(f"input[name=requested_actions][value={SLOW}]").check(force=True)
     page.get_by_role("button", name="Submit").click()
     row = page.get_by_role("row", name=re.compile(SLOW))
