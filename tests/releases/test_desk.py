@@ -440,3 +440,28 @@ def test_every_status_has_a_row_in_the_manual(world: World, people: Any) -> None
     page = people("dan").get("/manual/release-requests/").text
     assert [status.label for status in STATUSES.values() if status.label not in unescape(page)] == []
     assert "waive this finding" in people("dan").get("/manual/checking/").text
+
+
+def test_what_was_requested_last_time_is_requested_again_in_one_step(
+    world: World, read: Any, press: Press
+) -> None:
+    request = world.submitted(files=["output/a.csv", "output/b.csv"])
+    press("cat", at(request, "-", "return", ""), reason=REASON)
+    press("ada", at(request, "-", "withdraw", ""))
+    assert "Request again what you asked for last." in read("ada", "/asthma/")
+    world.publish({"output/a.csv": "region,n\nNorth,125\nSouth,85\n"})
+    again = at(request, "-", "again", "")
+    page = read("ada", again)
+    assert (
+        "output/a.csv tables Output Changed since" in page
+        and "output/b.csv tables Output The same as then" in page
+    )
+    press("cat", again, 403)
+    address = press("ada", again).location
+    page = read("ada", address)
+    assert (
+        "Draft" in page and "earlier request" in page and "output/a.csv tables Output Changed since" in page
+    )
+    repeated = ReleaseRequest.get(ReleaseRequest.repeats == request.id)
+    assert address == at(repeated) and repeated.groups.get().context == CONTEXT
+    press("ada", again, 403)

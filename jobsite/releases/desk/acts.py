@@ -22,6 +22,7 @@ from jobsite.releases.requests import (
     taking,
     voting,
 )
+from jobsite.releases.requests.repeating import request_again
 from jobsite.releases.requests.rules import APPROVE, CHANGES, PRIVATE, PUBLIC
 from jobsite.releases.requests.uploading import continue_upload, try_again
 
@@ -183,6 +184,7 @@ STEP_VERBS: Mapping[str, Callable[[At], Any]] = {
     "return-early": lambda at: steps.return_early(**at.request, reason=at.text("reason")),
     "reject": lambda at: steps.reject(**at.request, category=at.text("category"), reason=at.text("reason")),
     "release": lambda at: releasing.approve(**at.request),
+    "again": lambda at: request_again(**at.request),
     "stop-release": lambda at: releasing.stop_release(**at.request, reason=at.text("reason")),
     "recall": lambda at: releasing.recall(
         **at.request,

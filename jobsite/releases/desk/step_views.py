@@ -13,6 +13,7 @@ from jobsite.releases.desk.steps import STEPS, Step
 from jobsite.releases.desk.views import REQUEST
 from jobsite.releases.requests import queries, steps
 from jobsite.releases.requests.pages import Head, Overview
+from jobsite.releases.requests.repeating import ahead
 from jobsite.releases.requests.rules import CHECKLIST
 
 routes = Routes("desk")
@@ -65,6 +66,7 @@ def show_step(request_id: str, step: str, refusal: Refused | None = None) -> Res
         "why_not": shown.head.why.get(asked.action),
         "blocked": shown.in_the_way.get(asked.action, ()),
         "released": _released(asked, shown),
+        "changes": ahead(request_id, me()) if asked.action == "request_again" else (),
         "fields": {ask.name for ask in asked.fields},
     }
     return answer("requests/step.html", shown.head, refusal=refusal, **data)
@@ -76,11 +78,11 @@ def take_step(request_id: str, step: str) -> Response:
     asked = _step(step, shown.head)
     name = next(name for name, one in STEPS.items() if one is asked)
     try:
-        STEP_VERBS[name](At(me(), request_id, request.form))
+        moved = STEP_VERBS[name](At(me(), request_id, request.form))
     except (Invalid, Denied, Conflict) as refusal:
         return show_step(request_id, step, refusal)
     flash(asked.done, "good")
-    return back("desk.show_request", "", request_id=request_id)
+    return back("desk.show_request", "", request_id=moved.id)
 
 
 def _step(name: str, head: Head) -> Step:

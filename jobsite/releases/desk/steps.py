@@ -91,6 +91,16 @@ STEPS: Mapping[str, Step] = {
         "Approve and release",
         "The request has been approved. Its files leave when the time to stop it has passed.",
     ),
+    "again": Step(
+        "request_again",
+        "Request this again",
+        (
+            "A new draft asks for the same files as the workspace has them now, in the same groups, with what you said about them.",
+            "What was released with exactly these bytes is left out, and so is what is gone. Read context and controls again before you submit.",
+        ),
+        "Request again",
+        "The new draft has been made. Compare what changed, mend what you said, and submit it.",
+    ),
     "stop-release": Step(
         "stop_release",
         "Stop this release",

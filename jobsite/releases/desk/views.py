@@ -17,6 +17,7 @@ from jobsite.releases.desk.uploads import upload_of
 from jobsite.releases.requests import listing, queries
 from jobsite.releases.requests.pages import FilePage
 from jobsite.releases.requests.reopening import WHY
+from jobsite.releases.requests.repeating import differences
 from jobsite.releases.requests.rules import WAIVER_CODES
 
 routes = Routes("desk")
@@ -51,6 +52,7 @@ def show_request(request_id: str, refusal: Refused | None = None) -> Response:
         "shown": shown,
         "upload": upload,
         "most": SHOWN,
+        "changes": differences(request_id, me()) if shown.head.repeats else (),
         "fields": {"text", "declaration"},
     }
     return answer("requests/overview.html", shown.head, refusal=refusal, fragments=("upload",), **data)

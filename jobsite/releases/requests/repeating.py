@@ -63,6 +63,12 @@ def differences(request_id: str, viewer: User) -> tuple[Change, ...]:
     return _compared(_files(before), now_asked, _files(request))
 
 
+def ahead(request_id: str, viewer: User) -> tuple[Change, ...]:
+    """What would become of each file if this request were made again now: it beside the workspace. By path. Raises `NotFound`."""
+    request = standing(viewer, request_id).request
+    return _compared(_files(request), present_in(request.workspace))
+
+
 def present_in(workspace: Workspace) -> dict[str, str]:
     """What the workspace has at Level 4 now, by path; files held back and those no longer made are not there."""
     entries = listing(Roots.of(current().instance), workspace.name).entries
