@@ -55,9 +55,9 @@ def seal(request: ReleaseRequest, *, by: str, policy: Mapping[str, Any]) -> Seal
     The findings are those on the rows of its files; `policy` is the policy in full. To be stored by the caller: the SHA-256
     of the record (`.sha256`) and the upload state "held".
     """
-    files = _files(request, OUTPUT)
-    sealed = _store(request, records.record(_approved(request, files, policy)))
-    _queue(request, by, _to_send(request, files, sealed))
+    files, happened = _files(request), _happened(request)
+    sealed = _store(request, records.record(_approved(request, files, happened, policy)), happened)
+    _queue(request, by, _to_send(request, [file for file in files if file.kind == OUTPUT], sealed))
     return sealed
 
 
@@ -82,7 +82,7 @@ def succeed(
     head = _head()
     step = Step("recalled", _moment(now()), _role(request, by, _reviews(request)))
     text = records.succeeding(before.text, paths, step, head=head.hash, seq=head.id)
-    sealed = _store(request, text)
+    sealed = _store(request, text, _happened(request))
     payload = {"public_reason": public_reason, "files": None if paths is None else list(paths)}
     _queue(request, by, [{"kind": "revoke", "payload": payload, "not_before": now()}])
     return sealed
@@ -102,10 +102,15 @@ def sealed_texts(request_id: str) -> tuple[str, str]:
     return found.text, found.audit
 
 
-def _store(request: ReleaseRequest, text: str) -> SealedRecord:
+def _happened(request: ReleaseRequest) -> list[Event]:
+    """The rows of the event log about a request, oldest first."""
+    about = Event.subject == f"release-request:{request.id}"
+    return list(Event.select().where(about).order_by(Event.id))
+
+
+def _store(request: ReleaseRequest, text: str, happened: Sequence[Event]) -> SealedRecord:
     """Write a record with the audit rows of its request so far, signed."""
-    rows = Event.select().where(Event.subject == f"release-request:{request.id}").order_by(Event.id)
-    chain = [AuditRow(row.id, _moment(row.at), row.type, row.hash) for row in rows]
+    chain = [AuditRow(row.id, _moment(row.at), row.type, row.hash) for row in happened]
     document, head = records.audit(text, request.id, chain, at=_moment(now()))
     sequence = SealedRecord.select().where(SealedRecord.request == request.id).count() + 1
     return SealedRecord.create(
@@ -118,9 +123,16 @@ def _store(request: ReleaseRequest, text: str) -> SealedRecord:
     )
 
 
-def _approved(request: ReleaseRequest, files: list[RequestFile], policy: Mapping[str, Any]) -> Approved:
+def _approved(
+    request: ReleaseRequest,
+    all_files: Sequence[RequestFile],
+    happened: Sequence[Event],
+    policy: Mapping[str, Any],
+) -> Approved:
     """What the record says, gathered from the tables."""
+    files = [file for file in all_files if file.kind == OUTPUT]
     reviews, head, judged = _reviews(request), _head(), _judged(request, files)
+    kinds = Counter(file.kind for file in all_files)
     return Approved(
         request=request.id,
         workspace=request.workspace.name,
@@ -134,9 +146,9 @@ def _approved(request: ReleaseRequest, files: list[RequestFile], policy: Mapping
         reviewers=tuple(
             Step("reviewed", _moment(row.at), f"Checker {n}") for n, row in enumerate(reviews, 1)
         ),
-        steps=_steps(request, reviews),
-        supporting=len(_files(request, SUPPORTING)),
-        withdrawn=len(_files(request, REMOVED)),
+        steps=_steps(request, happened, reviews),
+        supporting=kinds[SUPPORTING],
+        withdrawn=kinds[REMOVED],
         software=f"jobsite {version('jobsite')}",
         head=head.hash,
         seq=head.id,
@@ -222,12 +234,11 @@ def _groups(request: ReleaseRequest, files: list[RequestFile]) -> tuple[Recorded
     )
 
 
-def _steps(request: ReleaseRequest, reviews: list[Review]) -> tuple[Step, ...]:
+def _steps(request: ReleaseRequest, happened: Sequence[Event], reviews: list[Review]) -> tuple[Step, ...]:
     """What happened to the request, by kind of person: the author, a numbered checker, or the system."""
-    rows = Event.select().where(Event.subject == f"release-request:{request.id}").order_by(Event.id)
     return tuple(
         Step(row.type.removeprefix("release:"), _moment(row.at), _role(request, row.by, reviews))
-        for row in rows
+        for row in happened
     )
 
 
@@ -246,9 +257,9 @@ def _reviews(request: ReleaseRequest) -> list[Review]:
     return list(Review.select().where(counts).order_by(Review.at, Review.id))
 
 
-def _files(request: ReleaseRequest, kind: str) -> list[RequestFile]:
-    rows = RequestFile.select().where(RequestFile.request == request.id, RequestFile.kind == kind)
-    return list(rows.order_by(RequestFile.path))
+def _files(request: ReleaseRequest) -> list[RequestFile]:
+    """All files of a request, of every kind, by path."""
+    return list(RequestFile.select().where(RequestFile.request == request.id).order_by(RequestFile.path))
 
 
 def _to_send(request: ReleaseRequest, files: list[RequestFile], sealed: SealedRecord) -> list[dict[str, Any]]:
@@ -299,8 +310,9 @@ def _tool(request: ReleaseRequest) -> dict[str, str]:
 
 def _queue(request: ReleaseRequest, by: str, steps: list[dict[str, Any]]) -> None:
     taken = UploadStep.select().where(UploadStep.request == request.id).count()
-    for position, step in enumerate(steps, taken + 1):
-        UploadStep.create(request=request.id, position=position, sender=by, **step)
+    common = {"request": request.id, "sender": by, "path": "", "sha256": "", "payload": {}}
+    rows = [{**common, **step, "position": position} for position, step in enumerate(steps, taken + 1)]
+    UploadStep.insert_many(rows).execute()
 
 
 def _valid(request_id: str) -> Any:
