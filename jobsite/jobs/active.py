@@ -10,7 +10,7 @@ from peewee import SQL
 
 from jobsite.accounts.models import Backend
 from jobsite.core.prepared import Prepared
-from jobsite.jobs.holding import Facts, Patterns, Supplier, can_write_the_same, patterns_of
+from jobsite.jobs.holding import Facts, Patterns, Supplier, can_write_the_same
 from jobsite.jobs.models import Attempt, Job
 from jobsite.jobs.scheduler import Candidate, Capacity
 from jobsite.projects.models import Workspace
@@ -159,20 +159,21 @@ def pending_facts(
     writers: dict[int, list[tuple[str, Patterns]]] = defaultdict(list)
     for job in jobs:
         if job.state == "running":
-            writers[job.workspace_id].append((job.action, patterns_of(job.outputs)))
+            writers[job.workspace_id].append((job.action, job.patterns))
+    known = {job.backend_id: job for job in jobs}.values()
+    flags = {job.backend_id: (job.backend.is_paused, job.backend.is_in_maintenance_mode) for job in known}
 
     def facts(job: Job) -> Facts:
-        found = [suppliers[key] for key in job.needs.values() if key in suppliers]
-        here = writers.get(job.workspace_id, ())
-        own = patterns_of(job.outputs) if here else ()
+        needs, here = job.needs, writers.get(job.workspace_id)
+        is_paused, is_in_maintenance = flags[job.backend_id]
         return Facts(
             code=job.status_code,
             is_database_action=job.is_database_action,
-            is_paused=job.backend.is_paused,
-            is_in_maintenance=job.backend.is_in_maintenance_mode,
+            is_paused=is_paused,
+            is_in_maintenance=is_in_maintenance,
             retry_at=job.retry_at,
-            suppliers=found,
-            writers=[action for action, patterns in here if can_write_the_same(own, patterns)],
+            suppliers=[suppliers[key] for key in needs.values() if key in suppliers] if needs else (),
+            writers=[action for action, one in here if can_write_the_same(job.patterns, one)] if here else (),
             refusal=refusal,
         )
 

@@ -30,7 +30,7 @@ from jobsite.jobs.executors.contract import Refused as ExecutorRefused
 from jobsite.jobs.executors.launching import kept_ready
 from jobsite.jobs.faults import kind_of_error
 from jobsite.jobs.finishing import Outcome, end_given_up, leaves_outputs, store_failed_launch, store_result
-from jobsite.jobs.holding import Facts, can_write_the_same, hold, patterns_of, room_code
+from jobsite.jobs.holding import Facts, can_write_the_same, hold, room_code
 from jobsite.jobs.models import Attempt, Job
 from jobsite.jobs.moving import move
 from jobsite.jobs.rules import CODES, STAGES, saving_words
@@ -46,7 +46,7 @@ HAND_OVER_AGAIN = timedelta(minutes=1)
 IDLE_SECONDS = 1.0
 BUSY_SECONDS = 0.1
 LOOK_SECONDS = 0.01
-REST = 6
+REST = 10
 LONGEST_REST = 0.05
 LAST_LAUNCHES = 10.0
 STEPS_AT_ONCE = 50
@@ -82,7 +82,7 @@ class Engine:
                 begun = time.monotonic()
                 busy = self._guarded_turn()
                 note_turn(time.monotonic() - begun)
-                # A rest six times as long as the turn: with many jobs the pages and the saving of outputs need the processor.
+                # A rest ten times as long as the turn: with many jobs the pages and the saving of outputs need the processor.
                 time.sleep(min(REST * (time.monotonic() - begun), LONGEST_REST))
                 self._wait(seen, BUSY_SECONDS if busy else IDLE_SECONDS)
             self._beside.wait(LAST_LAUNCHES)
@@ -331,9 +331,7 @@ _NEW_ATTEMPT = Prepared(lambda: Attempt.insert({name: place(name) for name in _O
 
 
 def _collide(job: Job, other: Job) -> bool:
-    return other.workspace_id == job.workspace_id and can_write_the_same(
-        patterns_of(job.outputs), patterns_of(other.outputs)
-    )
+    return other.workspace_id == job.workspace_id and can_write_the_same(job.patterns, other.patterns)
 
 
 def _is_news(job: Job, code: str, message: str = "") -> bool:

@@ -1,5 +1,7 @@
 """The tables of running: job requests, their jobs, the attempts at each, and the outputs they made."""
 
+from functools import cached_property
+
 from peewee import (
     BigIntegerField,
     BooleanField,
@@ -15,6 +17,7 @@ from peewee import (
 
 from jobsite.accounts.models import Backend, User
 from jobsite.core.db import Model
+from jobsite.jobs.holding import Patterns, patterns_of
 from jobsite.jobs.rules import is_active, job_words, request_words
 from jobsite.projects.models import Repo, Workspace
 
@@ -144,6 +147,11 @@ class Job(Model):
     def is_active(self) -> bool:
         """Whether it may still change."""
         return is_active(self.state)
+
+    @cached_property
+    def patterns(self) -> Patterns:
+        """All patterns of files that it may write; they never change."""
+        return patterns_of(self.outputs)
 
     @property
     def cancelling(self) -> bool:
