@@ -226,10 +226,10 @@ class Settings:
         kinds.words,
     )
     disclosure_threshold: int = setting(
-        7, f"{NO_EFFECT} counts from 1 to this are small", kinds.number(1, 1000)
+        7, "Counts from 1 to this are small, for the disclosure checks", kinds.number(1, 1000)
     )
     rounding_base: int = setting(
-        5, f"{NO_EFFECT} counts are rounded to multiples of this", kinds.number(1, 1000)
+        5, "Counts are rounded to multiples of this, for the disclosure checks", kinds.number(1, 1000)
     )
     reviews_needed: int = setting(2, "Reviews a release request needs", kinds.number(2, 3))
     undo_seconds: int = setting(
