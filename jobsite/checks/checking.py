@@ -147,8 +147,8 @@ def _json(one: _Examination, stream: BinaryIO) -> None:
         one.ruling.apply("I2 I3 I8", identifying_lines, enumerate(text.splitlines(), 1))
         return
     one.content = value if records_of(value) or len(text) <= _SMALL else None
-    one.ruling.apply("I1 I2 I3 I4 I5 I6 I8 I9", json_remarks, value, one.reader, one.policy)
-    one.ruling.skip(TABLE_RULES + " F4 F9 I7 I10", "Counting rules read tables, not JSON.")
+    one.ruling.apply("I1 I2 I3 I4 I5 I6 I7 I8 I9 I10", json_remarks, value, one.reader, one.policy)
+    one.ruling.skip(TABLE_RULES + " F4 F9", "Counting rules read tables, not JSON.")
     one.ruling.skip("F7 F8 G2 L1", "The file is JSON.")
 
 

@@ -7,10 +7,18 @@ from typing import Any
 
 from jobsite.checks.areas import areas, organisations
 from jobsite.checks.findings import Place
-from jobsite.checks.identifiers import dates, identifying_values, keys, person_column
+from jobsite.checks.identifiers import (
+    MANY_ROWS,
+    dates,
+    free_text,
+    identifying_values,
+    keys,
+    one_row_each,
+    person_column,
+)
 from jobsite.checks.policy import Policy
 from jobsite.checks.ruling import Remark
-from jobsite.checks.tables import Column, table_from
+from jobsite.checks.tables import Column, Table, table_from
 from jobsite.checks.values import Reader
 
 _MOST_VALUES = 1_000_000
@@ -35,8 +43,25 @@ def json_remarks(value: Any, reader: Reader, policy: Policy) -> Iterator[Remark]
         yield from dates(name, texts, place)
         yield from keys(name, texts, place)
         column = _column(name, texts, reader)
+        yield from free_text(column, place)
         yield from organisations(column, place)
         yield from areas(column, place, policy.areas_allowed)
+    for table in _tables(value, reader):
+        for remark in one_row_each(table, policy):
+            yield remark._replace(place=Place("column", header=remark.place.header))
+
+
+def _tables(value: Any, reader: Reader) -> Iterator[Table]:
+    """The lists of many objects, at the top or under a key of the document."""
+    lists = [value, *value.values()] if isinstance(value, dict) else [value]
+    for rows in lists:
+        if isinstance(rows, list) and len(rows) >= MANY_ROWS and all(isinstance(row, dict) for row in rows):
+            names = list(dict.fromkeys(name for row in rows[:MANY_ROWS] for name in row))
+            yield table_from(names, [[_text(row.get(name)) for name in names] for row in rows], reader)
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else "" if value is None else repr(value)
 
 
 def _nth(name: str, row: int) -> Place:

@@ -1,5 +1,7 @@
 """Rules on identifiers that need more rows than a labelled case has, and the patterns by themselves."""
 
+import json
+
 import pytest
 
 from jobsite.checks import patterns
@@ -128,3 +130,16 @@ def test_a_table_printed_in_a_text_is_read_for_patient_columns() -> None:
     text = "  patient_id  age\n0        105   41\n1        117   52\n2        131   38\n"
     found = [(one.rule, one.line) for one in report_on(text, "a.txt").findings]
     assert ("I1", 2) in found and ("L1", 2) in found
+
+
+def test_one_object_for_each_person_in_json() -> None:
+    rows = [{"code": number, "group": f"a{number % 3}"} for number in DIFFERENT]
+    assert rules_in(json.dumps(rows), "a.json") == ["I7"]
+    assert rules_in(json.dumps({"data": rows}), "a.json") == ["I7"]
+    assert rules_in(json.dumps(rows[:40]), "a.json") == []
+    assert rules_in(json.dumps([{**row, "n": 20} for row in rows]), "a.json") == []
+
+
+def test_free_text_in_json() -> None:
+    notes = [{"note": f"seen in clinic number {number} and said to be much better"} for number in range(5)]
+    assert rules_in(json.dumps(notes), "a.json") == ["I10"]
