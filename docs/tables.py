@@ -11,6 +11,7 @@ from jobsite.accounts.rules import PERMISSIONS, ROLES
 from jobsite.checks import RULES
 from jobsite.cli import main
 from jobsite.jobs.rules import CODES, JOB, steps_table
+from jobsite.releases.requests.rules import ACTIONS, REQUEST, STATUSES
 from jobsite.settings import SETTINGS, default_text
 
 DOCS = Path(__file__).parent
@@ -71,7 +72,41 @@ def rules_table() -> str:
     return "\n".join(["| rule | looks for | usual severity | runs |", "|---|---|---|---|", *rows])
 
 
+WHO = {
+    "author": "the author",
+    "author side": "the author and their colleagues",
+    "checker": "eligible checkers",
+    "any checker": "checkers who work on the workspace",
+    "commenter": "the author's side while it is theirs, eligible checkers",
+    "recaller": "eligible checkers and auditors",
+}
+
+
+def request_diagram() -> str:
+    """The statuses of a release request."""
+    return f"```mermaid\n{REQUEST.diagram()}\n```"
+
+
+def request_actions() -> str:
+    """Every act on a release request: who may do it, and in which statuses."""
+    rows = [
+        f"| {action.what} | {WHO[action.who]} | {', '.join(action.statuses)} |" for action in ACTIONS.values()
+    ]
+    return "\n".join(["| may … | who | while it is |", "|---|---|---|", *rows])
+
+
+def request_statuses() -> str:
+    """Every status of a release request with whose turn it is and its phase."""
+    rows = [f"| {one.name} | {one.owner} | {one.phase} | {one.label} |" for one in STATUSES.values()]
+    return "\n".join(["| status | whose turn | phase | label |", "|---|---|---|---|", *rows])
+
+
 TABLES = {
+    "release-requests.md": {
+        "statuses": request_statuses,
+        "states": request_diagram,
+        "actions": request_actions,
+    },
     "settings.md": {"settings": settings_table},
     "commands.md": {"commands": commands_table},
     "permissions.md": {"roles": roles_table, "matrix": matrix_table},

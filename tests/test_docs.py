@@ -20,7 +20,10 @@ def tables() -> ModuleType:
     return module
 
 
-@pytest.mark.parametrize("name", ["settings.md", "commands.md", "disclosure.md", "jobs.md", "permissions.md"])
+@pytest.mark.parametrize(
+    "name",
+    ["settings.md", "commands.md", "disclosure.md", "jobs.md", "permissions.md", "release-requests.md"],
+)
 def test_the_tables_are_those_of_the_code(name: str) -> None:
     assert tables().filled(name) == (DOCS / name).read_text("utf-8"), "run: python docs/tables.py"
 

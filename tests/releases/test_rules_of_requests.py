@@ -329,6 +329,7 @@ def test_a_pinned_remark_is_a_finding_of_the_rule_m1() -> None:
         mark("pin", severity="fix", place={"kind": "cell", "row": 2}, text="Too exact for so few people.")
     )
     assert (remark["rule"], remark["severity"], remark["place"]) == ("M1", "fix", {"kind": "cell", "row": 2})
+    assert pinned(mark("pin", severity="fix"), "SUPPORTING")["severity"] == "look"
     assert to_waive([remark], [mark(rule="M1", rule_version=1, policy_version=0)], "cat") == []
 
 

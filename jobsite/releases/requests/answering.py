@@ -51,10 +51,14 @@ class Remark(Protocol):
     def fingerprint(self) -> str: ...
 
 
-def pinned(remark: Remark) -> dict[str, Any]:
-    """A pinned remark as a finding: the rule M1. It belongs to no policy."""
+def pinned(remark: Remark, kind: str = OUTPUT) -> dict[str, Any]:
+    """A remark pinned to a file of this kind as a finding: the rule M1. It belongs to no policy.
+
+    On files that are not to be released nothing has to be mended (5.3).
+    """
     facts = {name: getattr(remark, name) for name in ("place", "severity", "sentence", "fingerprint")}
     facts |= {"rule": "M1", "rule_version": 1, "policy": "", "policy_version": 0}
+    facts |= {} if kind == OUTPUT else {"severity": "look"}
     return facts | {"file_sha256": remark.sha256}
 
 

@@ -164,7 +164,7 @@ def _finding(file: RequestFile, fingerprint: str, rule: str) -> Mapping[str, Any
 def pinned_on(file: RequestFile) -> list[dict[str, Any]]:
     """The remarks pinned to this content of the file that are not sealed, as findings."""
     rows = Pin.select().where(Pin.file == file, Pin.sha256 == file.sha256, Pin.sealed_at.is_null())
-    return [pinned(row) for row in rows.order_by(Pin.id)]
+    return [pinned(row, file.kind) for row in rows.order_by(Pin.id)]
 
 
 def _say(

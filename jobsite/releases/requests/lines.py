@@ -113,7 +113,10 @@ class Sight:
     def documents(self, file: RequestFile) -> list[Document]:
         """The findings on a file with the remarks they may see."""
         found = [] if file.kind == REMOVED else list(file.findings)
-        return [*found, *(pinned(mark) for mark in self.state.pins(file) if self.sees(item_of_pin(mark)))]
+        return [
+            *found,
+            *(pinned(mark, file.kind) for mark in self.state.pins(file) if self.sees(item_of_pin(mark))),
+        ]
 
     def group_line(self, group: RequestGroup) -> GroupLine:
         """A group with its files."""

@@ -123,7 +123,7 @@ class Whole:
     def findings(self, file: RequestFile) -> list[Mapping[str, Any]]:
         """What the checks found in the file, and what checkers pinned to it, whoever may see that yet."""
         found = [] if file.kind == REMOVED else list(file.findings)
-        return [*found, *(pinned(mark) for mark in self.pins(file))]
+        return [*found, *(pinned(mark, file.kind) for mark in self.pins(file))]
 
     def pins(self, file: RequestFile) -> list[Mark]:
         """What checkers pinned to the content that the file has now."""
