@@ -57,7 +57,7 @@ class Ruling:
         self.policy = policy
         self._file, self._sha256, self._kind = file, sha256, kind
         self._found: dict[str, Finding] = {}
-        self._omitted: Counter[tuple[str, str]] = Counter()
+        self._omitted: Counter[tuple[str, str, Place]] = Counter()
         self._count: Counter[str] = Counter()
         self.skipped: dict[str, Skipped] = {
             rule: Skipped(rule, f"Rule {rule} is switched off by the policy.") for rule in policy.off
@@ -93,7 +93,7 @@ class Ruling:
         if rule in self.policy.off:
             return
         if self._count[rule] >= MOST_ALIKE:
-            self._omitted[rule, self._severity(rule, remark.severity)] += 1
+            self._omitted[rule, self._severity(rule, remark.severity), _whole(remark.place)] += 1
             return
         finding = Finding(
             rule=rule,
@@ -115,20 +115,27 @@ class Ruling:
         severity = said or RULES[rule].severity
         if rule in self.policy.severity and severity == RULES[rule].severity:
             severity = self.policy.severity[rule]
-        if self._kind == SUPPORTING and (severity == FIX or (severity == STOP and rule[0] != "I")):
+        if self._kind == SUPPORTING and (severity == FIX or (severity == STOP and rule[0] not in "IE")):
             return LOOK
         return severity
 
     def findings(self) -> list[Finding]:
-        """All of them, with one line for those above the limit."""
+        """All of them, with one line for each column above the limit, which is marked as a whole."""
         omitted = [
             Finding(
                 rule, RULES[rule].version, self.policy.name, self.policy.version, severity, self._file,
-                self._sha256, Place(), f"{rule}: and {number:,} more like these.",
+                self._sha256, place, f"{rule}: and {number:,} more like these.",
             )
-            for (rule, severity), number in self._omitted.items()
+            for (rule, severity, place), number in self._omitted.items()
         ]  # fmt: skip
         return [*self._found.values(), *omitted]
+
+
+def _whole(place: Place) -> Place:
+    """The column of a place, or the file."""
+    if place.col is None:
+        return Place()
+    return Place("column", col=place.col, header=place.header, table=place.table)
 
 
 def _printable(sentence: str) -> str:

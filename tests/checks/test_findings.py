@@ -75,7 +75,7 @@ def test_above_the_limit_one_line_says_how_many_more() -> None:
     rows = "".join(f"g{number},3\n" for number in range(MOST_ALIKE + 40))
     found = [one for one in report_on(f"group,n\n{rows}").findings if one.rule == "C1"]
     assert len(found) == MOST_ALIKE + 1
-    assert "and 40 more" in next(one.sentence for one in found if one.place.kind == "file")
+    assert "and 40 more" in next(one.sentence for one in found if one.place.kind == "column")
 
 
 def test_a_rule_that_fails_becomes_a_finding_and_stops_where_it_guards_identifiers() -> None:
