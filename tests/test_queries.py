@@ -1,4 +1,4 @@
-"""No page asks the database more than ten times, however much there is: every address, as a visitor, ada and sam."""
+"""No page asks the database more than ten times, those of Level 4 a few more, however much there is: as a visitor, ada and sam."""
 
 from collections.abc import Callable
 from types import SimpleNamespace
@@ -19,6 +19,9 @@ from .route_world import Values, address_of, browsers, routes_of, things_of_ada
 from .test_routes import UNRELEASED, world  # noqa: F401
 
 MOST = 10
+ALLOWED = {"outputs.files": 11, "outputs.file": 16, "desk.show_file": 25}
+"""The pages of Level 4 (specification 13, with the three queries of the frame): a look at content is recorded before it is shown."""
+ON_A_REQUEST = 16
 SIZE = Size(orgs=4, projects=24, workspaces=60, people=40, requests=120)
 WHO = ("visitor", "ada", "sam")
 
@@ -72,6 +75,9 @@ def test_no_page_asks_the_database_more_than_ten_times(
                     answer = client.get(where, buffered=True)
                 if answer.status_code == 200:
                     counted[who, where] = len(seen)
-    assert {page: count for page, count in counted.items() if count > MOST} == {}
+                    most = ALLOWED.get(
+                        route.endpoint, ON_A_REQUEST if route.endpoint.startswith("desk.") else MOST
+                    )
+                    assert len(seen) <= most, (who, where, len(seen))
     for who, least in zip(WHO, (30, 50, 80), strict=True):
         assert sum(one == who for one, _ in counted) >= least, "pages were not reached"

@@ -64,7 +64,7 @@ def looked_at(shown: FilePage, person: User) -> FilePage:
     return file_page(request_id, group, path, person)
 
 
-def opened(request_id: str, number: int, person: User, against: str) -> tuple[BinaryIO, RequestFile]:
+def opened(request_id: str, number: int, against: str, person: User) -> tuple[BinaryIO, RequestFile]:
     """The copy of a file of a request, or with `against` that of a version it is compared with. Raises `NotFound`, `Conflict`."""
     file, row = open_copy(request_id, number, person)
     if not against:

@@ -28,7 +28,11 @@ class Draft:
 def draft_of(shown: GroupPage) -> Draft:
     """What can be said of the files without asking anybody: facts for the context, the columns to describe."""
     counts = version_of(shown.head.policy, shown.head.newest_policy_version).document["counts"]
-    before = earlier_texts(workspace_named(shown.head.workspace), [file.path for file in shown.group.files])
+    before = (
+        None
+        if shown.group.context
+        else earlier_texts(workspace_named(shown.head.workspace), [file.path for file in shown.group.files])
+    )
     wanted = [file for file in shown.group.files if not file.is_withdrawn]
     headers = {file.path: header_of(file) for file in wanted}
     known = [f"{name}: {meaning}" for name, meaning in shown.group.columns.items()]

@@ -17,6 +17,7 @@ from jobsite.outputs.access import LOOK
 from jobsite.releases.desk.acts import Act, At, done
 from jobsite.releases.requests.pages import Head
 from jobsite.releases.requests.rules import PRIVATE, PUBLIC
+from jobsite.releases.requests.standing import standing
 from jobsite.releases.requests.visibility import readers
 
 Page = TypeVar("Page")
@@ -34,6 +35,12 @@ def loaded(query: Callable[..., Page], *about: Any) -> Page:
     found = query(*about, me())
     granted(LOOK)
     return found
+
+
+def known(request_id: str) -> None:
+    """Stop who may not know of the request before a button does anything. Raises `NotFound`."""
+    standing(me(), request_id)
+    granted(LOOK)
 
 
 def pressed(acts: Mapping[str, Act], request_id: str, group: str = "", path: str = "") -> Act:

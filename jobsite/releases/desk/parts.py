@@ -7,7 +7,7 @@ from jobsite.projects.parts import MENU, Part
 from jobsite.releases.desk.choosing import why_not_add
 from jobsite.releases.requests.listing import queue
 from jobsite.releases.requests.models import ReleaseRequest
-from jobsite.releases.requests.rules import STATUSES
+from jobsite.releases.requests.rules import COMPLETE, STATUSES
 from jobsite.releases.requests.standing import CHECK, DEVELOP, OBSERVE, active_request
 from jobsite.settings import current
 
@@ -33,17 +33,17 @@ def home_parts(*, person: User | AnonymousPerson) -> list[Part]:
 
 
 def workspace_parts(*, person: User | AnonymousPerson, workspace: Workspace) -> list[Part]:
-    """The requests of a workspace for those who may look at its outputs. At most three queries."""
+    """The requests of a workspace for those who may look at its outputs. At most one query."""
     may_look = {DEVELOP, OBSERVE} & set(workspace.permissions)
     if not isinstance(person, User) or not may_look or not current().secure:
         return []
-    mine = active_request(person, workspace)
-    last = None if mine else _last_request(person, workspace)
-    return [Part("requests/_workspace.html", "requests", {"mine": mine, "last": last})]
+    newest = _newest_request(person, workspace)
+    ended = newest is not None and newest.phase == COMPLETE
+    return [Part("requests/_workspace.html", "requests", {"newest": newest, "ended": ended})]
 
 
-def _last_request(person: User, workspace: Workspace) -> ReleaseRequest | None:
-    """This person's newest request in the workspace, all of which have ended. One query."""
+def _newest_request(person: User, workspace: Workspace) -> ReleaseRequest | None:
+    """This person's newest request in the workspace: the one under way, if there is one. One query."""
     theirs = ReleaseRequest.select().where(
         ReleaseRequest.author == person, ReleaseRequest.workspace == workspace
     )

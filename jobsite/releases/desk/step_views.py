@@ -8,7 +8,7 @@ from jobsite.core.errors import Conflict, Denied, Invalid, NotFound, Refused
 from jobsite.core.web import Routes
 from jobsite.outputs.access import LOOK
 from jobsite.releases.desk.acts import STEP_VERBS, At, submit
-from jobsite.releases.desk.pages import answer, back, loaded, me
+from jobsite.releases.desk.pages import answer, back, known, loaded, me
 from jobsite.releases.desk.steps import STEPS, Step
 from jobsite.releases.desk.views import REQUEST
 from jobsite.releases.requests import queries, steps
@@ -30,7 +30,7 @@ def submit_page(request_id: str, refusal: Refused | None = None) -> Response:
 
 @routes(f"{REQUEST}-/submit/", needs=LOOK, side="secure", methods=("POST",))
 def submit_request(request_id: str) -> Response:
-    loaded(queries.overview, request_id)
+    known(request_id)
     try:
         submit(At(me(), request_id, request.form))
     except (Invalid, Denied, Conflict) as refusal:
@@ -47,7 +47,7 @@ def my_review(request_id: str, refusal: Refused | None = None) -> Response:
 
 @routes(f"{REQUEST}-/my-review/", needs=LOOK, side="secure", methods=("POST",))
 def submit_my_review(request_id: str) -> Response:
-    loaded(queries.overview, request_id)
+    known(request_id)
     try:
         steps.submit_review(by=me(), request_id=request_id)
     except (Invalid, Denied, Conflict) as refusal:

@@ -12,7 +12,7 @@ from jobsite.releases.desk import acts
 from jobsite.releases.desk.contents import content_of, looked_at, opened
 from jobsite.releases.desk.groups import draft_of, group_of
 from jobsite.releases.desk.keys import KEYS
-from jobsite.releases.desk.pages import answer, back, fragment_wanted, loaded, me, pressed
+from jobsite.releases.desk.pages import answer, back, fragment_wanted, known, loaded, me, pressed
 from jobsite.releases.desk.uploads import upload_of
 from jobsite.releases.requests import listing, queries
 from jobsite.releases.requests.pages import FilePage
@@ -60,7 +60,7 @@ def show_request(request_id: str, refusal: Refused | None = None) -> Response:
 
 @routes(REQUEST, needs=LOOK, side="secure", methods=("POST",))
 def act_on_request(request_id: str) -> Response:
-    loaded(queries.overview, request_id)
+    known(request_id)
     try:
         act = pressed(acts.ON_REQUEST, request_id)
     except (Invalid, Denied, Conflict) as refusal:
@@ -88,7 +88,7 @@ def show_group(request_id: str, group: str, refusal: Refused | None = None) -> R
 
 @routes(GROUP, needs=LOOK, side="secure", methods=("POST",))
 def act_on_group(request_id: str, group: str) -> Response:
-    loaded(queries.group_page, request_id, group)
+    known(request_id)
     try:
         act = pressed(acts.ON_GROUP, request_id, group)
     except (Invalid, Denied, Conflict) as refusal:
@@ -136,8 +136,7 @@ def act_on_file(request_id: str, group: str, path: str) -> Response:
 @routes(f"{REQUEST}-/content/<int:number>", needs=LOOK, side="secure")
 def content(request_id: str, number: int) -> Response:
     """The bytes of a file of a request for a frame or an image, which run nothing."""
-    loaded(queries.overview, request_id)
-    file, row = opened(request_id, number, me(), request.args.get("against", ""))
+    file, row = loaded(opened, request_id, number, request.args.get("against", ""))
     return content_answer(file, row.path)
 
 
