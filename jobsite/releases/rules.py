@@ -18,7 +18,7 @@ NO_DATA = "No data uploaded"
 NO_NAME = "Missing filename. Request should include a Content-Disposition header with a filename parameter."
 OTHER_CONTENT = "Contents of uploaded file does not match the file which a review was requested for"
 
-REASON_FEWEST, REASON_MOST = 5, 2000
+REASON_FEWEST, REASON_MOST = 20, 2000
 
 _RELEASE_ID = re.compile(r"[0-9A-Za-z]{1,26}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -100,7 +100,7 @@ def says_removed(name: str, detail: str) -> bool:
 def why_not_reason(reason: str) -> str | None:
     """Why this is no reason for removing a file."""
     if len(reason.strip()) < REASON_FEWEST:
-        return "Say why, in a few words: the reason is kept with the file."
+        return f"Say why, in at least {REASON_FEWEST} characters: the reason is kept with the file."
     return f"Use at most {REASON_MOST:,} characters." if len(reason) > REASON_MOST else None
 
 

@@ -157,6 +157,21 @@ def test_reviewers_of_a_later_turn_vote_on_every_file(world: World) -> None:
     assert decisions(world.again(request), world.cast.eve)[A] == ""
 
 
+def test_where_three_reviews_are_needed_two_are_not_enough(world: World) -> None:
+    """T5, OC45: the number is the policy's."""
+    object.__setattr__(current(), "reviews_needed", 3)
+    request = world.submitted()
+    for checker in (world.cast.cat, world.cast.cyd):
+        world.review(checker, request)
+    head = overview(request.id, world.cast.eve).head
+    assert (head.status, head.label, head.reviews_needed) == ("PARTIALLY_REVIEWED", "2 of 3 reviews in", 3)
+    assert queue(world.cast.eve).rows[0].label == "2 of 3 reviews in"
+    with pytest.raises(Denied, match="while the request is reviewed"):
+        approve(by=world.cast.cat, request_id=request.id)
+    world.review(world.cast.eve, request)
+    assert approve(by=world.cast.cat, request_id=request.id).status == "APPROVED"
+
+
 class TestAdding:
     def test_a_first_file_makes_the_request_with_project_and_organisations(self, world: World) -> None:
         request = world.draft()

@@ -66,9 +66,9 @@ def test_released_bytes_are_those_that_were_sent_and_lie_under_their_hash(world:
 
 def test_no_event_of_a_release_names_a_file(world: Made) -> None:
     world.released()
-    revoke(by=world.cast.cat, backend=world.backend, release_id=ID, public_reason="Found to be wrong.")
+    revoke(by=world.cast.cat, backend=world.backend, release_id=ID, public_reason="Found to be wrong after all.")
     told = "".join(event.data for event in Event.select())
-    assert not any(name in told for name in FILES) and "Found to be wrong" not in told
+    assert not any(name in told for name in FILES) and "Found to be wrong after all" not in told
 
 
 def test_the_same_announcement_is_the_same_release_and_other_files_are_refused(world: Made) -> None:
@@ -105,7 +105,7 @@ def test_only_a_person_who_may_release_there_can_announce_upload_and_recall(worl
         with pytest.raises(Denied):
             receive_file(by=person, backend=world.backend, release_id=ID, name="x", body=[TABLE])
         with pytest.raises(Denied):
-            revoke(by=person, backend=world.backend, release_id=ID, public_reason="No reason at all.")
+            revoke(by=person, backend=world.backend, release_id=ID, public_reason="There is no reason at all.")
     assert row("output/table.csv").is_here
 
 
@@ -291,13 +291,13 @@ def test_two_names_of_one_content_lose_it_only_together(world: Made) -> None:
 
 def test_a_recall_removes_all_bytes_and_leaves_a_tombstone_with_the_public_reason(world: Made) -> None:
     world.sealed()
-    found = revoke(by=world.cast.cyd, backend=world.backend, release_id=ID, public_reason="Rounded wrongly.")
+    found = revoke(by=world.cast.cyd, backend=world.backend, release_id=ID, public_reason="Counts rounded wrongly.")
     release = Release.get_by_id(found.id)
-    assert (release.recalled_by, release.recalled_reason) == ("cyd", "Rounded wrongly.")
+    assert (release.recalled_by, release.recalled_reason) == ("cyd", "Counts rounded wrongly.")
     assert not any(row(name).is_here for name in FILES)
-    assert row("output/table.csv").deleted_reason == "Rounded wrongly."
+    assert row("output/table.csv").deleted_reason == "Counts rounded wrongly."
     assert row("metadata/release-record.json").is_here, "the record of what was released stays"
-    revoke(by=world.cast.cat, backend=world.backend, release_id=ID, public_reason="Once more, later.")
+    revoke(by=world.cast.cat, backend=world.backend, release_id=ID, public_reason="Once more, a little later.")
     assert Release.get_by_id(ID).recalled_by == "cyd", "a repeated recall changes nothing"
     assert Event.select().where(Event.type == "release:recalled").count() == 1
 
@@ -309,14 +309,14 @@ def test_a_recall_of_one_file_leaves_the_others(world: Made) -> None:
             by=world.cast.cat,
             backend=world.backend,
             release_id=ID,
-            public_reason="Rounded wrongly.",
+            public_reason="Counts rounded wrongly.",
             names=["x.csv"],
         )
     revoke(
         by=world.cast.cat,
         backend=world.backend,
         release_id=ID,
-        public_reason="Rounded wrongly.",
+        public_reason="Counts rounded wrongly.",
         names=["output/table.csv"],
     )
     assert not row("output/table.csv").is_here and row("output/figure one.svg").is_here
@@ -325,7 +325,7 @@ def test_a_recall_of_one_file_leaves_the_others(world: Made) -> None:
 
 def test_a_file_recalled_before_it_arrived_is_not_taken_in(world: Made) -> None:
     world.create()
-    revoke(by=world.cast.cat, backend=world.backend, release_id=ID, public_reason="Rounded wrongly.")
+    revoke(by=world.cast.cat, backend=world.backend, release_id=ID, public_reason="Counts rounded wrongly.")
     assert said(lambda: world.receive("output/table.csv", TABLE)).endswith("is not taken again")
     assert bytes_there(world) == []
 
