@@ -116,8 +116,9 @@ _MODELS = frozenset(
 )
 _MODEL_NAMES = re.compile(
     r"(?:(?:adj|adjusted|unadj|unadjusted|crude|log)_)?(?:or|rr|hr|irr|aor|ahr|arr)(?:_.+)?|.+_(?:or|rr|hr|irr)|(?:.+_)?p_value(?:_.+)?"
-    r"|p|p_val|(?:.+_)?(?:odds|hazard|risk|rate|relative)_(?:ratio|risk)(?:_.+)?|(?:.+_)?(?:std|standard)_(?:error|err)|lower|upper|z"
+    r"|p|p_val|(?:.+_)?(?:odds|hazard|risk|rate|relative)_(?:ratio|risk)(?:_.+)?|(?:.+_)?(?:std|standard)_(?:error|err)|z|statistic|(?:t|f|z)_value|chi2"
 )
+_PERCENTILE = re.compile(r"(\d{1,3}(?:\.\d{1,9})?) ?%")
 _LAST_WORDS_OF_LABELS = frozenset(
     ["id", "code", "type", "date", "year", "month", "week", "index", "rank", "name"]
 )
@@ -147,7 +148,21 @@ _NOT_GUESSED = frozenset(
         "df",
     ]
 )
-_NAMES_OF_CODES = frozenset(["sex", "gender", "ethnicity", "region", "code", "category", "flag"])
+_NAMES_OF_CODES = frozenset(
+    [
+        "sex",
+        "gender",
+        "ethnicity",
+        "region",
+        "code",
+        "category",
+        "flag",
+        "score",
+        "threshold",
+        "cutoff",
+        "lag",
+    ]
+)
 _TIMES = re.compile(
     r"(?:.+_)?(?:person|patient)_(?:years?|days?|months?|weeks?|time)(?:_.+)?|pyears?|pys?|(?:.+_)?follow_?up(?:_.+)?"
 )
@@ -181,6 +196,8 @@ def named_role(header: str) -> str | None:
     name = normalised(header)
     words = name.split("_")
     found = frozenset(words)
+    if percentile := _PERCENTILE.fullmatch(header.strip()):
+        return EXTREME if float(percentile[1]) in (0, 100) else STATISTIC
     if found & {"dof", "df"} or "degrees_of_freedom" in name:
         return DOF
     if found & {"min", "max", "minimum", "maximum", "p0", "p100", "range"}:
@@ -189,7 +206,8 @@ def named_role(header: str) -> str | None:
         return EDGE
     if _TIMES.fullmatch(name):
         return TIME
-    if found & _MODELS or _MODEL_NAMES.fullmatch(name):
+    bound = not found.isdisjoint(("lower", "upper")) and found.isdisjoint(_COUNTS)
+    if bound or found & _MODELS or _MODEL_NAMES.fullmatch(name):
         return MODEL
     if found & _STATISTICS:
         return STATISTIC
