@@ -66,7 +66,9 @@ def test_released_bytes_are_those_that_were_sent_and_lie_under_their_hash(world:
 
 def test_no_event_of_a_release_names_a_file(world: Made) -> None:
     world.released()
-    revoke(by=world.cast.cat, backend=world.backend, release_id=ID, public_reason="Found to be wrong after all.")
+    revoke(
+        by=world.cast.cat, backend=world.backend, release_id=ID, public_reason="Found to be wrong after all."
+    )
     told = "".join(event.data for event in Event.select())
     assert not any(name in told for name in FILES) and "Found to be wrong after all" not in told
 
@@ -105,7 +107,9 @@ def test_only_a_person_who_may_release_there_can_announce_upload_and_recall(worl
         with pytest.raises(Denied):
             receive_file(by=person, backend=world.backend, release_id=ID, name="x", body=[TABLE])
         with pytest.raises(Denied):
-            revoke(by=person, backend=world.backend, release_id=ID, public_reason="There is no reason at all.")
+            revoke(
+                by=person, backend=world.backend, release_id=ID, public_reason="There is no reason at all."
+            )
     assert row("output/table.csv").is_here
 
 
@@ -291,13 +295,17 @@ def test_two_names_of_one_content_lose_it_only_together(world: Made) -> None:
 
 def test_a_recall_removes_all_bytes_and_leaves_a_tombstone_with_the_public_reason(world: Made) -> None:
     world.sealed()
-    found = revoke(by=world.cast.cyd, backend=world.backend, release_id=ID, public_reason="Counts rounded wrongly.")
+    found = revoke(
+        by=world.cast.cyd, backend=world.backend, release_id=ID, public_reason="Counts rounded wrongly."
+    )
     release = Release.get_by_id(found.id)
     assert (release.recalled_by, release.recalled_reason) == ("cyd", "Counts rounded wrongly.")
     assert not any(row(name).is_here for name in FILES)
     assert row("output/table.csv").deleted_reason == "Counts rounded wrongly."
     assert row("metadata/release-record.json").is_here, "the record of what was released stays"
-    revoke(by=world.cast.cat, backend=world.backend, release_id=ID, public_reason="Once more, a little later.")
+    revoke(
+        by=world.cast.cat, backend=world.backend, release_id=ID, public_reason="Once more, a little later."
+    )
     assert Release.get_by_id(ID).recalled_by == "cyd", "a repeated recall changes nothing"
     assert Event.select().where(Event.type == "release:recalled").count() == 1
 
