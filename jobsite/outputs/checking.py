@@ -81,6 +81,12 @@ class Verdict:
         """How many findings there are."""
         return sum(self.counts.values())
 
+    def of_rules(self, initials: str) -> "Verdict":
+        """The same with the findings of these rules alone: "I" for those of identifiers."""
+        kept = tuple(one for one in self.findings if one.rule[0] in initials)
+        counts = {severity: sum(one.severity == severity for one in kept) for severity in SEVERITIES}
+        return replace(self, findings=kept, counts=counts)
+
 
 def findings_for(wanted: Wanted, policy: PolicyVersion) -> Verdict | None:
     """What is kept on a content under these rules and this policy; None when it has not been checked. One query."""

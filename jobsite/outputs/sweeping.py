@@ -20,8 +20,8 @@ from jobsite.store.reading import NotAtLevel4, listing, open_level4, open_log
 MOST_AT_ONCE = 200
 """Files that one sweep checks of a workspace; the next one goes on."""
 
-_done: dict[Path, str] = {}
-"""The lists of outputs of which nothing was left to check, by the place of the workspace; forgotten with the process."""
+_done: dict[Path, tuple[object, ...]] = {}
+"""The lists of outputs and logs of which nothing was left to check, by the place of the workspace; forgotten with the process."""
 
 log = logging.getLogger("jobsite.checking")
 
@@ -32,7 +32,7 @@ def check_outputs(workspace: Workspace) -> int:
     May be done twice and at any time. What cannot be read is left for the next time.
     """
     listed, policy = listing(roots(), workspace.name), policy_of(workspace.project)
-    place, state = roots().level4_of(workspace.name), f"{listed.version} {policy.sha256}"
+    place, state = roots().level4_of(workspace.name), (listed.version, listed.logs, policy.sha256)
     if _done.get(place) == state:
         return 0
     outputs = [

@@ -9,6 +9,7 @@ from flask.testing import FlaskClient
 from jobsite.core.events import Event
 from jobsite.outputs.models import Look
 from jobsite.outputs.states import FileState
+from jobsite.outputs.sweeping import check_outputs
 from jobsite.projects.parts import Part
 
 from ..releases.world import World
@@ -202,7 +203,13 @@ def test_every_kind_is_shown_in_its_way(as_ada: FlaskClient) -> None:
 def test_the_log_ends_with_its_summary_and_goes_back_by_windows(as_ada: FlaskClient, level4: World) -> None:
     log = level4.instance / "workspaces/level4/asthma/metadata/kinds.log"
     log.write_text("".join(f"\x1b[31mred {n}\x1b[0m\n" for n in range(3000)) + log.read_text())
+    check_outputs(level4.workspace)
+    before = words(as_ada.get(f"{LIST}metadata/kinds.log").text)
+    assert "No problem found by these rules." in before, "that logs are not released does not matter here"
+    log.write_text("NHS number 943 476 5919 of somebody\n" + log.read_text())
+    check_outputs(level4.workspace)
     text = as_ada.get(f"{LIST}metadata/kinds.log").text
+    assert "NHS number" in words(text.partition('id="findings"')[2])
     assert "exit_code: 0" in text
     assert '<span class="ansi-red">red 2999</span>' in text
     assert "red 100<" not in text
