@@ -42,8 +42,15 @@ class DatabaseTooNew(Exception):
 class Select(peewee.ModelSelect):
     """Rows of tables, as Peewee has them. The names of whole tables' columns are written in one go.
 
-    Peewee writes each by itself through half a dozen calls, which is most of what a query costs here.
+    Peewee writes each by itself through half a dozen calls, which is most of what a query costs here. And it writes what
+    stands behind an IN once more beforehand, to see whether that is empty: twice, four times, eight times where one stands
+    within the other.
     """
+
+    def __sql__(self, ctx: peewee.Context) -> peewee.Context:
+        """Write the query; to an expression that asks alone whether it is empty, that it is not."""
+        is_asked = ctx.state.in_expr and not ctx.stack
+        return ctx.literal("SELECT") if is_asked else super().__sql__(ctx)
 
     def __sql_selection__(self, ctx: peewee.Context, is_subquery: bool = False) -> peewee.Context:
         """Write what is selected."""

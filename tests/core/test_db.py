@@ -144,6 +144,10 @@ def test_a_selection_means_what_peewee_would_have_written(instance: Path) -> Non
         ours(Backend.slug, Backend.name.alias("shown"), peewee.fn.LOWER(Backend.name)),
         ours(Backend, other).join(other, on=(other.id == Backend.id)),
         ours(Backend.name).where(Backend.id.in_(Backend.select())),
+        ours().where(
+            Backend.id.not_in(ours(other.id).from_(other).where(other.name.in_(ours(Backend.name))))
+        ),
+        ours().where(Backend.id.in_(ours(Backend.id).where(Backend.slug.in_([])) | ours(Backend.id))),
         ours(Backend.id, Backend.select(peewee.fn.COUNT(Backend.id)).where(Backend.slug == "one")),
     ]
     for query in queries:
