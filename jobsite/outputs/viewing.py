@@ -80,7 +80,7 @@ def viewed(
     """A file for its page, as far as `asked` wants it. `file` is open and stays so. Never raises for what is in it."""
     size = file.seek(0, io.SEEK_END)
     kind = kind_of(path).name
-    plain = Viewed(kind, path, sha256, size, "outputs/_nothing.html", asked, findings)
+    plain = Viewed(kind, path, sha256, size, "", asked, findings)
     show_it = _BY_KIND.get(kind)
     if show_it is None:
         return replace(plain, why_not="Files of this type are not shown here, and they are never sent.")
