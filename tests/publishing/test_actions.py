@@ -125,7 +125,9 @@ def test_a_deleted_file_leaves_what_is_published_at_once_and_stays_out_of_new_dr
     assert [(file.name, file.is_here) for file in seen.files] == [(first.name, False), (second.name, True)]
     fresh = actions.draft(by=cast.ada, workspace=workspace, file_ids=[first.id, second.id])
     assert [file.id for file in queries.publication(workspace, fresh.id, {rules.SEE}).files] == [second.id]
-    delete_file(by=cast.cat, release_id=second.release_id, file_id=second.id, reason="So was another count in it.")
+    delete_file(
+        by=cast.cat, release_id=second.release_id, file_id=second.id, reason="So was another count in it."
+    )
     with pytest.raises(Denied, match="nothing to publish"):
         actions.publish(by=cast.pat, snapshot=fresh)
     with pytest.raises(Invalid, match="at least one file"):
