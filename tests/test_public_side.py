@@ -150,7 +150,7 @@ def reachable(client: FlaskClient, starts: list[str]) -> dict[str, str]:
 
 
 def every_address(app: Flask, ran: dict[str, Job]) -> list[str]:
-    """Every route with the ids of each job."""
+    """Every route with the ids of each job, each address once."""
     found = ["/", "/status/", "/event-log/", "/event-log/?format=csv", "/asthma/logs/?format=json"]
     for job in (ran["make"], ran["fail"], ran["miss"]):
         values = {
@@ -161,7 +161,7 @@ def every_address(app: Flask, ran: dict[str, Job]) -> list[str]:
         for route in app.extensions["jobsite.routes"]:
             if "GET" in route.methods and "log_out" not in route.endpoint and "logout" not in route.endpoint:
                 found.append(address(route, values))
-    return found
+    return list(dict.fromkeys(found))
 
 
 def test_no_page_shows_a_mark_to_somebody_who_may_not_look_and_all_to_who_may(

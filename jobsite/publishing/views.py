@@ -75,13 +75,6 @@ def snapshot(workspace: str, number: int) -> Response:
     """One publication, to be read, cited and checked."""
     found, shown = _load(workspace, number)
     read = paper(shown)
-    decision, held = shown.request.decision, found.permissions
-    why_not = {
-        "publish": rules.why_not_publish(held, decision, readable=len(shown.here)),
-        "reject": rules.why_not_reject(held, decision),
-        "withdraw": rules.why_not_withdraw(held, decision),
-        "describe": rules.why_not_describe(held, decision),
-    }
     described = dataset(read.work, read.parts, code=[(one.repo, one.commit) for one in read.code])
     return page(
         "publishing/snapshot.html",
@@ -91,9 +84,9 @@ def snapshot(workspace: str, number: int) -> Response:
         summary=rendered(shown.snapshot.summary),
         cited=plain(read.work),
         described=described,
-        why_not=why_not,
+        why_not=_why_not(found, shown),
         why_no_bundle=why_no_bundle(_wanted(found, shown)),
-        inside=rules.SEE in held or rules.PUBLISH in held,
+        inside=bool({rules.SEE, rules.PUBLISH} & set(found.permissions)),
         name_in=name_in,
         is_number=is_number,
     )
@@ -214,6 +207,17 @@ def _me() -> User:
 def _load(workspace: str, number: int, permission: str = ANYONE) -> tuple[Workspace, Publication]:
     found = workspace_or_stop(workspace, permission)
     return found, publication(found, number, found.permissions)
+
+
+def _why_not(workspace: Workspace, shown: Publication) -> dict[str, str | None]:
+    """Why the person who is asking may not do each thing to it, None where they may."""
+    held, decision = workspace.permissions, shown.request.decision
+    return {
+        "publish": rules.why_not_publish(held, decision, readable=len(shown.here)),
+        "reject": rules.why_not_reject(held, decision),
+        "withdraw": rules.why_not_withdraw(held, decision),
+        "describe": rules.why_not_describe(held, decision),
+    }
 
 
 def _decide_against(workspace: str, number: int, verb: str) -> Response:

@@ -195,7 +195,7 @@ def ada_answers(site: Site, page: Page) -> None:
     press(page, "output/figure.svg")
     expect(page.locator("#vote")).to_have_count(0)
     press(page, "Take the new version", role="button")
-    press(page, "Whole group Asthma by region")
+    press(page, "Asthma by region")
     write(page, "Comment on Asthma by region", "The numbers are in figure.csv, beside it.")
     press(page, "Comment", role="button")
     ada_submits(page)

@@ -131,7 +131,9 @@ def test_a_deleted_file_is_gone_from_everywhere_and_its_place_says_so(
     publication: Snapshot, files: dict[str, ReleaseFile], client: FlaskClient, cast: SimpleNamespace
 ) -> None:
     gone = files["output/table.csv"]
-    delete_file(by=cast.cat, release_id=gone.release_id, file_id=gone.id, reason="A count of three was left in it.")
+    delete_file(
+        by=cast.cat, release_id=gone.release_id, file_id=gone.id, reason="A count of three was left in it."
+    )
     for address in addresses(publication, gone)[1:2] + addresses(publication, gone)[-1:]:
         assert client.get(address).status_code == 404, address
     page = client.get(f"/asthma/outputs/{publication.id}/").text
