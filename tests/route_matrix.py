@@ -243,6 +243,7 @@ GET  /requests/                                            login 200   200   200
 GET  /requests/<request_id>/                               login 200   404   404   200   404   200   404
 POST /requests/<request_id>/                               login 422   404   404   422   404   422   404
 GET  /requests/<request_id>/-/audit/                       login 200   404   404   200   404   200   404
+GET  /requests/<request_id>/-/record.json                  login 404   404   404   404   404   404   404
 GET  /requests/<request_id>/<group>/                       login 200   404   404   200   404   200   404
 POST /requests/<request_id>/<group>/                       login 422   404   404   422   404   422   404
 GET  /requests/<request_id>/<group>/<path>                 login 200   404   404   200   404   200   404

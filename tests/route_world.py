@@ -156,6 +156,7 @@ def requested_things(by: User, workspace: Workspace, backend: Backend) -> Values
         "show_request",
         "act_on_request",
         "activity",
+        "record",
         "show_group",
         "act_on_group",
         "show_file",

@@ -272,7 +272,9 @@ def test_the_queue_has_a_clock_says_who_is_on_it_and_how_far_one_is(
     assert "Release requests that wait for you" in read("cyd", "/")
 
 
-def test_steps_are_asked_for_on_pages_of_their_own(world: World, read: Any, press: Press) -> None:
+def test_steps_are_asked_for_on_pages_of_their_own(
+    world: World, people: Any, read: Any, press: Press
+) -> None:
     step = lambda name: at(only_request(), "-", name, "")
     world.submitted()
     assert "Return this request early" in read("cat", step("return"))
@@ -288,6 +290,7 @@ def test_steps_are_asked_for_on_pages_of_their_own(world: World, read: Any, pres
     press("cyd", step("release"))
     request = only_request()
     assert request.status == "APPROVED"
+    assert people("ada").get(at(request, "-", "record.json")).json["request"] == request.id
     assert "uploaded 0 of" in read("ada", at(request)) and "Stop the release" in read("cat", at(request))
     press("ada", step("stop-release"), 403, reason=REASON)
     press("cat", step("stop-release"), reason=REASON)

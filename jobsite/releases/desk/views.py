@@ -4,8 +4,8 @@ from typing import Any
 
 from flask import Response, request, session
 
-from jobsite.core.errors import Conflict, Denied, Invalid, Refused
-from jobsite.core.web import LOGIN, Routes, page
+from jobsite.core.errors import Conflict, Denied, Invalid, NotFound, Refused
+from jobsite.core.web import CONTENT_POLICY, LOGIN, Routes, page
 from jobsite.outputs.access import LOOK
 from jobsite.outputs.serving import content_answer
 from jobsite.releases.desk import acts
@@ -19,6 +19,7 @@ from jobsite.releases.requests.pages import FilePage
 from jobsite.releases.requests.reopening import WHY
 from jobsite.releases.requests.repeating import differences
 from jobsite.releases.requests.rules import WAIVER_CODES
+from jobsite.releases.requests.sealing import record_text
 
 routes = Routes("desk")
 
@@ -72,6 +73,17 @@ def act_on_request(request_id: str) -> Response:
 def activity(request_id: str) -> Response:
     shown = loaded(queries.overview, request_id)
     return answer("requests/activity.html", shown.head, shown=shown)
+
+
+@routes(f"{REQUEST}-/record.json", needs=LOOK, side="secure")
+def record(request_id: str) -> Response:
+    """The release record as it was sealed: the newest that stands."""
+    known(request_id)
+    text = record_text(request_id)
+    if text is None:
+        raise NotFound("There is no release record before the request has been approved.")
+    headers = {"Content-Security-Policy": CONTENT_POLICY}
+    return Response(text, headers=headers, content_type="application/json; charset=utf-8")
 
 
 @routes(GROUP, needs=LOOK, side="secure")
