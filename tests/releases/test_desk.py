@@ -179,6 +179,21 @@ def test_a_file_comes_with_its_findings_and_an_explained_one_goes_to_the_checker
     assert "Already public: It is in the register." in page and "findings to waive 0" in page
     press("cat", file, do="approve")
     assert Vote.get(Vote.checker == "cat").value == "APPROVED"
+    first = next(one for one in world.file(request, "output/a.csv").findings if one["severity"] == "fix")
+    press("cat", file, do="unwaive", finding=first["fingerprint"], rule=first["rule"])
+    assert "findings to waive 1" in read("cat", file), (
+        "what was said to all of a rule is taken back from any of them"
+    )
+    press("cat", file, 403, do="approve")
+    press(
+        "cat",
+        file,
+        do="waive",
+        rule=first["rule"],
+        all="1",
+        code="already-public",
+        text="It is in the register.",
+    )
     assert "It is in the register." not in read("cyd", file), "waivers are as blind as votes"
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from werkzeug.datastructures import MultiDict
 
 from jobsite.accounts.models import User
-from jobsite.core.errors import Invalid
+from jobsite.core.errors import Invalid, NotFound
 from jobsite.releases.requests import (
     adding,
     comments,
@@ -88,6 +88,14 @@ def _pin(at: At) -> None:
     findings.pin(**at.file, place=place, severity=at.form.get("severity", ""), sentence=at.text("sentence"))
 
 
+def _unwaive(at: At) -> None:
+    """Take back what was said to this finding, or else to all findings of its rule in the file."""
+    try:
+        findings.unwaive(**at.file, fingerprint=at.form.get("finding", ""))
+    except NotFound:
+        findings.unwaive(**at.file, rule=at.form.get("rule", ""))
+
+
 COMMENTS: Mapping[str, Act] = {
     "comment": Act(_comment(PRIVATE), "Your comment has been saved.", "comments"),
     "comment-public": Act(_comment(PUBLIC), "Your comment has been saved.", "comments"),
@@ -160,7 +168,7 @@ ON_FILE: Mapping[str, Act] = {
         "Waived.",
         "findings",
     ),
-    "unwaive": Act(lambda at: findings.unwaive(**at.finding), "The waiver has been taken back.", "findings"),
+    "unwaive": Act(_unwaive, "The waiver has been taken back.", "findings"),
     "confirm": Act(lambda at: findings.confirm(**at.finding, text=at.text("text")), "Confirmed.", "findings"),
     "explain": Act(lambda at: findings.explain(**at.finding, text=at.text("text")), "Explained.", "findings"),
     "pin": Act(_pin, "Your remark has been pinned.", "findings"),
