@@ -157,52 +157,54 @@ def check_now(wanted: Wanted, policy: PolicyVersion) -> Verdict:
     )
 
 
-def check_together(
-    files: Sequence[Wanted],
-    policy: PolicyVersion,
-    *,
-    statement: Statement | None = None,
-    related: Sequence[Wanted] = (),
-    earlier: Sequence[tuple[Wanted, str]] = (),
-) -> tuple[Finding, ...]:
-    """What is found in the files of one group together, with what was stated of it: the rules of several files.
+@dataclass(frozen=True)
+class Together:
+    """The files of one group with what was stated of it, for the rules of several files.
 
-    `related` are the files of the request's other groups, `earlier` released ones with when ("on 3 May"). Kept by all that
-    was given, so that asking again costs one query. `open` of each has to be given. Raises OSError.
+    `related` are the files of the request's other groups, `earlier` released ones with when ("on 3 May"). `open` of each
+    has to be given.
     """
-    key = _digest([[_key(one, policy) for one in files], _said(statement), [_key(one, policy) for one in related],
-                   [[_key(one, policy), one.path, when] for one, when in earlier], [one.path for one in files]])  # fmt: skip
-    kept = CheckedTogether.get_or_none(CheckedTogether.key == key)
-    if kept is not None:
-        return tuple(_finding(one) for one in kept.findings)
-    found = _together(files, loaded(policy), statement, related, earlier)
+
+    files: Sequence[Wanted]
+    statement: Statement | None = None
+    related: Sequence[Wanted] = ()
+    earlier: Sequence[tuple[Wanted, str]] = ()
+
+
+def check_together(groups: Sequence[Together], policy: PolicyVersion) -> list[tuple[Finding, ...]]:
+    """What is found in the files of each group together. Kept by all that was given, so that asking again costs one
+    query, however many groups. Raises OSError.
+    """
+    keys = [_key_of_group(group, policy) for group in groups]
+    rows = CheckedTogether.select().where(CheckedTogether.key.in_(keys))
+    kept = {row.key: tuple(_finding(one) for one in row.findings) for row in rows}
+    return [
+        kept[key] if key in kept else _kept(key, group, policy)
+        for key, group in zip(keys, groups, strict=True)
+    ]
+
+
+def _kept(key: str, group: Together, policy: PolicyVersion) -> tuple[Finding, ...]:
+    found = _together(group, loaded(policy))
+    facts = {"key": key, "findings": [one.as_json() for one in found], "checked_at": now()}
     with writing():
         stored(policy)
-        CheckedTogether.insert(
-            key=key, findings=[one.as_json() for one in found], checked_at=now()
-        ).on_conflict_ignore().execute()
+        CheckedTogether.insert(facts).on_conflict_ignore().execute()
     return found
 
 
-def _together(
-    files: Sequence[Wanted],
-    policy: Policy,
-    statement: Statement | None,
-    related: Sequence[Wanted],
-    earlier: Sequence[tuple[Wanted, str]],
-) -> tuple[Finding, ...]:
-    reports = [_named(one, policy) for one in files]
-    others = [_named(one, policy) for one in related]
-    before = [Earlier(_named(one, policy), when) for one, when in earlier]
+def _together(group: Together, policy: Policy) -> tuple[Finding, ...]:
+    reports = [_named(one, policy) for one in group.files]
+    others = [_named(one, policy) for one in group.related]
+    before = [Earlier(_named(one, policy), when) for one, when in group.earlier]
     try:
-        return in_order(check_group(reports, policy, statement=statement, related=others, earlier=before))
+        return in_order(
+            check_group(reports, policy, statement=group.statement, related=others, earlier=before)
+        )
     except Exception:
         log.exception("the rules of a group failed")
-        return (
-            _not_applied(
-                "", "", policy, "The files could not be checked together, so that nothing can be told."
-            ),
-        )
+        sentence = "The files could not be checked together, so that nothing can be told."
+        return (_not_applied("", "", policy, sentence),)
 
 
 def _report(wanted: Wanted, policy: Policy) -> Report:
@@ -249,6 +251,12 @@ def _key(wanted: Wanted, policy: PolicyVersion) -> str:
         policy.sha256,
     ]
     return _digest(parts)
+
+
+def _key_of_group(group: Together, policy: PolicyVersion) -> str:
+    earlier = [[_key(one, policy), one.path, when] for one, when in group.earlier]
+    files, related = ([_key(one, policy) for one in these] for these in (group.files, group.related))
+    return _digest([files, _said(group.statement), related, earlier, [one.path for one in group.files]])
 
 
 def _said(statement: Statement | None) -> list[Any]:

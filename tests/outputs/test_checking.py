@@ -17,7 +17,7 @@ from jobsite.core.errors import Conflict, Denied, Invalid, NotFound
 from jobsite.core.events import Event
 from jobsite.instance import close_instance
 from jobsite.outputs import checking as kept
-from jobsite.outputs.checking import Wanted, check_now, check_together, findings_for
+from jobsite.outputs.checking import Together, Wanted, check_now, check_together, findings_for
 from jobsite.outputs.commands import policy
 from jobsite.outputs.models import Checked, CheckedTogether, PolicyVersion
 from jobsite.outputs.policies import approve, choose, in_force, loaded, policy_of, propose, stored, versions
@@ -87,15 +87,15 @@ def test_content_that_is_not_what_was_said_is_not_checked(world: World) -> None:
 def test_files_together_are_checked_once_for_what_was_given(world: World) -> None:
     opened: list[int] = []
     policy, files = policy_of(world.project), [wanted(ROUND, "output/a.csv", opened)]
-    empty = check_together(files, policy, statement=Statement("tables"))
+    empty = check_together([Together(files, Statement("tables"))], policy)[0]
     assert "X1" in {one.rule for one in empty}
     read = len(opened)
-    assert check_together(files, policy, statement=Statement("tables")) == empty
+    assert check_together([Together(files, Statement("tables"))], policy)[0] == empty
     assert len(opened) == read
     said = Statement(
         "tables", context="Counts of 205 adults by region in 2025.", controls="Rounded to 5, hidden to 7."
     )
-    assert "X1" not in {one.rule for one in check_together(files, policy, statement=said)}
+    assert "X1" not in {one.rule for one in check_together([Together(files, said)], policy)[0]}
     assert CheckedTogether.select().count() == 2
 
 

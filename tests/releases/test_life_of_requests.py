@@ -916,7 +916,7 @@ def test_verbs_cost_few_queries_whatever_the_number_of_files(
         world.review(checker, request)
     with queries() as seen:
         approve(by=world.cast.cyd, **acts)
-    assert len(seen) <= 45, "\n".join(map(str, seen))
+    assert len(seen) <= 40, "\n".join(map(str, seen))
 
 
 def test_the_queue_shows_whose_turn_it_is_and_how_far(world: World) -> None:

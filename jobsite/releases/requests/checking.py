@@ -10,7 +10,7 @@ from typing import Any, BinaryIO, NamedTuple
 
 from jobsite.checks import Finding, Statement, worst
 from jobsite.core.errors import Conflict
-from jobsite.outputs.checking import Wanted, check_now, check_together, findings_of
+from jobsite.outputs.checking import Together, Wanted, check_now, check_together, findings_of
 from jobsite.outputs.models import PolicyVersion
 from jobsite.releases.requests.copies import DAMAGED, Staged, open_content, open_staged
 from jobsite.releases.requests.models import ReleaseRequest, RequestFile, RequestGroup
@@ -75,16 +75,17 @@ def found_in_request(state: Whole, policy: PolicyVersion) -> Found:
 def _found(state: Whole, policy: PolicyVersion) -> Found:
     asked_for = [file for file in state.files if file.kind != REMOVED]
     earlier, checked = _released_before(state.request), _alone(state.groups, asked_for, policy)
-    of_files: dict[int, tuple[Finding, ...]] = {}
-    of_groups: dict[int, tuple[Finding, ...]] = {}
-    for group in state.groups:
-        files = [file for file in asked_for if file.group_id == group.id]
-        related = [_wanted(file, file.kind) for file in asked_for if file.group_id != group.id]
-        together = _together(group, files, policy, related, earlier)
-        of_groups[group.id] = tuple(finding for finding in together if not finding.file)
-        for file in files:
-            of_others = (finding for finding in together if finding.file == file.path)
-            of_files[file.id] = (*checked[file.id], *of_others)
+    groups = [group for group in state.groups if any(file.group_id == group.id for file in asked_for)]
+    together = check_together([_together(group, asked_for, earlier) for group in groups], policy)
+    of_groups = {
+        group.id: tuple(finding for finding in found if not finding.file)
+        for group, found in zip(groups, together, strict=True)
+    }
+    of_files = dict(checked)
+    for group, found in zip(groups, together, strict=True):
+        for file in asked_for:
+            if file.group_id == group.id:
+                of_files[file.id] += tuple(finding for finding in found if finding.file == file.path)
     return Found(policy, {file.id: file.sha256 for file in asked_for}, of_files, of_groups)
 
 
@@ -122,15 +123,10 @@ def _alone(
 
 
 def _together(
-    group: RequestGroup,
-    files: list[RequestFile],
-    policy: PolicyVersion,
-    related: list[Wanted],
-    earlier: list[tuple[Wanted, str]],
-) -> tuple[Finding, ...]:
-    if not files:
-        return ()
-    wanted = [_wanted(file, file.kind, group.columns) for file in files]
+    group: RequestGroup, asked_for: list[RequestFile], earlier: list[tuple[Wanted, str]]
+) -> Together:
+    files = [_wanted(file, file.kind, group.columns) for file in asked_for if file.group_id == group.id]
+    related = [_wanted(file, file.kind) for file in asked_for if file.group_id != group.id]
     statement = Statement(
         group=group.name,
         context=group.context,
@@ -138,7 +134,7 @@ def _together(
         differs=group.statements.get("differs", ""),
         described=frozenset(group.columns),
     )
-    return check_together(wanted, policy, statement=statement, related=related, earlier=earlier)
+    return Together(files, statement, related, earlier)
 
 
 def _wanted(file: RequestFile, kind: str, columns: Mapping[str, str] | None = None) -> Wanted:

@@ -22,7 +22,9 @@ from jobsite.releases.requests.rules import (
     WAIVER_CODES,
     why_not_reason,
 )
+from jobsite.releases.requests.seeing import item_of_pin
 from jobsite.releases.requests.standing import Acting, acting, change, file_of, tell
+from jobsite.releases.requests.visibility import visible
 
 PIN_SEVERITIES = ("fix", "look")
 
@@ -38,7 +40,7 @@ def explain(
         found = acting(by, request_id, "explain")
         file = file_of(found.request, path)
         refuse(text=why_not_reason(text))
-        finding = _finding(file, fingerprint, rule)
+        finding = _finding(found, file, fingerprint, rule)
         same = (Explanation.file == file) & Explanation.superseded_at.is_null()
         same &= (Explanation.rule == finding["rule"]) & (Explanation.fingerprint == fingerprint)
         Explanation.update(superseded_at=now()).where(same).execute()
@@ -144,7 +146,7 @@ def pin(
 
 def _of(found: Acting, path: str, fingerprint: str, rule: str) -> tuple[RequestFile, Mapping[str, Any]]:
     file = _asked_for(found.request, path)
-    return file, _finding(file, fingerprint, rule)
+    return file, _finding(found, file, fingerprint, rule)
 
 
 def _asked_for(request: ReleaseRequest, path: str) -> RequestFile:
@@ -153,18 +155,24 @@ def _asked_for(request: ReleaseRequest, path: str) -> RequestFile:
     return file
 
 
-def _finding(file: RequestFile, fingerprint: str, rule: str) -> Mapping[str, Any]:
+def _finding(found: Acting, file: RequestFile, fingerprint: str, rule: str) -> Mapping[str, Any]:
     """The finding of that fingerprint, or where it is "" the first of that rule. Raises `NotFound`."""
-    for finding in (*file.findings, *pinned_on(file)):
+    for finding in (*file.findings, *pinned_on(file, found)):
         if finding["fingerprint"] == fingerprint or (not fingerprint and finding["rule"] == rule):
             return finding
     raise NotFound("There is no such finding on this content any more.")
 
 
-def pinned_on(file: RequestFile) -> list[dict[str, Any]]:
-    """The remarks pinned to this content of the file that are not sealed, as findings."""
+def pinned_on(file: RequestFile, found: Acting) -> list[dict[str, Any]]:
+    """The remarks pinned to this content of the file that are not sealed and that this person may see, as findings."""
     rows = Pin.select().where(Pin.file == file, Pin.sha256 == file.sha256, Pin.sealed_at.is_null())
-    return [pinned(row, file.kind) for row in rows.order_by(Pin.id)]
+    seen = (row for row in rows.order_by(Pin.id) if _sees(found, row))
+    return [pinned(row, file.kind) for row in seen]
+
+
+def _sees(found: Acting, pin: Pin) -> bool:
+    """Whether a rule may tell this person that the remark is there: what is refused for its sake would betray it."""
+    return visible(item_of_pin(pin.turn, pin.checker), found.viewer, found.moment)
 
 
 def _say(

@@ -115,7 +115,11 @@ class Sight:
         found = [] if file.kind == REMOVED else list(file.findings)
         return [
             *found,
-            *(pinned(mark, file.kind) for mark in self.state.pins(file) if self.sees(item_of_pin(mark))),
+            *(
+                pinned(mark, file.kind)
+                for mark in self.state.pins(file)
+                if self.sees(item_of_pin(mark.turn, mark.writer))
+            ),
         ]
 
     def group_line(self, group: RequestGroup) -> GroupLine:

@@ -37,9 +37,9 @@ def item_of_waiver(mark: Mark) -> Item:
     return Item(BY_NAME, mark.turn, PRIVATE, mark.writer, True)
 
 
-def item_of_pin(mark: Mark) -> Item:
-    """A pinned remark: it reaches the author as a public comment does."""
-    return Item(COMMENT, mark.turn, PUBLIC, mark.writer, True)
+def item_of_pin(turn: int, writer: str) -> Item:
+    """A remark that this checker pinned in this turn: it reaches the author as a public comment does."""
+    return Item(COMMENT, turn, PUBLIC, writer, True)
 
 
 def item_of_event(happened: str, *, turn: int, audience: str, by: str, by_checker: bool, stale: bool) -> Item:

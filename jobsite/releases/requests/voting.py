@@ -142,7 +142,7 @@ def _why_not_approve(found: Acting, file: RequestFile) -> str | None:
     opened = Opened.get_or_none(file=file, person=by, turn=found.request.turn, sha256=file.sha256)
     mine = (Waiver.file == file) & (Waiver.checker == by) & Waiver.superseded_at.is_null()
     words = list(Waiver.select().where(mine & Waiver.sealed_at.is_null()))
-    findings = [*file.findings, *pinned_on(file)]
+    findings = [*file.findings, *pinned_on(file, found)]
     return why_not_approve(file.kind, findings, words, by, is_opened=opened is not None)
 
 
