@@ -10,6 +10,7 @@ from typing import Any
 from werkzeug.datastructures import MultiDict
 
 from jobsite.accounts.models import User
+from jobsite.core.db import LARGEST_ID
 from jobsite.core.errors import Invalid, NotFound
 from jobsite.releases.requests import (
     adding,
@@ -64,7 +65,8 @@ class At:
 
     def number(self, name: str) -> int:
         """A number that the page itself put into the form, 0 when it was tampered with."""
-        return self.form.get(name, type=int) or 0
+        number = self.form.get(name, type=int) or 0
+        return number if 0 < number < LARGEST_ID else 0
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,6 @@ from jobsite.releases.requests.missing import (
     before_review,
     before_submit,
     groups_to_comment,
-    unwaived,
 )
 from jobsite.releases.requests.models import ReleaseRequest
 from jobsite.releases.requests.pages import Head, Missing, Progress
@@ -84,7 +83,7 @@ def progress(sight: Sight) -> Progress | None:
     return Progress(
         outputs=len(state.outputs),
         voted=sum(bool(state.voted(file, me)) for file in state.outputs),
-        to_waive=unwaived(state, me),
+        to_waive=sight.to_waive,
         not_opened=sum(not state.is_opened(file, me) and not state.voted(file, me) for file in state.outputs),
         groups_needing_comment=tuple(groups_to_comment(state, me)),
         missing=tuple(before_review(state, me)),

@@ -122,6 +122,12 @@ class Sight:
             ),
         ]
 
+    @property
+    def to_waive(self) -> int:
+        """How many findings that they see they would have to waive to approve all that they ask no changes on."""
+        files = (file for file in self.state.outputs if self.state.voted(file, self.me) != CHANGES)
+        return sum(len(self._open(file, self.documents(file))) for file in files)
+
     def group_line(self, group: RequestGroup) -> GroupLine:
         """A group with its files."""
         files = tuple(self.file_line(file) for file in self.state.files_in(group))

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterator
 
 from jobsite.core.wording import counted, joined
-from jobsite.releases.requests.answering import stops, to_waive, unexplained
+from jobsite.releases.requests.answering import stops, unexplained
 from jobsite.releases.requests.decisions import CONFLICTED, INCOMPLETE
 from jobsite.releases.requests.models import RequestGroup
 from jobsite.releases.requests.pages import Missing
@@ -124,15 +124,6 @@ def before_approve(whole: Whole) -> list[Missing]:
             found.append(Missing(_UNDECIDED[decided], file.group.slug, file.path))
         found += [Missing(one["sentence"], file.group.slug, file.path) for one in stops(whole.findings(file))]
     return found
-
-
-def unwaived(whole: Whole, checker: str) -> int:
-    """How many findings this checker would have to waive to approve everything they have not asked changes on."""
-    return sum(
-        len(to_waive(whole.findings(file), whole.marks_on(file, "waiver"), checker))
-        for file in whole.outputs
-        if whole.voted(file, checker) != CHANGES
-    )
 
 
 def as_sentence(missing: Collection[Missing]) -> str | None:

@@ -1,0 +1,86 @@
+"""What an insider tries on release requests: to learn too early what others said, and to break a page with a form."""
+
+import re
+from collections.abc import Callable
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from jobsite.releases.requests.findings import pin
+from jobsite.releases.requests.voting import mark_opened
+
+from .test_desk import words_of
+from .world import World
+
+Browser = Callable[[str], FlaskClient]
+Press = Callable[..., TestResponse]
+REMARK = "This count of nine has to be left out of the table."
+FILE = "tables/output/a.csv"
+BEYOND = "9" * 30
+"""A number that no database can hold."""
+
+
+@pytest.fixture
+def people(world: World, app: Flask, sign_in: Callable[..., FlaskClient]) -> Browser:
+    """`people("ada")`: the browser of somebody who is logged in."""
+    browsers: dict[str, FlaskClient] = {}
+
+    def browser(name: str) -> FlaskClient:
+        if name not in browsers:
+            app.config["WTF_CSRF_ENABLED"] = True
+            browsers[name] = sign_in(app.test_client(), name)
+        app.config["WTF_CSRF_ENABLED"] = False
+        return browsers[name]
+
+    return browser
+
+
+@pytest.fixture
+def press(people: Browser) -> Press:
+    """`press("ada", address, 403, do=…)`: send a form, which is answered with that status."""
+
+    def send(who: str, address: str, status: int = 303, /, **form: str) -> TestResponse:
+        answer = people(who).post(address, data=form)
+        assert answer.status_code == status, (who, form, words_of(answer.text)[-300:])
+        return answer
+
+    return send
+
+
+def untimed(page: str) -> str:
+    """The words of a page but for its times and what changes with them."""
+    return re.sub(r"\d\d:\d\d(:\d\d)?|just now|\d+ (second|minute)s? ago", "", words_of(page))
+
+
+def test_a_remark_that_one_may_not_see_yet_is_betrayed_by_no_number_and_no_refusal(
+    world: World, people: Browser, press: Press
+) -> None:
+    request, (cat, cyd) = world.submitted(), (world.cast.cat, world.cast.cyd)
+    for checker in (cat, cyd):
+        mark_opened(by=checker, request_id=request.id, path="output/a.csv")
+    page = f"/requests/{request.id}/{FILE}"
+    people("cyd").get(page)  # which tells her once that she is logged in
+    before = untimed(people("cyd").get(page).text)
+    facts = {"path": "output/a.csv", "place": {"kind": "file"}, "severity": "fix", "sentence": REMARK}
+    pin(by=cat, request_id=request.id, **facts)
+    assert untimed(people("cyd").get(page).text) == before
+    on_rule = {"all": "1", "rule": "M1", "code": "false-alarm", "text": "It is nothing that matters at all."}
+    press("cyd", page, 404, do="waive", **on_rule)
+    press("cyd", page, 404, do="confirm", **on_rule)
+    press("cyd", page, do="approve")
+    assert "Waive 1 finding with a reason first" in press("cat", page, 403, do="approve").text
+
+
+@pytest.mark.parametrize("button", ["take-back", "make-public", "repost"])
+def test_a_number_beyond_all_numbers_is_a_comment_that_is_not_there(
+    world: World, press: Press, button: str
+) -> None:
+    request = world.submitted()
+    press("cat", f"/requests/{request.id}/", 404, do=button, comment=BEYOND)
+
+
+def test_a_number_beyond_all_numbers_is_a_file_that_is_not_there(world: World, people: Browser) -> None:
+    request = world.submitted()
+    assert people("cat").get(f"/requests/{request.id}/-/content/{BEYOND}").status_code == 404
