@@ -15,18 +15,18 @@ from jobsite.jobs.models import Job
 
 ROUNDS = 10
 TREE = 5
-"""Processes of the job: each starts the next, and none of them heeds a polite signal but the first."""
+"""Processes of the job: each starts the next, and none of them heeds a polite signal."""
 
 PROJECT = (
     "version: 5\nactions:\n  tree:\n    run: python:v2 tree.py\n    outputs: {highly_sensitive: {x: x.csv}}\n"
 )
 PROGRAM = f"""
 import os, signal, sys, time
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
 for number in range({TREE - 1}):
     if os.fork():
         break
     os.setsid()
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
 open(f"{{number}}-{{os.getpid()}}.up", "w").close()
 time.sleep(1000)
 """

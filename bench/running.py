@@ -18,7 +18,7 @@ from jobsite.jobs.actions import Wish
 from jobsite.jobs.definitions import newest_definition
 from jobsite.jobs.engine import Engine
 from jobsite.jobs.execution import executor
-from jobsite.outputs.tasks import finish_and_check
+from jobsite.outputs.tasks import finish_and_check, follow_ends
 from jobsite.projects.actions import add_member, add_organisation, add_project
 from jobsite.projects.workspaces import create_workspace
 from jobsite.settings import Settings
@@ -60,13 +60,15 @@ def engine_running(folder: Path) -> Iterator[None]:
     stop = threading.Event()
     consumer = open_queue(folder / "instance" / "huey.db").consumer(workers=4)
     engine = Engine(executor(), finish=lambda job_id: nudge(finish_and_check, job_id))
-    thread = threading.Thread(target=engine.run, args=(stop,))
+    threads = [threading.Thread(target=work, args=(stop,)) for work in (engine.run, follow_ends)]
     consumer.start()
-    thread.start()
+    for thread in threads:
+        thread.start()
     try:
         yield
     finally:
         stop.set()
         hub.ring()
-        thread.join()
+        for thread in threads:
+            thread.join()
         consumer.stop(graceful=True)

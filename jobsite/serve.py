@@ -24,7 +24,7 @@ from jobsite.jobs.engine import Engine
 from jobsite.jobs.execution import executor, why_no_jobs
 from jobsite.jobs.lock import InstanceLock
 from jobsite.notifications.reading import follow_events
-from jobsite.outputs.tasks import finish_and_check
+from jobsite.outputs.tasks import finish_and_check, follow_ends
 from jobsite.releases.requests.uploading import follow_uploads
 from jobsite.settings import Settings
 
@@ -77,7 +77,7 @@ def web_server(app: Flask, settings: Settings, *, host: str, port: int) -> Any:
 
 
 class Workers:
-    """The background of a server: the consumer of the queue, who reads news, and on the secure side the scheduler and the uploader."""
+    """The background of a server: the consumer of the queue, who reads news; on the secure side scheduler, checks, uploader."""
 
     def __init__(self, settings: Settings, say: Callable[[str], None]) -> None:
         self._stop = threading.Event()
@@ -88,6 +88,7 @@ class Workers:
                 say(f"Jobs do not run here: {why_not}")
             engine = Engine(executor(), finish=lambda job_id: nudge(finish_and_check, job_id))
             self._threads.append(self._thread("scheduler", engine.run))
+            self._threads.append(self._thread("checks", follow_ends))
             self._threads.append(self._thread("uploads", follow_uploads))
 
     def __enter__(self) -> None:

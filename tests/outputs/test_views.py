@@ -9,7 +9,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from jobsite.jobs.models import Job, JobRequest
-from jobsite.outputs.tasks import check_outputs_of
+from jobsite.outputs.tasks import check_ended, to_check
 from jobsite.projects.models import Workspace
 
 from ..jobs.conftest import (  # noqa: F401  the study of the jobs' tests
@@ -215,7 +215,8 @@ def test_what_was_found_stands_on_the_page_of_the_job(ada: FlaskClient) -> None:
     job = Job.get(Job.action == "make")
     address = f"/asthma/{job.job_request_id}/{job.identifier}/"
     assert "Not checked yet" in ada.get(address).text
-    check_outputs_of(job.id)
+    to_check(job.id)
+    check_ended()
     text = ada.get(address).text
     assert "Findings in its outputs" in text
     assert "held back" in text

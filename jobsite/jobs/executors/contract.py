@@ -30,7 +30,7 @@ class InputFile:
 @dataclass(frozen=True)
 class Limits:
     """What an attempt may use. Bytes, whole or part CPUs, seconds. `grace_seconds` lie between the polite
-    signal and the kill (§3.5: 10)."""
+    signal and the kill at a time limit; whoever cancels waits less."""
 
     memory_bytes: int = 4 * 1024**3
     cpus: float = 2.0

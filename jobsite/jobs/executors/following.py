@@ -17,6 +17,9 @@ _SOON = 0.01
 _LAST_WORDS = 1000
 _AT_ONCE = ("out_of_memory", "disk_limit")
 
+MOST_WAITED = 1.5
+"""Seconds between the polite signal and the end of all processes when somebody asked for the end."""
+
 
 class StopWish:
     """The wish that the attempt should end: on disk, so that it holds before the supervisor and after it;
@@ -40,12 +43,16 @@ class StopWish:
             wish = records.read(self._spec.attempt_dir, records.CANCEL)
             if wish is not None:
                 own = wish.get("grace")
-                self._grace = self._spec.limits.grace_seconds if own is None else float(own)
+                self._grace = self._of_whom_asks() if own is None else float(own)
         return self._grace
+
+    def _of_whom_asks(self) -> float:
+        """Whoever cancels sees the end within two seconds; what the program might have saved is dropped anyhow."""
+        return min(self._spec.limits.grace_seconds, MOST_WAITED)
 
     def _heard(self, *_: object) -> None:
         # A bare SIGTERM (an operator, a shutdown) means the same as `cancel`.
-        self._grace = self._spec.limits.grace_seconds if self._grace is None else self._grace
+        self._grace = self._of_whom_asks() if self._grace is None else self._grace
         self._unread = True
 
 

@@ -420,6 +420,16 @@ def test_a_cancelled_attempt_ends_only_when_all_its_processes_are_gone(
     assert executor.observe(spec.attempt_dir).exit.reason == "cancelled"
 
 
+def test_whoever_cancels_does_not_wait_for_a_program_that_will_not_end(
+    executor: Sandbox, study: Study
+) -> None:
+    spec = study.script(STUBBORN, "deaf", limits={"grace_seconds": 3600})
+    executor.launch(spec)
+    until(lambda: log_shows(spec, b"up"))
+    executor.cancel(spec.attempt_dir)
+    assert ended(executor, spec).reason == "cancelled"
+
+
 def test_a_program_that_leaves_processes_behind_ends_with_them(executor: Sandbox, study: Study) -> None:
     word = f"left-of-{os.getpid()}-{executor.name}"
     spec = study.script(STUBBORN.replace("while True: time.sleep(1)", "sys.exit(0)"), word)
