@@ -12,7 +12,6 @@ from jobsite.publishing.citing import Part, Work
 from jobsite.publishing.queries import Publication, names_of
 from jobsite.releases.models import ReleaseFile
 from jobsite.releases.storage import open_released
-from jobsite.settings import current
 from jobsite.store.kinds import Kind, kind_of
 from jobsite.store.windows import CsvWindow, csv_window
 
@@ -58,6 +57,7 @@ class Paper:
     """All that the page of a publication shows beside the files themselves."""
 
     publication: Publication
+    site: str
     shown: tuple[Shown, ...]
     orgs: tuple[Organisation, ...]
     authors: tuple[str, ...]
@@ -78,7 +78,7 @@ class Paper:
             authors=self.authors,
             publisher=self.orgs[0].name if self.orgs else "",
             published_at=asked.decision_at or asked.created_at,
-            address=f"{current().base_url}/{name}/outputs/{made.id}/",
+            address=f"{self.site}/{name}/outputs/{made.id}/",
             version=self.publication.number,
             key=f"{name}-outputs-{made.id}",
             description=" ".join(made.summary.split())[:4000],
@@ -88,15 +88,15 @@ class Paper:
     def parts(self) -> list[Part]:
         """Its files for machines."""
         name = self.publication.snapshot.workspace.name
-        base = f"{current().base_url}/{name}/published/"
+        base = f"{self.site}/{name}/published/"
         return [
             Part(file.name, f"{base}{file.id}/", kind_of(file.name).content_type, file.size, file.sha256)
             for file in self.publication.here
         ]
 
 
-def paper(publication: Publication) -> Paper:
-    """What there is to read of a publication. At most three queries; tables are read from their beginning only."""
+def paper(publication: Publication, site: str) -> Paper:
+    """What there is to read of a publication on `site` (an address without a slash at its end). At most three queries; tables are read from their beginning only."""
     workspace = publication.snapshot.workspace
     jobs = _jobs(publication.files)
     people = names_of(
@@ -104,6 +104,7 @@ def paper(publication: Publication) -> Paper:
     )
     return Paper(
         publication=publication,
+        site=site,
         shown=tuple(_shown(publication)),
         orgs=tuple(orgs_of(workspace.project)),
         authors=tuple(sorted(people.values())),

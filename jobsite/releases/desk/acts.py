@@ -220,6 +220,6 @@ def submit(at: At) -> None:
 
 
 def columns_in(text: str) -> dict[str, str]:
-    """Columns and their meanings from lines such as `n: people`. A line without a colon names a column without one."""
-    pairs = (line.partition(":") for line in text.splitlines() if line.strip())
-    return {name.strip(): meaning.strip() for name, _, meaning in pairs if name.strip()}
+    """Columns and their meanings from lines such as `n: people`. A column that is only named is not described yet."""
+    pairs = (line.partition(":") for line in text.splitlines())
+    return {name.strip(): meaning.strip() for name, _, meaning in pairs if name.strip() and meaning.strip()}
