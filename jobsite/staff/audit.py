@@ -135,9 +135,15 @@ def types() -> dict[str, list[str]]:
     return found
 
 
-def log_page(filters: Filters, *, before: int | None = None, after: int | None = None) -> Log:
-    """The newest events that pass the filters, or those before or after a cursor. One query."""
-    rows = _found(filters)
+def log_page(
+    filters: Filters,
+    *,
+    before: int | None = None,
+    after: int | None = None,
+    withheld: Expression | None = None,
+) -> Log:
+    """The newest events that pass the filters and are not `withheld`, or those before or after a cursor. One query."""
+    rows = _found(filters, withheld)
     if after is not None:
         rows = rows.where(Event.id > after).order_by(Event.id)
     else:
@@ -166,20 +172,21 @@ def cursor_in(args: "MultiDict[str, str]", name: str) -> int | None:
     return min(int(text), LARGEST_ID)
 
 
-def exported(kind: str, filters: Filters) -> Iterator[bytes]:
-    """All events that pass the filters as a file, "csv" or "jsonl", newest first, made while it is sent.
+def exported(kind: str, filters: Filters, *, withheld: Expression | None = None) -> Iterator[bytes]:
+    """All events that pass the filters and are not `withheld` as a file, "csv" or "jsonl", newest first, made while it is sent.
 
     Raises `Invalid` for another kind.
     """
     if kind not in CONTENT_TYPES:
         raise Invalid({"format": f"The log can be had as csv or jsonl, not as {kind[:40]!r}."})
-    lines = _as_csv(_all(filters)) if kind == "csv" else _as_lines(_all(filters))
+    events = _all(_found(filters, withheld))
+    lines = _as_csv(events) if kind == "csv" else _as_lines(events)
     return (line.encode() for line in lines)
 
 
-def _all(filters: Filters) -> Iterator[Mapping[str, Any]]:
+def _all(rows: ModelSelect) -> Iterator[Mapping[str, Any]]:
     last = LARGEST_ID
-    while chunk := list(_found(filters).where(Event.id < last).order_by(Event.id.desc()).limit(CHUNK)):
+    while chunk := list(rows.where(Event.id < last).order_by(Event.id.desc()).limit(CHUNK)):
         yield from (event.as_json() for event in chunk)
         last = chunk[-1].id
 
@@ -208,8 +215,10 @@ def _cell(value: Any) -> str:
     return f"'{text}" if text.startswith(_STARTS_FORMULA) else text
 
 
-def _found(filters: Filters) -> ModelSelect:
+def _found(filters: Filters, withheld: Expression | None = None) -> ModelSelect:
     rows = Event.select()
+    if withheld is not None:
+        rows = rows.where(~withheld)
     if not (filters.type or filters.subject):
         rows = rows.where(_NOT_OF_JOBS)
     if filters.type not in ("", ALL):

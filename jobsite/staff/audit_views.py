@@ -3,8 +3,11 @@
 from typing import Any
 
 from flask import Response, request, stream_with_context
+from flask_login import current_user
+from peewee import Expression
 
 from jobsite.core.web import page
+from jobsite.releases.requests.withholding import withheld_from
 from jobsite.staff import audit
 from jobsite.staff.area import routes, staff
 
@@ -18,7 +21,7 @@ def audit_log() -> Response:
     data: dict[str, Any] = {
         "filters": filters,
         "types": audit.types(),
-        "log": audit.log_page(filters, **cursors),
+        "log": audit.log_page(filters, **cursors, withheld=_withheld()),
     }
     return page("staff/audit.html", fragments=("listed",), **data)
 
@@ -28,7 +31,12 @@ def export_log() -> Response:
     """All events that pass the filters as a file, `format` csv or jsonl, made while it is sent."""
     staff()
     kind = request.args.get("format", "")
-    pieces = stream_with_context(audit.exported(kind, audit.filters_in(request.args)))
+    pieces = stream_with_context(audit.exported(kind, audit.filters_in(request.args), withheld=_withheld()))
     disposition = f'attachment; filename="audit-log.{kind}"'
     headers = {"Content-Disposition": disposition}
     return Response(pieces, headers=headers, content_type=audit.CONTENT_TYPES[kind])
+
+
+def _withheld() -> Expression:
+    """What this member of staff may not read here, because they check requests or work with their authors."""
+    return withheld_from(current_user._get_current_object())

@@ -8,6 +8,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from jobsite.accounts.actions import set_roles
 from jobsite.releases.requests.findings import pin
 from jobsite.releases.requests.voting import mark_opened
 
@@ -84,3 +85,20 @@ def test_a_number_beyond_all_numbers_is_a_comment_that_is_not_there(
 def test_a_number_beyond_all_numbers_is_a_file_that_is_not_there(world: World, people: Browser) -> None:
     request = world.submitted()
     assert people("cat").get(f"/requests/{request.id}/-/content/{BEYOND}").status_code == 404
+
+
+@pytest.mark.parametrize("who", ["ada", "ben", "cyd"])
+def test_staff_who_ask_or_check_themselves_read_no_opinion_in_the_event_log(
+    world: World, people: Browser, who: str
+) -> None:
+    request = world.submitted()
+    world.review(world.cast.cat, request)
+    person = getattr(world.cast, who)
+    set_roles(by="system", user=person, roles=[*person.roles, "StaffAreaAdministrator"])
+    about = f"?subject=release-request:{request.id}"
+    for address in ("/staff/audit/", "/staff/audit/export/"):
+        told = people(who).get(f"{address}{about}&format=csv").text
+        assert "release:submitted" in told
+        assert not re.search(r"release:(voted|opened|partially-reviewed)[^<]*[<,]\W*cat", told), address
+        assert "release:voted" not in told.partition("<tbody>")[2]
+        assert "release:voted" in people("sam").get(f"{address}{about}&format=csv").text

@@ -68,12 +68,16 @@ def _openable(viewer: User) -> ModelSelect:
     rows = rows.where(ReleaseRequest.backend.in_(backends_of(viewer)))
     if viewer.permissions & {CHECK, OBSERVE, AUDIT}:
         return rows
+    return rows.where((Project.copilot == viewer) | Project.id.in_(projects_developed_by(viewer)))
+
+
+def projects_developed_by(person: User) -> ModelSelect:
+    """The ids of the projects in which a role lets this person look at Level 4 outputs."""
     developing = [f'"{role.name}"' for role in ROLES.values() if DEVELOP in role.permissions]
-    theirs = ProjectMembership.select(ProjectMembership.project).where(
-        ProjectMembership.user == viewer,
+    return ProjectMembership.select(ProjectMembership.project).where(
+        ProjectMembership.user == person,
         any_of(ProjectMembership.roles.cast("text").contains(name) for name in developing),
     )
-    return rows.where((Project.copilot == viewer) | Project.id.in_(theirs))
 
 
 def _filtered(rows: ModelSelect, known: Mapping[str, str]) -> ModelSelect:

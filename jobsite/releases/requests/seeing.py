@@ -16,6 +16,10 @@ _ANONYMOUS = frozenset({"partially-reviewed", "reviewed"})
 """Steps of which all may know that they were, but only checkers who took them: a review is given by name."""
 
 
+NAMING_A_CHECKER = _ANONYMOUS | set(_KINDS)
+"""All events that say what somebody thinks, or that they have thought."""
+
+
 def item_of_comment(comment: Comment) -> Item:
     """A comment."""
     sealed = comment.sealed_at is not None
