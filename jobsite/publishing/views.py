@@ -98,7 +98,8 @@ def download(workspace: str, number: int) -> Response:
     found, shown = _load(workspace, number)
     named = [(name_in(shown, file), file) for file in shown.files]
     address = f"{_site()}/{found.name}/outputs/{number}/"
-    return downloads.zip_answer(found, named, f"{found.name}-outputs-{number}.zip", lambda *_: address)
+    filename = f"{found.name}-outputs-{number}.zip"
+    return downloads.zip_answer(found, named, filename, lambda *_: address, names_people=False)
 
 
 @routes("/<workspace>/outputs/<int:number>/bundle.zip", needs=ANYONE, side="public")

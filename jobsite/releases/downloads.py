@@ -33,17 +33,23 @@ def raw(file: BinaryIO, row: ReleaseFile, *, as_download: bool = False) -> Respo
     return response
 
 
-def zip_answer(workspace: Workspace, named: Named, filename: str, address_of: AddressOf) -> Response:
+def zip_answer(
+    workspace: Workspace, named: Named, filename: str, address_of: AddressOf, *, names_people: bool = True
+) -> Response:
     """A zip of these files under these names; a deleted one is a text that says who removed it, when, and where to read more.
 
-    Files that have not arrived are left out.
+    `names_people` is False where everybody may read it: no checker is named there. Files that have not arrived are left out.
     """
     rows = [(name, row) for name, row in named if row.uploaded_at is not None or row.deleted_at is not None]
-    people = _fullnames(row.deleted_by for _, row in rows if row.deleted_at)
+    gone = [row for _, row in rows if row.deleted_at]
+    people = _fullnames(row.deleted_by for row in gone) if names_people else {}
     texts = {
-        row.id: _tombstone(row, people.get(row.deleted_by, row.deleted_by), address_of(workspace, row))
-        for _, row in rows
-        if row.deleted_at
+        row.id: _tombstone(
+            row,
+            people.get(row.deleted_by, row.deleted_by) if names_people else "",
+            address_of(workspace, row),
+        )
+        for row in gone
     }
     return archive(zipped(_contents(workspace, rows, texts)), filename)
 
@@ -80,8 +86,8 @@ def _contents(
 
 
 def _tombstone(row: ReleaseFile, name: str, address: str) -> bytes:
-    day = row.deleted_at.strftime("%-d %B %Y")
-    return f"This file was redacted by {name} on {day}\n{address}\n".encode()
+    by, day = f" by {name}" if name else "", row.deleted_at.strftime("%-d %B %Y")
+    return f"This file was redacted{by} on {day}\n{address}\n".encode()
 
 
 def _fullnames(usernames: Iterable[str]) -> dict[str, str]:

@@ -102,3 +102,11 @@ def test_staff_who_ask_or_check_themselves_read_no_opinion_in_the_event_log(
         assert not re.search(r"release:(voted|opened|partially-reviewed)[^<]*[<,]\W*cat", told), address
         assert "release:voted" not in told.partition("<tbody>")[2]
         assert "release:voted" in people("sam").get(f"{address}{about}&format=csv").text
+
+
+def test_a_group_is_found_again_however_many_spaces_its_name_was_typed_with(
+    world: World, press: Press
+) -> None:
+    form = {"path": "output/a.csv", "kind": "OUTPUT", "group": " Table  of\tregions "}
+    answer = press("ada", "/requests/new/asthma/local/", **form)
+    assert answer.location.endswith("/table-of-regions/")

@@ -68,9 +68,10 @@ def choice_of(person: User, workspace: Workspace, kinds: Sequence[tuple[str, str
 
 
 def slug_of(request: ReleaseRequest, name: str) -> str:
-    """The part of the address of the request's group of this name. One query."""
+    """The part of the address of the request's group that `add_files` takes for this name. One query."""
     groups = RequestGroup.select().where(RequestGroup.request == request)
-    return next(group.slug for group in groups if group.name.casefold() == name.strip().casefold())
+    meant = " ".join(name.split()).casefold()
+    return next(group.slug for group in groups if group.name.casefold() == meant)
 
 
 def why_not_add(person: User, workspace: Workspace, request: ReleaseRequest | None) -> str | None:
