@@ -39,7 +39,7 @@ from jobsite.store.roots import Roots
 
 CHANGED = "This file changed while it was being added; a job may be running. Try again."
 RELEASED = (
-    "Exactly this content was released from this workspace before: add it as SUPPORTING, or leave it out."
+    "Exactly this content was released from this workspace before: add it as supporting, or leave it out."
 )
 NO_LONGER_VALID = "The last run of its action did not make this file any more: run the action again first."
 

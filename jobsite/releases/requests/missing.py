@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterator
 
-from jobsite.core.wording import counted, joined
+from jobsite.core.wording import counted
 from jobsite.releases.requests.answering import stops, unexplained
 from jobsite.releases.requests.decisions import CONFLICTED, INCOMPLETE
 from jobsite.releases.requests.models import RequestGroup
@@ -133,8 +133,8 @@ def as_sentence(missing: Collection[Missing]) -> str | None:
     first = [
         f"{one.sentence.rstrip('.')} ({_where(one)})" if _where(one) else one.sentence for one in missing
     ]
-    shown = joined([sentence.rstrip(".") for sentence in first[:3]], "and")
-    return f"{shown}, and {len(first) - 3} more." if len(first) > 3 else f"{shown}."
+    shown = ". ".join(sentence.rstrip(".") for sentence in first[:3])
+    return f"{shown}. And {len(first) - 3} more." if len(first) > 3 else f"{shown}."
 
 
 def _where(missing: Missing) -> str:
