@@ -110,3 +110,28 @@ def test_a_group_is_found_again_however_many_spaces_its_name_was_typed_with(
     form = {"path": "output/a.csv", "kind": "OUTPUT", "group": " Table  of\tregions "}
     answer = press("ada", "/requests/new/asthma/local/", **form)
     assert answer.location.endswith("/table-of-regions/")
+
+
+@pytest.mark.parametrize("headers", [{}, {"HX-Target": "nothing"}, {"HX-History-Restore-Request": "true"}])
+def test_who_asks_for_no_known_part_of_the_desk_gets_all_of_it(
+    world: World, people: Browser, headers: dict[str, str]
+) -> None:
+    request = world.submitted()
+    page = f"/requests/{request.id}/{FILE}"
+    asked = {"HX-Request": "true", **headers}
+    answer = people("cat").get(page, headers=asked)
+    assert (answer.status_code, "North" in answer.text) == (200, True)
+    answer = people("cat").post(page, data={"do": "changes"}, headers=asked)
+    assert (answer.status_code, "North" in answer.text) == (200, True)
+
+
+def test_who_asks_for_a_part_without_the_content_has_not_opened_the_file(
+    world: World, people: Browser, press: Press
+) -> None:
+    request = world.submitted()
+    page = f"/requests/{request.id}/{FILE}"
+    part = people("cat").get(page, headers={"HX-Request": "true", "HX-Target": "judge"})
+    assert part.status_code == 200 and "North" not in part.text
+    assert "Open the file first" in press("cat", page, 403, do="approve").text
+    # the refusal came with the whole page, which showed the content
+    press("cat", page, do="approve")

@@ -5,7 +5,7 @@ from typing import Any
 from flask import Response, request, session
 
 from jobsite.core.errors import Conflict, Denied, Invalid, NotFound, Refused
-from jobsite.core.web import CONTENT_POLICY, LOGIN, Routes, page
+from jobsite.core.web import CONTENT_POLICY, LOGIN, Routes, fragment_asked, page
 from jobsite.outputs.access import LOOK
 from jobsite.outputs.serving import content_answer
 from jobsite.releases.desk import acts
@@ -110,8 +110,10 @@ def act_on_group(request_id: str, group: str) -> Response:
 
 @routes(FILE, needs=LOOK, side="secure")
 def show_file(request_id: str, group: str, path: str, refusal: Refused | None = None) -> Response:
-    shown = looked_at(loaded(queries.file_page, request_id, group, path), me())
-    seen = None if fragment_wanted() else content_of(shown, me(), request.args)
+    shown, seen = loaded(queries.file_page, request_id, group, path), None
+    if not fragment_asked(PARTS_OF_DESK):  # nobody has opened what a part of the page does not show
+        shown = looked_at(shown, me())
+        seen = content_of(shown, me(), request.args)
     data: dict[str, Any] = {
         "shown": shown,
         "file": shown.file,
