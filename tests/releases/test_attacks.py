@@ -9,6 +9,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from jobsite.accounts.actions import set_roles
+from jobsite.releases.requests.comments import comment
 from jobsite.releases.requests.findings import pin
 from jobsite.releases.requests.voting import mark_opened
 
@@ -52,7 +53,7 @@ def press(people: Browser) -> Press:
 
 def untimed(page: str) -> str:
     """The words of a page but for its times and what changes with them."""
-    return re.sub(r"\d\d:\d\d(:\d\d)?|just now|\d+ (second|minute)s? ago", "", words_of(page))
+    return re.sub(r"\d\d:\d\d(:\d\d)?|just now|\d+ (s|min|seconds?|minutes?) ago", "", words_of(page))
 
 
 def test_a_remark_that_one_may_not_see_yet_is_betrayed_by_no_number_and_no_refusal(
@@ -72,6 +73,30 @@ def test_a_remark_that_one_may_not_see_yet_is_betrayed_by_no_number_and_no_refus
     press("cyd", page, 404, do="confirm", **on_rule)
     press("cyd", page, do="approve")
     assert "Waive 1 finding with a reason first" in press("cat", page, 403, do="approve").text
+
+
+def test_what_a_checker_does_before_the_review_changes_no_page_of_anybody_else(
+    world: World, people: Browser
+) -> None:
+    request, cat = world.submitted(), world.cast.cat
+    below = ("", "-/audit/", "tables/", FILE, "-/my-review/")
+    pages = [f"/requests/{request.id}/{one}" for one in below]
+    pages += ["/requests/?view=queue", "/inbox/", "/asthma/level-4/local/"]
+    others = ("ada", "cyd", "fay")
+
+    def seen() -> dict[tuple[str, str], str]:
+        return {(who, page): untimed(people(who).get(page).text) for who in others for page in pages}
+
+    for who in others:  # the first page says once that one is logged in, and that of the file opens it
+        people(who).get(pages[3])
+    before = seen()
+    world.review(cat, request, ["output/a.csv"], ends=False)
+    for audience in ("PRIVATE", "PUBLIC"):
+        comment(by=cat, request_id=request.id, group="tables", text=REMARK, audience=audience)
+    place = {"kind": "cell", "row": 1, "col": 2}
+    pin(by=cat, request_id=request.id, path="output/a.csv", place=place, severity="fix", sentence=REMARK)
+    assert seen() == before
+    assert REMARK in people("cat").get(pages[2]).text
 
 
 @pytest.mark.parametrize("button", ["take-back", "make-public", "repost"])
