@@ -20,7 +20,7 @@ SENTENCES: Mapping[str, str] = {
     "file-withdrawn": "withdrew {files} files",
     "moved": "moved {files} files to another group",
     "type-changed": "changed the type of {files} files",
-    "group-edited": "edited group {group}",
+    "group-edited": "edited what is said of group {group}",
     "explained": "explained findings of the rule {rule}",
     "submitted": "submitted {files} outputs",
     "resubmitted": "submitted {files} outputs again",
