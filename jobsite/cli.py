@@ -14,7 +14,8 @@ MODULES = {
     "jobsite.checks.commands": "disclosure",
     "jobsite.jobs.commands": "jobs cancel log events verify-log",
     "jobsite.jobs.request_command": "request",
-    "jobsite.jobs.upkeep_commands": "sweep manifest",
+    "jobsite.jobs.operator_commands": "backend",
+    "jobsite.jobs.upkeep_commands": "sweep manifest workspace",
     "jobsite.outputs.commands": "policy",
     "jobsite.releases.commands": "verify signing-key uploads retry-upload",
     "jobsite.releases.requests.commands": "requests",
@@ -22,7 +23,7 @@ MODULES = {
     "jobsite.status.commands": "doctor",
     "jobsite.demo.commands": "demo",
 }
-"""Where each command is, in the `COMMANDS` of its module."""
+"""Where each command is, in the `COMMANDS` of its module. A group that is named twice has more commands from the second."""
 
 
 class Parts(click.Group):
@@ -30,14 +31,13 @@ class Parts(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """The names of all commands."""
-        return sorted(name for names in MODULES.values() for name in names.split())
+        return sorted({name for names in MODULES.values() for name in names.split()})
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """The command of that name, or None."""
-        for module, names in MODULES.items():
-            if cmd_name in names.split():
-                return next(one for one in import_module(module).COMMANDS if one.name == cmd_name)
-        return None
+        modules = [import_module(module) for module, names in MODULES.items() if cmd_name in names.split()]
+        commands = (command for module in modules for command in module.COMMANDS)
+        return next((command for command in commands if command.name == cmd_name), None)
 
 
 @click.group(cls=Parts, context_settings={"help_option_names": ["-h", "--help"]})

@@ -181,3 +181,5 @@ def _set_flag(by: User | str, backend: Backend, name: str, value: str) -> None:
 
 for command in (maintenance, prepare_for_reboot, flags, weights):
     backend_group.add_command(command)
+
+COMMANDS = (backend_group,)

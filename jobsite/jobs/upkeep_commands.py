@@ -118,4 +118,4 @@ manifest = click.Group(
 for command in (archive, restore):
     workspace_group.add_command(command)
 
-COMMANDS = (sweep, manifest)
+COMMANDS = (sweep, manifest, workspace_group)

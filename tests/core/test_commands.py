@@ -23,7 +23,7 @@ def test_the_command_has_every_command_of_every_room() -> None:
         commands = getattr(import_module(".".join(words)), "COMMANDS", ())
         assert {one.name for one in commands} == set(MODULES.get(".".join(words), "").split()), file
         assert all(main.get_command(context, one.name) is one for one in commands)
-    assert main.list_commands(context) == sorted(" ".join(MODULES.values()).split())
+    assert main.list_commands(context) == sorted(set(" ".join(MODULES.values()).split()))
     assert main.get_command(context, "nothing") is None
 
 
@@ -32,6 +32,26 @@ def test_a_short_command_does_not_wait_for_the_parts_of_the_server() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert "jobsite.accounts.commands" in done.stdout
     assert "jobsite.application" not in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("group", "some"),
+    [
+        (
+            "backend",
+            {"add", "token", "pause", "resume", "list", "maintenance", "prepare-for-reboot", "flags"},
+        ),
+        ("workspace", {"add", "archive", "restore"}),
+        ("jobs", {"kill"}),
+    ],
+)
+def test_a_group_has_the_commands_of_later_rooms_in_a_program_that_loaded_nothing_else(
+    group: str, some: set[str]
+) -> None:
+    code = f"from jobsite.cli import main; main([{group!r}, '--help'], standalone_mode=False)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    listed = done.stdout.partition("Commands:")[2].splitlines()
+    assert some <= {line.split()[0] for line in listed if line.strip()}
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from jobsite.jobs.executors import records
 from jobsite.jobs.executors.contract import REASONS, STAGES, AttemptSpec, Executor, Limits
+from jobsite.jobs.executors.following import MOST_WAITED
 
 PAGE = (Path(__file__).parents[3] / "docs" / "executors.md").read_text("utf-8")
 
@@ -27,3 +28,4 @@ def test_the_numbers_are_those_of_the_code() -> None:
     uid = AttemptSpec.__dataclass_fields__["user"].default[0]
     assert f"user | {uid}:{uid}" in PAGE
     assert f"the grace of {Limits().grace_seconds:g} seconds" in PAGE
+    assert f"after {MOST_WAITED:g} seconds the end of all its processes" in PAGE
