@@ -186,7 +186,7 @@ def test_the_list_works_without_scripts_and_keeps_what_was_chosen(
     page = context.new_page()
     page.goto(f"{hostile[0].address}/asthma/level-4/local/")
     page.locator("#q").fill("*.csv hostile")
-    page.get_by_role("button", name="Apply").click()
+    page.get_by_role("button", name="Search").click()
     assert page.locator("#pick tbody tr").count() == 2
     page.get_by_label("Choose output/table.csv").check()
     page.get_by_role("button", name="Add to a release request").click()
