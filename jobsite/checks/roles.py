@@ -204,7 +204,7 @@ def named_role(header: str) -> str | None:
         return EXTREME
     if found & {"p1", "p99"}:
         return EDGE
-    if _TIMES.fullmatch(name):
+    if _TIMES.fullmatch(name) and not found & _RATES:  # a rate per person-years is no time
         return TIME
     bound = not found.isdisjoint(("lower", "upper")) and found.isdisjoint(_COUNTS)
     if bound or found & _MODELS or _MODEL_NAMES.fullmatch(name):

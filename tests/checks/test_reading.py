@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from jobsite.checks import SEVERITIES, Subject, check_file, check_group, policy_from, reading
+from jobsite.checks.roles import named_role
 
 from .given import POLICY, report_on, rules_in
 
@@ -205,3 +206,17 @@ def test_any_table_ends_in_a_verdict_without_a_rule_that_failed(rows: list[list[
     found = [*report.findings, *check_group([report, other], POLICY)]
     assert [one.sentence for one in found if one.rule == "E1"] == []
     assert len({one.key for one in report.findings}) == len(report.findings)
+
+
+@pytest.mark.parametrize(
+    ("header", "role"),
+    [
+        ("person_years", "person-time"),
+        ("Person-years at risk", "person-time"),
+        ("follow_up", "person-time"),
+        ("rate_per_100_person_years", "rate"),
+        ("incidence per 1000 patient days", "rate"),
+    ],
+)
+def test_a_rate_per_time_is_no_time(header: str, role: str) -> None:
+    assert named_role(header) == role
