@@ -21,7 +21,7 @@ from jobsite.releases.requests.findings import confirm, explain, pin, unwaive, w
 from jobsite.releases.requests.forcing import force, give
 from jobsite.releases.requests.groups import save_group
 from jobsite.releases.requests.listing import queue
-from jobsite.releases.requests.models import Comment, ReleaseRequest, RequestFile, Review, Vote
+from jobsite.releases.requests.models import Comment, ReleaseRequest, RequestFile, RequestGroup, Review, Vote
 from jobsite.releases.requests.queries import audit, file_page, group_page, open_copy, overview
 from jobsite.releases.requests.rechecking import recheck
 from jobsite.releases.requests.releasing import approve, recall, stop_release
@@ -336,6 +336,16 @@ class TestEditing:
         for act in (withdraw_file, update_file):
             with pytest.raises(Invalid):
                 act(**ada)
+
+    def test_what_was_said_of_a_group_goes_with_the_file_it_was_said_of(self, world: World) -> None:
+        request = world.draft()
+        group = request.groups.get()
+        said = {"rule": "X5", "severity": "fix", "sentence": "Say what changed.", "place": {"kind": "group"}}
+        RequestGroup.update(findings=[said, {**said, "rule": "D3"}]).where(
+            RequestGroup.id == group.id
+        ).execute()
+        withdraw_file(by=world.cast.ada, request_id=request.id, path=B)
+        assert [one["rule"] for one in RequestGroup.get_by_id(group.id).findings] == ["D3"]
 
     def test_a_withdrawn_file_stays_and_can_come_back(self, world: World) -> None:
         request = world.draft()

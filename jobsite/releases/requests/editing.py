@@ -8,7 +8,7 @@ from jobsite.releases.requests.adding import RELEASED, was_released
 from jobsite.releases.requests.checking import documents, found_in_copy
 from jobsite.releases.requests.groups import group_named
 from jobsite.releases.requests.models import RequestFile
-from jobsite.releases.requests.reopening import reopen, reopen_group
+from jobsite.releases.requests.reopening import forget_texts, reopen, reopen_group
 from jobsite.releases.requests.rules import OUTPUT, REMOVED, SUPPORTING
 from jobsite.releases.requests.standing import acting, change, file_of, tell
 
@@ -25,6 +25,7 @@ def withdraw_file(*, by: User, request_id: str, path: str) -> None:
         RequestFile.update(kind=REMOVED).where(RequestFile.id == file.id).execute()
         reopened = reopen(request, [file], "type")
         reopened += reopen_group(request, file.group, "outputs") if was_output else 0
+        forget_texts(file.group)
         change(request)
         tell(request, "file-withdrawn", by=by, files=1, digests=[file.sha256], reopened=reopened)
 
@@ -41,6 +42,7 @@ def move_file(*, by: User, request_id: str, path: str, group: str) -> None:
         reopened = reopen(request, [file], "group")
         if file.kind == OUTPUT:
             reopened += reopen_group(request, file.group, "outputs") + reopen_group(request, into, "outputs")
+        forget_texts(file.group)
         change(request)
         tell(request, "moved", by=by, files=1, digests=[file.sha256], reopened=reopened)
 

@@ -54,3 +54,10 @@ def reopen(
 def reopen_group(request: ReleaseRequest, group: RequestGroup, why: str) -> int:
     """`reopen` for all files of a group that are asked for."""
     return reopen(request, list(group.files.where(RequestFile.kind != REMOVED)), why)
+
+
+def forget_texts(group: RequestGroup) -> None:
+    """What the checks said of the texts of a group (rules X) may not hold for its files of now: it is gone until they run again."""
+    left = [one for one in group.findings if not one["rule"].startswith("X")]
+    if len(left) < len(group.findings):
+        RequestGroup.update(findings=left).where(RequestGroup.id == group.id).execute()
