@@ -1,5 +1,6 @@
 """`jobsite user …` and `jobsite backend …`."""
 
+from collections.abc import Callable
 from datetime import timedelta
 
 import click
@@ -13,7 +14,7 @@ from jobsite.accounts.sessions import sign_out_everywhere
 from jobsite.accounts.signing_in import make_token
 from jobsite.core.clock import wire
 from jobsite.core.commands import as_json, instance_command, print_json
-from jobsite.core.errors import Denied
+from jobsite.core.errors import Conflict, Denied
 from jobsite.settings import Settings
 
 _role = click.option(
@@ -39,6 +40,14 @@ def acting(username: str | None) -> User | str:
     if not person.is_active:
         raise Denied(f"{person.username} has been deactivated and can do nothing.")
     return person
+
+
+def repeatable(act: Callable[[], object]) -> None:
+    """Do it. Where it is so already that is said on standard error, and the command has done what it was typed for."""
+    try:
+        act()
+    except Conflict as already:
+        click.echo(str(already), err=True)
 
 
 @click.group()
@@ -193,7 +202,7 @@ def backend_token(settings: Settings, slug: str, overlap: float) -> None:
 def pause(settings: Settings, json_wanted: bool, slug: str, by_name: str | None) -> None:
     """Start no new jobs; those that run go on."""
     there = queries.backend_or_stop(slug)
-    backends.pause(by=acting(by_name), backend=there)
+    repeatable(lambda: backends.pause(by=acting(by_name), backend=there))
     if json_wanted:
         return print_json(backend_json(there))
     click.echo(f"{slug} is paused.")
@@ -203,7 +212,7 @@ def pause(settings: Settings, json_wanted: bool, slug: str, by_name: str | None)
 def resume(settings: Settings, json_wanted: bool, slug: str, by_name: str | None) -> None:
     """Start jobs again."""
     there = queries.backend_or_stop(slug)
-    backends.resume(by=acting(by_name), backend=there)
+    repeatable(lambda: backends.resume(by=acting(by_name), backend=there))
     if json_wanted:
         return print_json(backend_json(there))
     click.echo(f"{slug} starts jobs again.")

@@ -5,7 +5,7 @@ from typing import Any
 import click
 
 from jobsite.accounts import backends
-from jobsite.accounts.commands import acting, backend_json, operator
+from jobsite.accounts.commands import acting, backend_json, operator, repeatable
 from jobsite.accounts.commands import backend as backend_group
 from jobsite.accounts.models import Backend, User
 from jobsite.accounts.queries import backend_or_stop
@@ -94,7 +94,7 @@ def maintenance(
         told.append(f"planned from {wire(start)} until {wire(until)}" if start else "not planned any more")
     if to or not plans:
         turn = backends.end_maintenance if to == "off" else backends.start_maintenance
-        turn(by=by, backend=there)
+        repeatable(lambda: turn(by=by, backend=there))
         if options["disable_checks"]:
             backends.set_checks(by=by, backend=there, disabled=True)
         told.append(to or "on")

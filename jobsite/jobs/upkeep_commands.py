@@ -1,5 +1,8 @@
 """Commands of those who look after what jobs leave: sweep, the manifests of workspaces, their archive."""
 
+from collections.abc import Callable
+from pathlib import Path
+
 import click
 
 from jobsite.accounts.commands import acting, operator
@@ -8,6 +11,7 @@ from jobsite.core.commands import as_json, instance_command, print_json
 from jobsite.core.db import writing
 from jobsite.core.errors import Conflict, Refused
 from jobsite.core.events import record
+from jobsite.core.files import UnsafePath
 from jobsite.core.wording import counted
 from jobsite.jobs import proving
 from jobsite.jobs.execution import executor
@@ -16,9 +20,12 @@ from jobsite.jobs.sweeping import ACTIVE
 from jobsite.jobs.sweeping import sweep as sweep_now
 from jobsite.projects.commands import workspace as workspace_group
 from jobsite.projects.commands import workspace_json
+from jobsite.projects.models import Workspace
 from jobsite.projects.queries import workspace_named
 from jobsite.projects.workspaces import set_archived
 from jobsite.settings import Settings
+from jobsite.store.archive import BadArchive, pack, unpack
+from jobsite.store.roots import Busy, Roots
 
 _name = click.argument("name")
 
@@ -91,23 +98,60 @@ def _tell(name: str, verdict: proving.Verdict, json_wanted: bool, *, mended: boo
 
 @instance_command(_name, as_json, operator, name="archive")
 def archive(settings: Settings, name: str, json_wanted: bool, by_name: str | None) -> None:
-    """Archive the workspace NAME: no jobs run in it, its files stay. Refused while jobs are active."""
-    found = workspace_named(name)
-    if active := Job.select().where((Job.workspace == found) & Job.state.in_(ACTIVE)).count():
-        raise Conflict(f"{name} has {counted(active, 'active job')}: wait, or cancel first.")
-    set_archived(by=acting(by_name), workspace=found, is_archived=True)
+    """Archive the workspace NAME: no jobs run in it, its files go into one file. Refused while jobs are active."""
+    found, target = workspace_named(name), _archive_of(settings, name)
+    _refuse_active(found)
+    if not found.is_archived:
+        set_archived(by=acting(by_name), workspace=found, is_archived=True)
+        _refuse_active(found)  # one that was asked for in between: it ends, then this is typed again
+    roots = Roots.of(settings.instance)
+    files = _moved(lambda: pack(roots, name, target)) if name in roots.workspaces() else 0
     if json_wanted:
-        return print_json(workspace_json(workspace_named(name)))
+        return print_json({**workspace_json(workspace_named(name)), "files": files, "archive": _said(target)})
     click.echo(f"{name} is archived: no jobs run in it.")
+    if files:
+        click.echo(f"Its {counted(files, 'file')} are in {_said(target)} of the instance.")
 
 
 @instance_command(_name, as_json, operator, name="restore")
 def restore(settings: Settings, name: str, json_wanted: bool, by_name: str | None) -> None:
-    """Bring the archived workspace NAME back."""
-    set_archived(by=acting(by_name), workspace=workspace_named(name), is_archived=False)
+    """Bring the archived workspace NAME back, with its files."""
+    found, source = workspace_named(name), _archive_of(settings, name)
+    by = acting(by_name)
+    files = _moved(lambda: unpack(Roots.of(settings.instance), name, source)) if source.exists() else 0
+    source.unlink(missing_ok=True)
+    if found.is_archived:
+        set_archived(by=by, workspace=found, is_archived=False)
     if json_wanted:
-        return print_json(workspace_json(workspace_named(name)))
-    click.echo(f"{name} is active again.")
+        return print_json({**workspace_json(workspace_named(name)), "files": files})
+    click.echo(f"{name} is active{' again' if found.is_archived else ''}.")
+    if files:
+        click.echo(f"Its {counted(files, 'file')} are back.")
+
+
+def _refuse_active(found: Workspace) -> None:
+    if active := Job.select().where((Job.workspace == found) & Job.state.in_(ACTIVE)).count():
+        raise Conflict(f"{found.name} has {counted(active, 'active job')}: wait, or cancel first.")
+
+
+def _archive_of(settings: Settings, name: str) -> Path:
+    return settings.instance / "archives" / f"{name}.tar"
+
+
+def _said(target: Path) -> str:
+    return f"archives/{target.name}" if target.exists() else ""
+
+
+def _moved(move: Callable[[], int]) -> int:
+    """How many files were moved. Raises `Conflict` with the sentence of what stands in the way."""
+    try:
+        return move()
+    except (BadArchive, Busy, UnsafePath) as reason:
+        raise Conflict(str(reason)) from None
+    except OSError as reason:
+        raise Conflict(
+            f"The files could not be moved: {reason.strerror}. Nothing is lost; type it again."
+        ) from None
 
 
 manifest = click.Group(

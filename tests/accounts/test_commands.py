@@ -53,7 +53,6 @@ def test_a_user_added_by_command_signs_in_with_three_words_on_one_line(run: Run)
         (("user", "activate", "ada"), "ada is active already."),
         (("backend", "add", "local", "--name", "Again"), "There is already a backend local."),
         (("backend", "token", "north"), "There is no backend north."),
-        (("backend", "resume", "local"), "local is not paused."),
         (("backend", "remove-member", "local", "ada"), "ada is no member of local."),
     ],
 )

@@ -98,6 +98,21 @@ def test_the_operator_s_name_is_written_down(jobsite: Command, waiting: Job) -> 
     assert refused.exit_code == 1 and not Backend.get().is_in_maintenance_mode
 
 
+@pytest.mark.parametrize(
+    "words",
+    [("pause", "local"), ("resume", "local"), ("maintenance", "local"), ("maintenance", "local", "off")],
+)
+def test_a_command_may_be_repeated(jobsite: Command, local: Backend, words: tuple[str, ...]) -> None:
+    if words[0] == "resume":
+        jobsite("backend", "pause", "local")
+    first = jobsite("backend", *words, "--json")
+    events = len(since(0))
+    again = jobsite("backend", *words, "--json")
+    assert (first.exit_code, again.exit_code) == (0, 0), again.output
+    assert json.loads(again.stdout) == json.loads(first.stdout)
+    assert len(since(0)) == events
+
+
 def test_a_backend_is_told_as_it_is_now(jobsite: Command) -> None:
     paused = json.loads(jobsite("backend", "pause", "local", "--json").stdout)
     assert (paused["slug"], paused["is_paused"]) == ("local", True)

@@ -188,7 +188,24 @@ def test_a_workspace_is_archived_only_when_no_job_is_active(
     assert jobsite("workspace", "archive", "asthma").output == "asthma is archived: no jobs run in it.\n"
     assert jobsite("workspace", "restore", "asthma").output == "asthma is active again.\n"
     archived = json.loads(jobsite("workspace", "archive", "asthma", "--json").stdout)
-    assert (archived["name"], archived["is_archived"]) == ("asthma", True)
+    assert (archived["name"], archived["is_archived"], archived["archive"]) == ("asthma", True, "")
     restored = json.loads(jobsite("workspace", "restore", "asthma", "--json").stdout)
     assert not restored["is_archived"]
-    assert jobsite("workspace", "restore", "asthma").exit_code == 1
+    assert jobsite("workspace", "restore", "asthma").output == "asthma is active.\n"
+
+
+def test_the_files_of_an_archived_workspace_are_in_one_file_and_come_back(
+    jobsite: Command, published: Job, level4: Path, instance: Path
+) -> None:
+    before = {path.relative_to(level4): path.read_bytes() for path in level4.rglob("*") if path.is_file()}
+    told = json.loads(jobsite("workspace", "archive", "asthma", "--json").stdout)
+    assert (told["archive"], told["files"] > len(before) - 1) == ("archives/asthma.tar", True)
+    assert not level4.exists() and not (instance / "workspaces" / "high" / "asthma").exists()
+    again = json.loads(jobsite("workspace", "archive", "asthma", "--json").stdout)
+    assert (again["is_archived"], again["archive"]) == (True, "archives/asthma.tar")
+    assert json.loads(jobsite("workspace", "restore", "asthma", "--json").stdout)["files"] == told["files"]
+    assert {
+        path.relative_to(level4): path.read_bytes() for path in level4.rglob("*") if path.is_file()
+    } == before
+    assert not (instance / "archives" / "asthma.tar").exists()
+    assert jobsite("manifest", "check", "asthma").exit_code == 0
