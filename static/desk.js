@@ -5,6 +5,7 @@
   const OFF = "desk-keys-off";
   const WAIT = 1500; // how long "g" waits for the letter after it, in milliseconds
   let going = 0;
+  let chosen = false; // a field was chosen while the server had not answered: it keeps the focus
 
   const kept = () => { try { return localStorage.getItem(OFF) === "1"; } catch { return false; } };
   const keep = (off) => { try { localStorage.setItem(OFF, off ? "1" : "0"); } catch { /* for this page only */ } };
@@ -24,8 +25,10 @@
     if (element.matches("details")) {
       element.open = true;
       element.querySelector("summary").focus();
-    } else if (field || shut) element.focus();
-    else element.click();
+    } else if (field || shut) {
+      chosen = true;
+      element.focus();
+    } else element.click();
   };
 
   // The findings in the order of the list; the one at hand is marked, its cell scrolled in view.
@@ -79,9 +82,12 @@
     box.addEventListener("change", () => { off = !box.checked; keep(off); });
   }
 
+  document.addEventListener("htmx:beforeRequest", () => { chosen = false; });
+  document.addEventListener("pointerdown", (event) => { chosen = chosen || Boolean(isTyping(event.target)); });
+
   // After an answer of the server in place, the heading of what changed has the focus.
   document.addEventListener("htmx:afterSettle", (event) => {
     const heading = event.detail.elt.querySelector("[data-changed]");
-    if (heading) { heading.tabIndex = -1; heading.focus({ preventScroll: true }); }
+    if (heading && !chosen) { heading.tabIndex = -1; heading.focus({ preventScroll: true }); }
   });
 })();
