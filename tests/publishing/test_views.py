@@ -90,7 +90,13 @@ def test_what_is_published_is_everybodys(
 ) -> None:
     for address in addresses(publication, files["output/table.csv"]):
         assert client.get(address, buffered=True).status_code == 200, address
-    for listed in ("/asthma/outputs/", "/", "/publications/", "/projects/asthma-and-air-quality/"):
+    for listed in (
+        "/asthma/outputs/",
+        "/asthma/",
+        "/",
+        "/publications/",
+        "/projects/asthma-and-air-quality/",
+    ):
         assert "Air and asthma" in client.get(listed).text, listed
     assert "1 open to everybody" in words(client.get("/asthma/").text)
     assert "Air and asthma" in client.get("/publications/?q=quality+air").text
