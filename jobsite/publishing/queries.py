@@ -34,8 +34,8 @@ class Row:
         return f"/{self.snapshot.workspace.name}/outputs/{self.snapshot.id}/"
 
     @property
-    def standing(self) -> tuple[str, str, str]:
-        """The state for a pill, its words, and what they mean."""
+    def standing(self) -> tuple[str, str]:
+        """The state for a pill, and its words."""
         return STANDINGS[self.request.decision]
 
     @property
@@ -67,8 +67,8 @@ class Publication:
         return self.request.decision == APPROVED
 
     @property
-    def standing(self) -> tuple[str, str, str]:
-        """The state for a pill, its words, and what they mean."""
+    def standing(self) -> tuple[str, str]:
+        """The state for a pill, and its words."""
         return STANDINGS[self.request.decision]
 
     @property

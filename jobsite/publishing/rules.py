@@ -11,11 +11,11 @@ REASON_FEWEST, REASON_MOST = 5, 2000
 LONGEST_TITLE, LONGEST_SUMMARY = 150, 10_000
 
 STANDINGS = {
-    PENDING: ("draft", "Draft", "waits for a publisher"),
-    APPROVED: ("published", "Published", "open to everybody"),
-    REJECTED: ("rejected", "Draft, not published", "a publisher has decided against it"),
+    PENDING: ("draft", "Draft"),
+    APPROVED: ("published", "Published"),
+    REJECTED: ("rejected", "Draft, not published"),
 }
-"""By the newest decision: the state of a pill, its words, and what that means."""
+"""By the newest decision: the state of a pill, and its words."""
 
 
 def contents_of(file_ids: Iterable[str]) -> str:

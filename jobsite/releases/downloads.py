@@ -4,9 +4,9 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, BinaryIO
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
-from flask import Response, send_file
+from flask import Response, request, send_file
 
 from jobsite.accounts.models import User
 from jobsite.core.web import CONTENT_POLICY
@@ -14,9 +14,12 @@ from jobsite.projects.models import Workspace
 from jobsite.releases.models import ReleaseFile
 from jobsite.releases.queries import open_file
 from jobsite.releases.zipping import Content, zipped
+from jobsite.settings import current
 from jobsite.store.kinds import kind_of
 
 Named = Iterable[tuple[str, ReleaseFile]]
+THIS_MACHINE = ("127.0.0.1", "localhost", "::1")
+
 AddressOf = Callable[[Workspace, ReleaseFile], str]
 
 
@@ -31,6 +34,15 @@ def raw(file: BinaryIO, row: ReleaseFile, *, as_download: bool = False) -> Respo
     if as_download:
         response.headers["Content-Disposition"] = _attachment(row.name.rpartition("/")[2])
     return response
+
+
+def whole_address(path: str) -> str:
+    """The address of a path of this site for those who are elsewhere. Without `BASE_URL` only a machine that is asked by
+    itself knows its name: what a client calls the site is never repeated to it.
+    """
+    own = urlsplit(request.host_url)
+    site = current().base_url or (request.host_url.rstrip("/") if own.hostname in THIS_MACHINE else "")
+    return f"{site}{path}"
 
 
 def zip_answer(

@@ -201,7 +201,7 @@ def _content_url(workspace: Workspace, wanted: ReleaseFile) -> str:
 
 def _tombstone_address(workspace: Workspace, wanted: ReleaseFile) -> str:
     values = {"workspace": workspace.name, "release_id": wanted.release_id, "path": wanted.name}
-    return url_for("releases.file", **values, _external=True)
+    return downloads.whole_address(url_for("releases.file", **values))
 
 
 def _wanted(workspace: Workspace, row: ReleaseRow) -> Wanted:

@@ -19,7 +19,6 @@ DESCRIPTOR = "ro-crate-metadata.json"
 PREVIEW = "ro-crate-preview.html"
 
 COMPLETED = {"@id": "http://schema.org/CompletedActionStatus"}
-FAILED = {"@id": "http://schema.org/FailedActionStatus"}
 
 DISCLOSURE = {"@id": "https://w3id.org/shp#DisclosureCheck"}
 SIGN_OFF = {"@id": "https://w3id.org/shp#SignOff"}

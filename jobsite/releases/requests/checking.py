@@ -3,10 +3,10 @@
 What was found is kept on the rows of the request, so that pages show what the request was checked by, and when.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from functools import partial
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, NamedTuple
 
 from jobsite.checks import Finding, Statement, worst
 from jobsite.core.errors import Conflict
@@ -139,11 +139,7 @@ def _together(
 
 def _wanted(file: RequestFile, kind: str, columns: Mapping[str, str] | None = None) -> Wanted:
     roles = {header: word for header, word in (columns or {}).items() if word in ROLES}
-    return Wanted(file.path, file.sha256, kind, roles, open=_opening(file.sha256))
-
-
-def _opening(sha256: str) -> Callable[[], BinaryIO]:
-    return partial(open_content, sha256)
+    return Wanted(file.path, file.sha256, kind, roles, open=partial(open_content, file.sha256))
 
 
 def _released_before(request: ReleaseRequest) -> list[tuple[Wanted, str]]:

@@ -172,10 +172,6 @@ class GroupLine:
     comments: int
     findings: tuple[FindingShown, ...] = ()
 
-    def of_kind(self, kind: str) -> tuple[FileLine, ...]:
-        """Its files of this kind."""
-        return tuple(file for file in self.files if file.kind == kind)
-
 
 @dataclass(frozen=True)
 class Head:
@@ -253,13 +249,11 @@ class Overview:
 
 @dataclass(frozen=True)
 class GroupPage:
-    """The page of a group. `other_groups` are (slug, name), for moving files."""
+    """The page of a group."""
 
     head: Head
     group: GroupLine
     comments: tuple[CommentShown, ...]
-    progress: Progress | None
-    other_groups: tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True)

@@ -69,8 +69,6 @@ def group_page(request_id: str, slug: str, viewer: User) -> GroupPage:
         head=head(sight),
         group=sight.group_line(group),
         comments=tuple(one for one in sight.comments if one.group == slug and not one.path),
-        progress=progress(sight),
-        other_groups=tuple((one.slug, one.name) for one in sight.state.groups if one.slug != slug),
     )
 
 

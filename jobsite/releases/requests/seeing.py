@@ -1,6 +1,6 @@
 """The rows of a request as items of the visibility rules (specification 2.4)."""
 
-from jobsite.releases.requests.models import Comment, Overrule, Vote
+from jobsite.releases.requests.models import Comment, Vote
 from jobsite.releases.requests.rules import PRIVATE, PUBLIC
 from jobsite.releases.requests.visibility import BY_NAME, COMMENT, DECISION, OPEN, WATCH, Item
 from jobsite.releases.requests.whole import Mark
@@ -15,7 +15,6 @@ _KINDS = {"voted": BY_NAME, "vote-cleared": BY_NAME, "waived": BY_NAME, "unwaive
 _ANONYMOUS = frozenset({"partially-reviewed", "reviewed"})
 """Steps of which all may know that they were, but only checkers who took them: a review is given by name."""
 
-
 NAMING_A_CHECKER = _ANONYMOUS | set(_KINDS)
 """All events that say what somebody thinks, or that they have thought."""
 
@@ -29,11 +28,6 @@ def item_of_comment(comment: Comment) -> Item:
 def item_of_vote(vote: Vote) -> Item:
     """A vote, with what is said of it by name."""
     return Item(BY_NAME, vote.turn, PRIVATE, vote.checker, True)
-
-
-def item_of_overrule(overrule: Overrule) -> Item:
-    """An overruled objection."""
-    return Item(BY_NAME, overrule.turn, PRIVATE, overrule.checker, True)
 
 
 def item_of_waiver(mark: Mark) -> Item:

@@ -48,7 +48,8 @@ class Acting:
     @property
     def viewer(self) -> Viewer:
         """The person for the visibility rules."""
-        return viewer_of(self.person, self.facts)
+        facts = self.facts
+        return Viewer(self.person.username, facts.on_author_side, facts.is_eligible, facts.is_auditor)
 
     @property
     def moment(self) -> Moment:
@@ -123,11 +124,6 @@ def facts_of(
         is_ongoing=is_ongoing(request.workspace.project),
         undo_open=undo_open(request),
     )
-
-
-def viewer_of(person: User, facts: Facts) -> Viewer:
-    """The person for the visibility rules."""
-    return Viewer(person.username, facts.on_author_side, facts.is_eligible, facts.is_auditor)
 
 
 def is_developer(person: User, project: Project) -> bool:

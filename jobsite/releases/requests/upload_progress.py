@@ -13,14 +13,11 @@ RUNNING_EVERY, WAITING_EVERY = 2, 30
 
 @dataclass(frozen=True)
 class Sent:
-    """One file on its way. `state` is sent, queued, waiting (for `next_at`, after an `error`) or stuck."""
+    """One file on its way. `state` is sent, queued, waiting (after an `error`) or stuck."""
 
     path: str
     state: str
-    sent_at: datetime | None
-    attempts: int
     error: str
-    next_at: datetime | None
 
 
 @dataclass(frozen=True)
@@ -69,5 +66,4 @@ def progress(request: ReleaseRequest) -> UploadProgress:
 def _sent(step: UploadStep) -> Sent:
     failed = bool(step.last_error)
     state = "sent" if step.done_at else "stuck" if step.stuck_at else "waiting" if failed else "queued"
-    next_at = step.not_before if state in ("waiting", "queued") else None
-    return Sent(step.path, state, step.done_at, step.attempts, step.last_error, next_at)
+    return Sent(step.path, state, step.last_error)
