@@ -96,7 +96,10 @@ class Paper:
 
 
 def paper(publication: Publication, site: str) -> Paper:
-    """What there is to read of a publication on `site` (an address without a slash at its end). At most three queries; tables are read from their beginning only."""
+    """What there is to read of a publication on `site` (an address without a slash at its end).
+
+    At most three queries; tables are read from their beginning only.
+    """
     workspace = publication.snapshot.workspace
     jobs = _jobs(publication.files)
     people = names_of(

@@ -23,7 +23,6 @@ from jobsite.publishing.reading import paper
 from jobsite.releases import downloads
 from jobsite.releases.bundles.building import Wanted, bundle, why_no_bundle
 from jobsite.releases.queries import open_file
-from jobsite.settings import current
 
 routes = Routes("publishing")
 
@@ -74,7 +73,7 @@ def new_draft(workspace: str) -> Response:
 def snapshot(workspace: str, number: int) -> Response:
     """One publication, to be read, cited and checked."""
     found, shown = _load(workspace, number)
-    read = paper(shown, _site())
+    read = paper(shown, downloads.whole_address(""))
     described = dataset(read.work, read.parts, code=[(one.repo, one.commit) for one in read.code])
     return page(
         "publishing/snapshot.html",
@@ -97,7 +96,7 @@ def download(workspace: str, number: int) -> Response:
     """All files of a publication as one zip, sent while it is made."""
     found, shown = _load(workspace, number)
     named = [(name_in(shown, file), file) for file in shown.files]
-    address = f"{_site()}/{found.name}/outputs/{number}/"
+    address = downloads.whole_address(f"/{found.name}/outputs/{number}/")
     filename = f"{found.name}-outputs-{number}.zip"
     return downloads.zip_answer(found, named, filename, lambda *_: address, names_people=False)
 
@@ -113,7 +112,7 @@ def bundle_zip(workspace: str, number: int) -> Response:
 def cite(workspace: str, number: int) -> Response:
     """The entry of a publication for BibTeX."""
     found, shown = _load(workspace, number)
-    response = Response(bibtex(paper(shown, _site()).work), mimetype="text/plain")
+    response = Response(bibtex(paper(shown, downloads.whole_address("")).work), mimetype="text/plain")
     response.headers["Content-Disposition"] = f'attachment; filename="{found.name}-outputs-{number}.bib"'
     return response
 
@@ -198,11 +197,6 @@ def published(workspace: str, file_id: str) -> Response:
     found = workspace_or_stop(workspace)
     wanted = queries.published_file(found, file_id)
     return downloads.raw(open_file(found, wanted), wanted, as_download="download" in request.args)
-
-
-def _site() -> str:
-    """Where this site is for its readers: the setting, or else as it was asked for."""
-    return current().base_url or request.host_url.rstrip("/")
 
 
 def _me() -> User:

@@ -123,6 +123,20 @@ def test_the_page_can_be_read_cited_and_followed_to_its_code(
     assert "title = {{Air and asthma}}" in entry
 
 
+def test_no_citation_and_no_zip_follows_the_host_that_a_client_names(
+    publication: Snapshot, files: dict[str, ReleaseFile], client: FlaskClient, cast: SimpleNamespace
+) -> None:
+    gone, base = files["output/table.csv"], f"/asthma/outputs/{publication.id}/"
+    delete_file(
+        by=cast.cat, release_id=gone.release_id, file_id=gone.id, reason="A count of three was left in."
+    )
+    for where in (base, f"{base}cite.bib", f"{base}download/"):
+        answer = client.get(where, headers={"Host": "evil.example"}, buffered=True)
+        assert answer.status_code == 200, where
+        assert b"evil.example" not in answer.data, where
+    assert f"http://localhost{base}" in client.get(base).text
+
+
 def test_bytes_are_sent_so_that_they_never_run_here(
     publication: Snapshot, files: dict[str, ReleaseFile], client: FlaskClient
 ) -> None:
