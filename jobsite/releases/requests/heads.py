@@ -47,7 +47,6 @@ def head(sight: Sight) -> Head:
         project_slug=request.workspace.project.slug,
         backend=request.backend.slug,
         author=named(request.author.username),
-        orgs=tuple(request.orgs),
         label=label_of(request.status, reviews, needed),
         owner=STATUSES[request.status].owner,
         phase=request.phase,
@@ -62,16 +61,14 @@ def head(sight: Sight) -> Head:
         is_author=facts.is_author,
         on_author_side=facts.on_author_side,
         is_eligible=facts.is_eligible,
-        is_observer=facts.is_observer,
         is_auditor=facts.is_auditor,
         why={name: why_not(name, facts) for name in ACTIONS},
         **{name: getattr(request, name) for name in _AS_STORED},
     )
 
 
-_AS_STORED = ("status", "turn", "version", "created_at", "submitted_at", "approved_at", "released_at", "undo_until",
-              "upload_state", "returned_early", "is_forced", "category", "policy", "policy_version", "taken_until",
-              "repeats")  # fmt: skip
+_AS_STORED = ("status", "turn", "submitted_at", "approved_at", "released_at", "undo_until", "upload_state", "is_forced",
+              "category", "policy", "policy_version", "repeats")  # fmt: skip
 
 
 def progress(sight: Sight) -> Progress | None:

@@ -1,6 +1,5 @@
 """Files, groups, findings, votes and comments of a request as this viewer may see them (specification 2.4)."""
 
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -89,7 +88,6 @@ class Sight:
         return CommentShown(
             id=comment.id,
             writer=self.named(comment.writer),
-            by_checker=comment.side == "CHECKER",
             audience=comment.audience,
             turn=comment.turn,
             at=comment.at,
@@ -131,7 +129,6 @@ class Sight:
     def group_line(self, group: RequestGroup) -> GroupLine:
         """A group with its files."""
         files = tuple(self.file_line(file) for file in self.state.files_in(group))
-        about = [one for one in self.comments if one.group == group.slug and not one.path]
         return GroupLine(
             slug=group.slug,
             name=group.name,
@@ -139,10 +136,8 @@ class Sight:
             controls=group.controls,
             columns=group.columns,
             statements=group.statements,
-            position=group.position,
             files=files,
             needs_comment=group.slug in self._needing_comment,
-            comments=len(about),
             findings=tuple(_plain(one) for one in group.findings),
         )
 
@@ -169,7 +164,6 @@ class Sight:
             rows=file.rows,
             cols=file.cols,
             action=file.action,
-            job=file.job,
             decision=shown(decided, to_checkers=self.is_eligible) if decided else "",
             my_vote=self.state.voted(file, self.me),
             is_opened=self.state.is_opened(file, self.me),
@@ -178,12 +172,7 @@ class Sight:
             workspace_has=self._workspace_has(file),
             unchanged_since=mine.at if again and mine else None,
             released_at=file.released_at,
-            comments=self._comments_on[file.path],
         )
-
-    @cached_property
-    def _comments_on(self) -> Counter[str]:
-        return Counter(one.path for one in self.comments)
 
     def _workspace_has(self, file: RequestFile) -> str:
         if file.path not in self.present:
@@ -240,11 +229,9 @@ class Sight:
         overruled = self.state.overrules.get(vote.id)
         objects = vote.value == CHANGES and vote.checker in self.state.reviewers
         return VoteShown(
-            id=vote.id,
             checker=self.named(vote.checker),
             value=vote.value,
             at=vote.at,
-            turn=vote.turn,
             reopened_for=vote.reopened_for if vote.value == UNDECIDED else "",
             before=vote.before,
             is_mine=vote.checker == self.me,

@@ -48,11 +48,9 @@ class Progress:
 class VoteShown:
     """A vote that this viewer may see. `value` is UNDECIDED where a vote was re-opened; `before` is what it was then."""
 
-    id: int
     checker: Person
     value: str
     at: datetime
-    turn: int
     reopened_for: str = ""
     before: str = ""
     is_mine: bool = False
@@ -69,7 +67,6 @@ class CommentShown:
 
     id: int
     writer: Person
-    by_checker: bool
     audience: str
     turn: int
     at: datetime
@@ -90,8 +87,8 @@ class CommentShown:
 class FindingShown:
     """A finding on a file, with what author and checkers said of it. `place` is as in the specification 5.6.
 
-    `open`: something is still to be done about it before this viewer's next step. `waived_by` is None where the viewer may
-    not see who.
+    `is_open`: something is still to be done about it before this viewer's next step. `waived_by` has only those whom the
+    viewer may see.
     """
 
     fingerprint: str
@@ -129,7 +126,6 @@ class FileLine:
     rows: int | None
     cols: int | None
     action: str
-    job: str
     decision: str
     my_vote: str
     is_opened: bool
@@ -138,7 +134,6 @@ class FileLine:
     workspace_has: str
     unchanged_since: datetime | None = None
     released_at: datetime | None = None
-    comments: int = 0
 
     @property
     def is_output(self) -> bool:
@@ -166,10 +161,8 @@ class GroupLine:
     controls: str
     columns: Mapping[str, str]
     statements: Mapping[str, str]
-    position: int
     files: tuple[FileLine, ...]
     needs_comment: bool
-    comments: int
     findings: tuple[FindingShown, ...] = ()
 
 
@@ -183,14 +176,11 @@ class Head:
     project_slug: str
     backend: str
     author: Person
-    orgs: tuple[str, ...]
     status: str
     label: str
     owner: str
     phase: str
     turn: int
-    version: int
-    created_at: datetime
     since: datetime
     submitted_at: datetime | None
     approved_at: datetime | None
@@ -199,7 +189,6 @@ class Head:
     undo_until: datetime | None
     undo_open: bool
     upload_state: str
-    returned_early: bool
     is_forced: bool
     category: str
     policy: str
@@ -208,20 +197,18 @@ class Head:
     reviews_in: int
     reviews_needed: int
     taken_by: Person | None
-    taken_until: datetime | None
     repeats: str
     next: str
     is_author: bool
     on_author_side: bool
     is_eligible: bool
-    is_observer: bool
     is_auditor: bool
     why: Why
 
 
 @dataclass(frozen=True)
 class Activity:
-    """Something that happened to the request, in words; `count` says how often in a row."""
+    """Something that happened to the request, in words. `type` is the part of the event's type behind `release:`."""
 
     at: datetime
     by: Person
