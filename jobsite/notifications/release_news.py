@@ -13,8 +13,8 @@ from jobsite.projects.models import ProjectMembership
 from jobsite.publishing.models import Snapshot
 from jobsite.publishing.rules import DRAFT, PUBLISH, SEE
 from jobsite.releases.requests.models import ReleaseRequest, Review
+from jobsite.releases.requests.standing import CHECK, DEVELOP
 
-CHECK = "release_file_upload"
 OPERATE = "backend_manage"
 
 Told = tuple[str, bool]
@@ -81,7 +81,7 @@ def _author(request: ReleaseRequest) -> Iterable[User]:
 
 
 def _colleagues(request: ReleaseRequest) -> Iterable[User]:
-    return _members(request.project, "unreleased_outputs_view")
+    return _members(request.project, DEVELOP)
 
 
 def _checkers(request: ReleaseRequest) -> Iterable[User]:
@@ -124,7 +124,6 @@ _GROUPS: Mapping[str, Callable[[ReleaseRequest], Iterable[User]]] = {
 
 _submitted = request_news("release-submitted", ("checkers", True), ("colleagues", False))
 _reviewed = request_news("release-reviewed", ("author", False), ("colleagues", False), ("reviewers", False))
-_published = publication_news("publication-published", SEE)
 
 TELLERS: Mapping[str, Callable[[Event], list[News]]] = {
     "release:submitted": _submitted,
@@ -148,7 +147,7 @@ TELLERS: Mapping[str, Callable[[Event], list[News]]] = {
     ),
     "release:upload-stuck": request_news("release-stuck", ("operators", True), ("checkers", False)),
     "publication:drafted": publication_news("publication-drafted", PUBLISH),
-    "publication:published": _published,
+    "publication:published": publication_news("publication-published", SEE),
     "publication:rejected": publication_news("publication-rejected", DRAFT),
     "publication:withdrawn": publication_news("publication-withdrawn", SEE),
 }

@@ -16,7 +16,7 @@ from jobsite.core.web import granted, page, redirect_here
 from jobsite.outputs.access import LOOK
 from jobsite.releases.desk.acts import Act, At, done
 from jobsite.releases.requests.pages import Head
-from jobsite.releases.requests.rules import PRIVATE, PUBLIC
+from jobsite.releases.requests.rules import AUTHOR, PRIVATE, PUBLIC
 from jobsite.releases.requests.standing import standing
 from jobsite.releases.requests.visibility import readers
 
@@ -81,7 +81,7 @@ def readers_of(head: Head) -> Mapping[str, str]:
     """Who reads a comment written now, by the audiences this person may choose from; the default first."""
     if not head.is_eligible:
         return {PUBLIC: readers(head.phase, by_checker=False, audience=PUBLIC)}
-    choices = (PUBLIC,) if head.phase == "AUTHOR" else (PRIVATE, PUBLIC)
+    choices = (PUBLIC,) if head.phase == AUTHOR else (PRIVATE, PUBLIC)
     return {one: readers(head.phase, by_checker=True, audience=one) for one in choices}
 
 

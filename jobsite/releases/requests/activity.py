@@ -6,8 +6,7 @@ from typing import Any
 
 from jobsite.core.events import Event
 from jobsite.releases.requests.lines import Sight
-from jobsite.releases.requests.pages import Activity
-from jobsite.releases.requests.people import Named
+from jobsite.releases.requests.pages import Activity, Person
 from jobsite.releases.requests.rules import PUBLIC
 from jobsite.releases.requests.seeing import item_of_event, names_its_checker
 
@@ -90,18 +89,17 @@ def _shown(sight: Sight, event: Event) -> Activity | None:
     )
     if not sight.sees(item):
         return None
-    return Activity(event.at, _who(sight, event, sight.named), happened, _sentence(happened, data), turn)
+    return Activity(event.at, _who(sight, event, happened), happened, _sentence(happened, data), turn)
 
 
-def _who(sight: Sight, event: Event, named: Named) -> Any:
+def _who(sight: Sight, event: Event, happened: str) -> Person:
     """Who did it; a review is given without its name to those who may not know whose it is."""
-    happened = event.type.removeprefix("release:")
     if not names_its_checker(happened) or event.by == sight.me:
-        return named(event.by)
+        return sight.named(event.by)
     phase = sight.state.request.phase
     if (sight.is_eligible and phase != "INDEPENDENT") or sight.acting.facts.is_auditor:
-        return named(event.by)
-    return type(named(""))("", "A checker")
+        return sight.named(event.by)
+    return Person("", "A checker")
 
 
 def _sentence(happened: str, data: Mapping[str, Any]) -> str:

@@ -1,6 +1,5 @@
 """What people write on a request, a group or a file: kept for ever, shown when its time has come (2.4, 2.6, OC4, OC5)."""
 
-import hashlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -8,6 +7,7 @@ from jobsite.accounts.models import User
 from jobsite.core.clock import now
 from jobsite.core.db import writing
 from jobsite.core.errors import Denied, NotFound, refuse, require
+from jobsite.releases.record import sha256_of
 from jobsite.releases.requests.models import Comment
 from jobsite.releases.requests.places import place_of
 from jobsite.releases.requests.rules import AUTHOR, PRIVATE, PUBLIC, why_not_comment
@@ -52,7 +52,8 @@ def comment(
             answers=_shown(found, answers) if answers else None,
         )
         change(found.request)
-        tell(found.request, "commented", by=by, audience=audience, side=found.side, digest=_digest(text))
+        facts = {"side": found.side, "digest": sha256_of(written.text)}
+        tell(found.request, "commented", by=by, audience=audience, **facts)
     return written
 
 
@@ -149,7 +150,7 @@ def _again(found: Acting, old: Comment, audience: str, happened: str) -> Comment
         at=now(),
     )
     change(found.request)
-    facts_told = {"side": found.side, "digest": _digest(old.text)}
+    facts_told = {"side": found.side, "digest": sha256_of(old.text)}
     tell(found.request, happened, by=found.person, audience=audience, **facts_told)
     return written
 
@@ -167,7 +168,3 @@ def _shown(found: Acting, comment_id: int) -> Comment:
     if comment is None or not visible(item_of_comment(comment), found.viewer, found.moment):
         raise NotFound("There is no such comment.")
     return comment
-
-
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.strip().encode()).hexdigest()

@@ -1,6 +1,5 @@
 """What is said to findings: authors explain them; checkers waive, confirm and pin them (specification 5.6)."""
 
-import hashlib
 import json
 from collections.abc import Mapping
 from typing import Any
@@ -9,6 +8,7 @@ from jobsite.accounts.models import User
 from jobsite.core.clock import now
 from jobsite.core.db import writing
 from jobsite.core.errors import NotFound, refuse
+from jobsite.releases.record import sha256_of
 from jobsite.releases.requests.answering import pinned
 from jobsite.releases.requests.models import Explanation, Pin, ReleaseRequest, RequestFile, Waiver
 from jobsite.releases.requests.places import place_of
@@ -47,7 +47,7 @@ def explain(
         facts = _about(found.request, file, finding, fingerprint)
         Explanation.create(**facts, writer=by.username, text=text.strip())
         change(found.request)
-        tell(found.request, "explained", by=by, rule=finding["rule"], digest=_digest(text))
+        tell(found.request, "explained", by=by, rule=finding["rule"], digest=sha256_of(text.strip()))
 
 
 def waive(
@@ -135,13 +135,14 @@ def pin(
             place=where,
             severity=severity,
             sentence=sentence.strip(),
-            fingerprint=_digest(json.dumps(facts, sort_keys=True)),
+            fingerprint=sha256_of(json.dumps(facts, sort_keys=True)),
             checker=by.username,
             turn=found.request.turn,
             at=now(),
         )
         change(found.request)
-        tell(found.request, "pinned", by=by, audience=PRIVATE, severity=severity, digest=_digest(sentence))
+        told = {"severity": severity, "digest": sha256_of(sentence.strip())}
+        tell(found.request, "pinned", by=by, audience=PRIVATE, **told)
 
 
 def _of(found: Acting, path: str, fingerprint: str, rule: str) -> tuple[RequestFile, Mapping[str, Any]]:
@@ -214,7 +215,3 @@ def _reopen_own(found: Acting, file: RequestFile, finding: Mapping[str, Any]) ->
     """An approval of this checker cannot stand on a `fix` that they do not waive any more."""
     if finding["severity"] == "fix":
         reopen(found.request, [file], "waiver", only=APPROVE, of=found.person.username)
-
-
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.strip().encode()).hexdigest()

@@ -24,11 +24,13 @@ from jobsite.releases.requests.models import (
 )
 from jobsite.releases.requests.reopening import reopen
 from jobsite.releases.requests.rules import (
+    AUTHOR,
     CATEGORIES,
     CHANGES,
     COMPLETE,
     INDEPENDENT,
     PHASES,
+    PRIVATE,
     PUBLIC,
     REQUEST,
     why_not_reason,
@@ -122,7 +124,7 @@ def submit_review(*, by: User, request_id: str) -> ReleaseRequest:
             _reviewed(by, request, reviews, seen.needed)
         else:
             change(request)
-            tell(request, "reviewed-again", by=by, audience="PRIVATE", reviews=reviews)
+            tell(request, "reviewed-again", by=by, audience=PRIVATE, reviews=reviews)
         fail_point("requests.before_review_commits")
     return request
 
@@ -203,7 +205,7 @@ def move(request: ReleaseRequest, status: str, *, by: User | str, **changes: Any
     """
     REQUEST.step(request.status, status)
     changes |= {"moved_at": now(), "moved_by": by if isinstance(by, str) else by.username}
-    if PHASES[status] in ("AUTHOR", COMPLETE):
+    if PHASES[status] in (AUTHOR, COMPLETE):
         changes |= {"taken_by": "", "taken_until": None}
     change(request, status=status, **changes)
 

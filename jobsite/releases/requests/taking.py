@@ -7,7 +7,7 @@ from jobsite.core.clock import now
 from jobsite.core.db import writing
 from jobsite.core.errors import refuse
 from jobsite.releases.requests.models import Declaration, ReleaseRequest
-from jobsite.releases.requests.rules import TAKING_WORKING_DAYS, why_not_reason
+from jobsite.releases.requests.rules import PRIVATE, TAKING_WORKING_DAYS, why_not_reason
 from jobsite.releases.requests.standing import acting, change, tell
 
 SATURDAY = 5
@@ -18,7 +18,7 @@ def take(*, by: User, request_id: str) -> ReleaseRequest:
     with writing():
         request = acting(by, request_id, "take").request
         change(request, taken_by=by.username, taken_until=after_working_days(now(), TAKING_WORKING_DAYS))
-        tell(request, "taken", by=by, audience="PRIVATE")
+        tell(request, "taken", by=by, audience=PRIVATE)
     return request
 
 
@@ -28,7 +28,7 @@ def let_go(*, by: User, request_id: str) -> ReleaseRequest:
         request = acting(by, request_id, "let_go").request
         if request.taken_by == by.username:
             change(request, taken_by="", taken_until=None)
-            tell(request, "let-go", by=by, audience="PRIVATE")
+            tell(request, "let-go", by=by, audience=PRIVATE)
     return request
 
 
@@ -40,7 +40,7 @@ def declare(*, by: User, request_id: str, text: str) -> None:
         if Declaration.get_or_none(request=request, checker=by.username) is None:
             Declaration.create(request=request, checker=by.username, text=text.strip(), at=now())
             change(request)
-            tell(request, "declared", by=by, audience="PRIVATE")
+            tell(request, "declared", by=by, audience=PRIVATE)
 
 
 def after_working_days(moment: datetime, days: int) -> datetime:
