@@ -25,7 +25,7 @@ from jobsite.releases.requests.models import Comment, ReleaseRequest, RequestFil
 from jobsite.releases.requests.queries import audit, file_page, group_page, open_copy, overview
 from jobsite.releases.requests.rechecking import recheck
 from jobsite.releases.requests.releasing import approve, recall, stop_release
-from jobsite.releases.requests.repeating import differences, request_again
+from jobsite.releases.requests.repeating import ahead, differences, request_again
 from jobsite.releases.requests.rules import APPROVE, CHANGES, OUTPUT, PRIVATE, PUBLIC, SUPPORTING, UNDECIDED
 from jobsite.releases.requests.steps import (
     reject,
@@ -170,6 +170,15 @@ def test_where_three_reviews_are_needed_two_are_not_enough(world: World) -> None
         approve(by=world.cast.cat, request_id=request.id)
     world.review(world.cast.eve, request)
     assert approve(by=world.cast.cat, request_id=request.id).status == "APPROVED"
+
+
+def test_a_file_that_is_added_brings_the_policy_of_its_day_with_its_reviews(world: World) -> None:
+    """OC45: list and page of a request say the same number."""
+    world.draft()
+    object.__setattr__(current(), "reviews_needed", 3)
+    request = world.draft(files=(PLOT,))
+    assert (request.policy_version, request.needed) == (2, 3)
+    assert overview(request.id, world.cast.ada).head.reviews_needed == 3
 
 
 class TestAdding:
@@ -819,7 +828,7 @@ class TestAgain:
         with pytest.raises(Denied, match="nothing to request|active request"):
             request_again(by=world.cast.ben, request_id=request.id)
         world.publish({A: TABLE.replace("120", "150")})
-        found = {change.path: change.change for change in differences(request.id, world.cast.ben)}
+        found = {change.path: change.change for change in ahead(request.id, world.cast.ben)}
         assert found == {A: "changed", B: "same", PLOT: "same"}
         again = request_again(by=world.cast.ben, request_id=request.id)
         assert (again.status, again.repeats, again.author) == ("PENDING", request.id, world.cast.ben)

@@ -13,7 +13,8 @@ from flask import render_template
 from jobsite.core.clock import wire
 from jobsite.core.errors import NotFound
 from jobsite.jobs.models import Job, JobRequest, ProjectFile
-from jobsite.projects.models import Organisation, ProjectCollaboration, Repo, Workspace
+from jobsite.projects.lists import orgs_of
+from jobsite.projects.models import Repo, Workspace
 from jobsite.releases.bundles.crate import BundledFile, BundledRelease, BundledRun, Facts, crate
 from jobsite.releases.bundles.vocabulary import DESCRIPTOR, PREVIEW
 from jobsite.releases.models import Release, ReleaseFile
@@ -133,7 +134,7 @@ def _facts(wanted: Wanted, texts: Mapping[str, Mapping[str, bytes]]) -> Facts:
         workspace=workspace.name,
         project=workspace.project.name,
         project_address=f"{site}/projects/{workspace.project.slug}/",
-        organisations=_organisations(workspace, site),
+        organisations=tuple((org.name, f"{site}/orgs/{org.slug}/") for org in orgs_of(workspace.project)),
         at=max((file.at for file in files), default=""),
         files=tuple(sorted(files, key=lambda file: file.path)),
         runs=_run_facts(sorted({file.job for file in files if file.job})),
@@ -244,14 +245,6 @@ def _index(wanted: Wanted, facts: Facts) -> dict[str, Any]:
             {"release": one.release_id, "name": one.name, "at": wire(one.deleted_at)} for one in removed
         ],
     }
-
-
-def _organisations(workspace: Workspace, site: str) -> tuple[tuple[str, str], ...]:
-    """The names and addresses of the project's organisations, the lead first."""
-    rows = ProjectCollaboration.select(ProjectCollaboration, Organisation).join(Organisation)
-    rows = rows.where(ProjectCollaboration.project == workspace.project_id)
-    ordered = rows.order_by(ProjectCollaboration.is_lead.desc(), Organisation.name)
-    return tuple((row.org.name, f"{site}/orgs/{row.org.slug}/") for row in ordered)
 
 
 def _json(document: Mapping[str, Any]) -> bytes:

@@ -9,8 +9,8 @@ from jobsite.outputs.checking import findings_of
 from jobsite.outputs.policies import policy_of
 from jobsite.projects.models import Workspace
 from jobsite.releases.requests.models import ReleaseRequest, RequestGroup
-from jobsite.releases.requests.rules import STATUSES, why_not_create
-from jobsite.releases.requests.standing import active_request, is_developer, is_ongoing
+from jobsite.releases.requests.rules import STATUSES
+from jobsite.releases.requests.standing import active_request, why_not_begin
 from jobsite.settings import current
 from jobsite.store.reading import Entry, listing
 from jobsite.store.roots import Roots
@@ -78,12 +78,7 @@ def why_not_add(person: User, workspace: Workspace, request: ReleaseRequest | No
     """Why this person may not ask for files of the workspace to be released, or None. `request` is theirs under way."""
     if request is not None and STATUSES[request.status].owner != "author":
         return WITH_CHECKERS
-    return why_not_create(
-        is_developer=is_developer(person, workspace.project),
-        is_archived=workspace.is_archived,
-        is_ongoing=is_ongoing(workspace.project),
-        active="",
-    )
+    return why_not_begin(person, workspace)
 
 
 def _chosen(entry: Entry, kind: str, counts: Mapping[str, int]) -> Chosen:

@@ -15,22 +15,22 @@ from jobsite.core.ids import ulid
 from jobsite.core.wording import counted
 from jobsite.outputs.models import PolicyVersion
 from jobsite.outputs.policies import policy_of
-from jobsite.projects.models import Organisation, ProjectCollaboration, Workspace
+from jobsite.projects.lists import orgs_of
+from jobsite.projects.models import Workspace
 from jobsite.projects.queries import workspace_named
 from jobsite.releases.requests import copies
-from jobsite.releases.requests.checking import documents, found_in_staged, reviews_of
+from jobsite.releases.requests.checking import documents, found_in_staged, judged_by
 from jobsite.releases.requests.groups import group_named
 from jobsite.releases.requests.models import FileVersion, ReleaseRequest, RequestFile, RequestGroup
 from jobsite.releases.requests.reopening import reopen, reopen_group
-from jobsite.releases.requests.rules import OUTPUT, REMOVED, SUPPORTING, why_not_create
+from jobsite.releases.requests.rules import OUTPUT, REMOVED, SUPPORTING
 from jobsite.releases.requests.standing import (
     acting,
     active_request,
     change,
     file_of,
-    is_developer,
-    is_ongoing,
     tell,
+    why_not_begin,
 )
 from jobsite.settings import current
 from jobsite.store.journal import fail_point
@@ -79,7 +79,7 @@ def add_files(
         other = request.backend != server
         refuse(files="Your active request here is for another backend." if other else None)
         place_files(request, group_named(request, group), arrivals, policy)
-        change(request, policy=policy.policy, policy_version=policy.version)
+        change(request, **judged_by(policy))
         tell(request, "added", by=by, files=len(arrivals), digests=[one.staged.sha256 for one in arrivals])
         fail_point("requests.before_add_commits")
     fail_point("requests.after_add")
@@ -158,39 +158,24 @@ def _place(by: User, workspace: str, backend: str) -> tuple[Workspace, Backend]:
     server = next((one for one in backends_of(by) if one.slug == backend), None)
     if server is None:
         raise NotFound(f"There is no backend {backend}.")
-    require(_why_not_add(by, place))
+    require(why_not_begin(by, place))
     return place, server
-
-
-def _why_not_add(by: User, place: Workspace) -> str | None:
-    return why_not_create(
-        is_developer=is_developer(by, place.project),
-        is_archived=place.is_archived,
-        is_ongoing=is_ongoing(place.project),
-        active="",
-    )
 
 
 def begin(by: User, workspace: Workspace, backend: Backend, policy: PolicyVersion) -> ReleaseRequest:
     """T1: a new request. Only inside the transaction of its first files."""
     moment = now()
-    orgs = Organisation.select(Organisation.name).join(ProjectCollaboration)
-    orgs = orgs.where(ProjectCollaboration.project == workspace.project)
     request = ReleaseRequest.create(
         id=ulid(moment),
         workspace=workspace,
         backend=backend,
         project=workspace.project,
         author=by,
-        orgs=[
-            name for (name,) in orgs.order_by(ProjectCollaboration.is_lead.desc(), Organisation.name).tuples()
-        ],
+        orgs=[org.name for org in orgs_of(workspace.project)],
         created_at=moment,
         moved_at=moment,
         moved_by=by.username,
-        policy=policy.policy,
-        policy_version=policy.version,
-        needed=reviews_of(policy).needed,
+        **judged_by(policy),
     )
     tell(request, "created", by=by)
     return request

@@ -50,6 +50,11 @@ def reviews_of(policy: PolicyVersion) -> Reviews:
     return Reviews(part["needed"], part["colleagues"], part["undo_seconds"])
 
 
+def judged_by(policy: PolicyVersion) -> dict[str, Any]:
+    """The columns of a request that say what it is checked under, and how many reviews it asks for."""
+    return {"policy": policy.policy, "policy_version": policy.version, "needed": reviews_of(policy).needed}
+
+
 def found_in_staged(path: str, kind: str, staged: Staged, policy: PolicyVersion) -> tuple[Finding, ...]:
     """What the rules for one file find in a content that is to be added under this path. Outside of transactions."""
     wanted = Wanted(path, staged.sha256, kind, open=partial(open_staged, staged))

@@ -4,9 +4,9 @@ from jobsite.accounts.models import User
 from jobsite.core.clock import now
 from jobsite.core.db import writing
 from jobsite.core.errors import Denied, NotFound, refuse, require
-from jobsite.releases.requests.models import Comment, ReleaseRequest, RequestFile, Vote
+from jobsite.releases.requests.models import Comment, ReleaseRequest, Vote
+from jobsite.releases.requests.releasing import take_approval_back
 from jobsite.releases.requests.rules import CATEGORIES, COMPLETE, PUBLIC, why_not_reason
-from jobsite.releases.requests.sealing import void
 from jobsite.releases.requests.standing import (
     active_request,
     change,
@@ -40,9 +40,7 @@ def force(
         if request.phase == COMPLETE and not undo_open(request):
             raise Denied(f"The request has ended: {request.label.lower()}.")
         if request.status == "APPROVED":
-            void(request)
-            released = RequestFile.request == request
-            RequestFile.update(released_at=None, released_by="").where(released).execute()
+            take_approval_back(request)
         Comment.create(
             request=request, writer=actor.username, side="CHECKER", audience=PUBLIC, turn=request.turn,
             at=now(), text=reason.strip(), reason_for="force",

@@ -3,7 +3,7 @@
 from jobsite.accounts.models import User
 from jobsite.core.db import writing
 from jobsite.releases.requests.answering import stops, to_waive
-from jobsite.releases.requests.checking import found_in_request, keep
+from jobsite.releases.requests.checking import found_in_request, judged_by, keep
 from jobsite.releases.requests.models import ReleaseRequest, RequestFile
 from jobsite.releases.requests.reopening import reopen
 from jobsite.releases.requests.rules import APPROVE
@@ -25,8 +25,7 @@ def recheck(*, by: User, request_id: str) -> ReleaseRequest:
         state = current.whole()
         keep(state, found)
         reopened = reopen(request, with_news(state), "checks")
-        facts = {"policy": found.policy.policy, "policy_version": found.policy.version}
-        change(request, **facts, needed=current.needed)
+        change(request, **judged_by(found.policy))
         tell(request, "rechecked", by=by, reopened=reopened, policy_version=found.policy.version)
     return request
 

@@ -9,7 +9,7 @@ from jobsite.core.db import writing
 from jobsite.core.errors import Conflict, refuse, require
 from jobsite.core.wording import counted
 from jobsite.releases.requests import missing
-from jobsite.releases.requests.checking import Found, found_in_request, keep, reviews_of
+from jobsite.releases.requests.checking import Found, found_in_request, judged_by, keep, reviews_of
 from jobsite.releases.requests.copies import DAMAGED, is_sound
 from jobsite.releases.requests.models import ReleaseRequest, RequestFile
 from jobsite.releases.requests.rechecking import with_news
@@ -83,8 +83,7 @@ def _approved(found: Acting, checked: Found) -> None:
     outputs = (RequestFile.request == request) & (RequestFile.kind == OUTPUT)
     released = RequestFile.update(released_at=moment, released_by=by.username).where(outputs).execute()
     facts = {"approved_at": moment, "approved_by": by.username, "undo_until": undo_until}
-    facts |= {"policy": checked.policy.policy, "policy_version": checked.policy.version}
-    move(request, "APPROVED", by=by, **facts)
+    move(request, "APPROVED", by=by, **facts, **judged_by(checked.policy))
     tell(request, "approved", by=by, files=released)
     sealed = seal(request, by=by.username, policy=checked.policy.document)
     change(request, record=sealed.sha256, upload_state="held")
@@ -99,14 +98,22 @@ def stop_release(*, by: User, request_id: str, reason: str) -> ReleaseRequest:
         found = acting(by, request_id, "stop_release")
         refuse(reason=why_not_reason(reason))
         request = found.request
-        void(request)
-        released = RequestFile.request == request
-        RequestFile.update(released_at=None, released_by="").where(released).execute()
+        take_approval_back(request)
         say(found, reason, "stop_release", audience=PRIVATE)
         facts = {"approved_at": None, "approved_by": "", "undo_until": None, "record": "", "upload_state": ""}
         move(request, "REVIEWED", by=by, **facts)
         tell(request, "stopped", by=by)
     return request
+
+
+def take_approval_back(request: ReleaseRequest) -> None:
+    """Nothing of the request is released: the record is void, the upload cancelled. Only inside a transaction.
+
+    Raises `Conflict` when the upload has begun.
+    """
+    void(request)
+    its = RequestFile.request == request
+    RequestFile.update(released_at=None, released_by="").where(its).execute()
 
 
 def recall(

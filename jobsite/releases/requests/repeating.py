@@ -26,7 +26,7 @@ NOTHING_NEW = (
 def request_again(*, by: User, request_id: str) -> ReleaseRequest:
     """A new draft with the paths, groups and texts of a request that has ended, and the content that the workspace has now.
 
-    Outputs whose exact bytes were released, and those that are gone, are left out (`differences` tells which). All or
+    Outputs whose exact bytes were released, and those that are gone, are left out (`ahead` tells which). All or
     nothing. Raises `NotFound`, `Denied`, `Invalid` by path, `Conflict`.
     """
     found = acting(by, request_id, "request_again")
@@ -53,14 +53,10 @@ def request_again(*, by: User, request_id: str) -> ReleaseRequest:
 
 
 def differences(request_id: str, viewer: User) -> tuple[Change, ...]:
-    """What becomes of each file when a request is made again: between it and what the workspace has now, or, for a request
-    that was made again already, between the earlier request and this one. By path. Raises `NotFound`."""
+    """What became of each file between the request that this one repeats and this one. By path. Raises `NotFound`."""
     request = standing(viewer, request_id).request
-    if not request.repeats:
-        return _compared(_files(request), present_in(request.workspace))
-    now_asked = {path: file.sha256 for path, file in _files(request).items()}
-    before = ReleaseRequest.get_by_id(request.repeats)
-    return _compared(_files(before), now_asked, _files(request))
+    before, files = _files(ReleaseRequest.get_by_id(request.repeats)), _files(request)
+    return _compared(before, {path: file.sha256 for path, file in files.items()}, files)
 
 
 def ahead(request_id: str, viewer: User) -> tuple[Change, ...]:

@@ -18,7 +18,7 @@ from jobsite.outputs.policies import policy_of
 from jobsite.projects.models import Project, ProjectMembership, Workspace
 from jobsite.releases.requests.checking import reviews_of
 from jobsite.releases.requests.models import Declaration, ReleaseRequest, RequestFile, RequestGroup
-from jobsite.releases.requests.rules import COMPLETE, PUBLIC, Facts, why_not
+from jobsite.releases.requests.rules import COMPLETE, PUBLIC, Facts, why_not, why_not_create
 from jobsite.releases.requests.visibility import Moment, Viewer
 from jobsite.releases.requests.whole import Whole, reviews_given, whole
 
@@ -137,6 +137,16 @@ def is_developer(person: User, project: Project) -> bool:
 def is_ongoing(project: Project) -> bool:
     """Whether outputs of the project may still be released (specification 8.2)."""
     return project.status in ONGOING
+
+
+def why_not_begin(person: User, workspace: Workspace) -> str | None:
+    """Why this person may not ask for files of the workspace to be released, or None; whatever they have asked for before."""
+    return why_not_create(
+        is_developer=is_developer(person, workspace.project),
+        is_archived=workspace.is_archived,
+        is_ongoing=is_ongoing(workspace.project),
+        active="",
+    )
 
 
 def undo_open(request: ReleaseRequest) -> bool:

@@ -11,7 +11,7 @@ from jobsite.core.clock import now
 from jobsite.core.db import writing
 from jobsite.core.errors import refuse, require
 from jobsite.releases.requests import missing
-from jobsite.releases.requests.checking import found_in_request, keep
+from jobsite.releases.requests.checking import found_in_request, judged_by, keep
 from jobsite.releases.requests.decisions import status_after
 from jobsite.releases.requests.models import (
     Comment,
@@ -66,8 +66,7 @@ def submit(*, by: User, request_id: str, checklist: Collection[int]) -> ReleaseR
         refuse_changed(request, seen.request)
         state = now_seen.whole()
         keep(state, found)
-        facts = {"policy": found.policy.policy, "policy_version": found.policy.version}
-        change(request, **facts, needed=now_seen.needed)
+        change(request, **judged_by(found.policy))
         left = missing.before_submit(state)
         if not left:
             _submitted(by, request, state)
