@@ -26,6 +26,8 @@ FAIL_POINTS = ("releases.received", "releases.stored", "releases.deleted")
 """Where `JOBSITE_FAIL_AT` can make the process die, in the order in which they are passed."""
 
 UPLOAD = "release_file_upload"
+AUDIT = "staff_area_access"
+"""Auditors may take back what was released, though they release nothing (specification 2.4, T13)."""
 
 
 def create_release(*, by: User, backend: Backend, workspace: str, announced: Announcement) -> Release:
@@ -35,7 +37,7 @@ def create_release(*, by: User, backend: Backend, workspace: str, announced: Ann
     be taken, or that are not those of the release of this id (specification 8.4).
     """
     where = workspace_named(workspace)
-    _may_upload(by, backend, where)
+    _require_any(by, backend, where, UPLOAD)
     if wrong := why_not_announced(announced, limit=current().level4_max_filesize):
         raise Invalid(wrong)
     with writing():
@@ -65,7 +67,7 @@ def receive_file(
     sentences of the wire under `detail`, among them that these bytes are here already (specification 8.5).
     """
     release = release_named(release_id)
-    _may_upload(by, backend, release.workspace)
+    _require_any(by, backend, release.workspace, UPLOAD)
     limit = current().level4_max_filesize
     refuse(detail=rules.too_large(limit) if length is not None and length > limit else None)
     try:
@@ -88,10 +90,10 @@ def revoke(
 ) -> Release:
     """Recall a release, or the files of it that are named: their bytes go, a tombstone with the reason stays.
 
-    What is recalled already is left as it is. Raises `NotFound`, `Denied`, `Invalid` (specification 8.7).
+    For output checkers and auditors. What is recalled already is left as it is. Raises `NotFound`, `Denied`, `Invalid` (specification 8.7).
     """
     release = release_named(release_id)
-    _may_upload(by, backend, release.workspace)
+    _require_any(by, backend, release.workspace, UPLOAD, AUDIT)
     refuse(public_reason=rules.why_not_reason(public_reason), detail=_why_not_its(release, backend))
     wanted = None if names is None else list(dict.fromkeys(names))
     with writing():
@@ -152,10 +154,10 @@ def sweep() -> int:
     return removed
 
 
-def _may_upload(by: User, backend: Backend, workspace: Workspace) -> None:
-    """Raises `Denied` for who may not release files of this workspace from this backend, whatever the reason."""
+def _require_any(by: User, backend: Backend, workspace: Workspace, *permissions: str) -> None:
+    """Raises `Denied` for who has none of these permissions for this workspace and backend, whatever the reason."""
     member = any(one.id == backend.id for one in backends_of(by))
-    if not (member and UPLOAD in permissions_in(by, workspace.project_id)):
+    if not (member and permissions_in(by, workspace.project_id) & set(permissions)):
         raise Denied(rules.NOT_AUTHENTICATED)
 
 

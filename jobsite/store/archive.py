@@ -12,7 +12,7 @@ import tarfile
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from jobsite.core.files import (
     FILE_MODE,
@@ -26,7 +26,8 @@ from jobsite.core.files import (
     remove_tree,
     safe_join,
 )
-from jobsite.store.journal import fail_point
+from jobsite.core.flushing import flush
+from jobsite.store.journal import directories_of, fail_point
 from jobsite.store.roots import LOCK, METADATA, Roots, locked
 
 FORMAT = "jobsite-workspace/1"
@@ -62,6 +63,8 @@ def pack(roots: Roots, workspace: str, target: Path) -> int:
 def unpack(roots: Roots, workspace: str, source: Path) -> int:
     """Put the files of the archive `source` back. Gives how many. Files that are there already have to be the same.
 
+    When it returns they survive a power cut: the archive may go.
+
     Raises BadArchive, Busy, UnsafePath, OSError; then no file of the workspace has changed.
     """
     with locked(roots, workspace, wait=False):
@@ -76,8 +79,9 @@ def unpack(roots: Roots, workspace: str, source: Path) -> int:
         for name in index:
             which, _, path = name.partition("/")
             place = _place(roots, workspace, which)
-            move_beneath(place, f"{RESTORING}/{path}", place, path)
+            move_beneath(place, f"{RESTORING}/{path}", place, path, flushed=False)
             fail_point("archive.half_restored")
+        _flush_names(roots, workspace, index)
         for place in staged:
             remove_tree(place)
     return len(index)
@@ -86,7 +90,7 @@ def unpack(roots: Roots, workspace: str, source: Path) -> int:
 def read(source: Path, workspace: str) -> Index:
     """What an archive holds, by name, every byte of it compared with its index. Raises BadArchive, OSError."""
     found: Index = {}
-    told: dict[str, object] = {}
+    told: Any = None
     try:
         with tarfile.open(source) as tar:
             for member, file in _members(tar, with_index=True):
@@ -96,7 +100,7 @@ def read(source: Path, workspace: str) -> Index:
                     found[member.name] = _measured(file)
     except (tarfile.TarError, EOFError, ValueError) as damage:
         raise BadArchive(f"The archive {source.name} is damaged: {damage}") from None
-    if told.get("format") != FORMAT or told.get("workspace") != workspace:
+    if not isinstance(told, dict) or told.get("format") != FORMAT or told.get("workspace") != workspace:
         raise BadArchive(f"{source.name} is no archive of the workspace {workspace}.")
     if told.get("files") != {name: list(facts) for name, facts in found.items()}:
         raise BadArchive(f"The archive {source.name} is damaged: its files are not those of its index.")
@@ -122,6 +126,7 @@ def _write(roots: Roots, workspace: str, target: Path) -> None:
             tar.addfile(last, io.BytesIO(text))
         flush_to_disk(out)
     os.rename(partial, target)
+    flush([(target.parent, ""), (target.parent.parent, "")])
 
 
 def _files(roots: Roots, workspace: str) -> Iterator[tuple[str, BinaryIO]]:
@@ -176,6 +181,14 @@ def _stage(roots: Roots, workspace: str, member: tarfile.TarInfo, file: BinaryIO
             out.write(piece)
         os.utime(out.fileno(), (member.mtime, member.mtime))
         flush_to_disk(out)
+
+
+def _flush_names(roots: Roots, workspace: str, index: Index) -> None:
+    """Flushes the directories that hold these files, up to that of all workspaces; contents were flushed before."""
+    for which in ("high", "level4"):
+        place = _place(roots, workspace, which)
+        names = directories_of(name.partition("/")[2] for name in index if name.startswith(f"{which}/"))
+        flush([*((place, name) for name in names), (place.parent, "")])
 
 
 def _measured(file: BinaryIO) -> tuple[int, str]:

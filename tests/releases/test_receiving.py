@@ -97,7 +97,9 @@ def test_an_id_of_another_workspace_or_backend_is_not_taken_over(world: Made, ca
     assert said(upload) == refused
 
 
-def test_only_a_person_who_may_release_there_can_announce_upload_and_recall(world: Made) -> None:
+def test_only_a_person_who_may_release_there_can_announce_and_upload_and_no_member_can_recall(
+    world: Made,
+) -> None:
     world.released({"output/table.csv": TABLE})
     for person in (world.cast.ada, world.cast.pat, world.cast.sam, world.cast.dan):
         with pytest.raises(Denied, match="Authentication credentials were not provided"):
@@ -106,6 +108,7 @@ def test_only_a_person_who_may_release_there_can_announce_upload_and_recall(worl
             )
         with pytest.raises(Denied):
             receive_file(by=person, backend=world.backend, release_id=ID, name="x", body=[TABLE])
+    for person in (world.cast.ada, world.cast.pat, world.cast.dan):
         with pytest.raises(Denied):
             revoke(
                 by=person, backend=world.backend, release_id=ID, public_reason="There is no reason at all."

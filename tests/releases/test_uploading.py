@@ -364,15 +364,19 @@ def test_a_copy_that_was_changed_after_approval_is_not_released(world: World) ->
     assert "not what it was" in progress(world.again(request)).last_error
 
 
-def test_a_recall_removes_the_files_and_seals_a_record_that_succeeds_the_first(world: World) -> None:
-    request = released(world)
+@pytest.mark.parametrize("who", ["eve", "sam"])
+def test_a_recall_removes_the_files_and_seals_a_record_that_succeeds_the_first(
+    world: World, who: str
+) -> None:
+    """A checker's and an auditor's alike."""
+    request, person = released(world), getattr(world.cast, who)
     first = SealedRecord.get()
-    recall(by=world.cast.eve, request_id=request.id, public_reason=PUBLIC_REASON, private_reason=REASON)
+    recall(by=person, request_id=request.id, public_reason=PUBLIC_REASON, private_reason=REASON)
     run_due()
     assert world.again(request).status == "REVOKED" and world.again(request).upload_state == "done"
     assert not any(ReleaseFile.get(name=path).is_here for path in PATHS)
     release = Release.get()
-    assert (release.recalled_by, release.recalled_reason) == ("eve", PUBLIC_REASON)
+    assert (release.recalled_by, release.recalled_reason) == (who, PUBLIC_REASON)
     after = json.loads(record_text(request.id) or "")
     assert after["previous"] == root(first.text) and after["files"] == []
     assert [file["path"] for file in after["recalled"]] == list(PATHS)

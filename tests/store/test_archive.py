@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from jobsite.core import flushing
 from jobsite.core.files import UnsafePath
 from jobsite.store.archive import FAIL_POINTS, INDEX, BadArchive, pack, read, unpack
 from jobsite.store.reading import listing
@@ -151,3 +152,42 @@ def test_a_path_of_an_archive_stays_as_it_is(filled, target):
     pack(filled.roots, "ws", target)
     assert set(read(target, "ws")) >= {f"high/{path}" for path in FILES}
     assert Path(target.parent).stat().st_mode & 0o777 == 0o700
+
+
+@pytest.mark.parametrize("text", [b"[]", b"3", b'"x"', b"null"])
+def test_an_index_that_is_none_is_damage(study, tmp_path, text):
+    target = tmp_path / "ws.tar"
+    with tarfile.open(target, "w") as tar:
+        member = tarfile.TarInfo(INDEX)
+        member.size = len(text)
+        tar.addfile(member, io.BytesIO(text))
+    with pytest.raises(BadArchive, match="no archive of the workspace ws"):
+        read(target, "ws")
+
+
+def test_the_names_are_on_disk_before_what_they_stand_for_goes(filled, target, monkeypatch):
+    flushed, real = set(), os.fsync
+    syncfs = flushing._flush_file_systems
+
+    def noted(handle):
+        flushed.add(os.fstat(handle).st_ino)
+        real(handle)
+
+    def all_of_it(handles):
+        flushed.add("all")
+        syncfs(handles)
+
+    monkeypatch.setattr(os, "fsync", noted)
+    monkeypatch.setattr(flushing, "_flush_file_systems", all_of_it)
+    pack(filled.roots, "ws", target)
+    assert {target.stat().st_ino, target.parent.stat().st_ino, filled.instance.stat().st_ino} <= flushed
+    flushed.clear()
+    unpack(filled.roots, "ws", target)
+    folders = [
+        filled.high,
+        filled.high / "output",
+        filled.high / "output" / "deep",
+        filled.level4,
+        filled.high.parent,
+    ]
+    assert "all" in flushed or {path.stat().st_ino for path in folders} <= flushed
