@@ -66,6 +66,14 @@ def repo_name(value: Any) -> str:
     return name
 
 
+def slug(value: Any) -> str:
+    """The slug of a backend, or nothing."""
+    slug = text(value)
+    if not re.fullmatch(r"([a-z0-9]([a-z0-9-]{0,48}[a-z0-9])?)?", slug):
+        raise ValueError("must be a slug: lower-case letters, digits and hyphens")
+    return slug
+
+
 def wait(value: Any) -> timedelta:
     """A time of at most two minutes."""
     found = duration(value)

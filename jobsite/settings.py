@@ -235,9 +235,12 @@ class Settings:
     undo_seconds: int = setting(
         60, "So many seconds an approved release waits and can be stopped", kinds.number(0, 86_400)
     )
-    public_url: str = setting("", f"{NO_EFFECT} address of the public side, for the secure side", kinds.url)
+    public_url: str = setting("", "Side secure: address of the public side; empty: there is none", kinds.url)
     backend_token: str = setting(
-        "", f"{NO_EFFECT} this backend's token at the public side", kinds.text, secret=True
+        "", "Side secure: the token of this backend at the public side", kinds.text, secret=True
+    )
+    backend: str = setting(
+        "", "Side secure: slug of this backend at the public side; empty asks it", kinds.slug
     )
     codelists_url: str = setting(
         "",
@@ -264,6 +267,11 @@ class Settings:
     def secure(self) -> bool:
         """Whether pages of the secure side (Level 4) are served here, and jobs run here."""
         return self.side in ("both", "secure")
+
+    @property
+    def is_apart(self) -> bool:
+        """Whether this is a secure side with a public side elsewhere, which it asks and tells."""
+        return self.side == "secure" and bool(self.public_url)
 
     @property
     def database_path(self) -> Path:
