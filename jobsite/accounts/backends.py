@@ -61,22 +61,36 @@ def edit_backend(
     return Backend.get_by_id(backend.id)
 
 
-def rotate_token(*, by: User | str, backend: Backend, overlap: timedelta = timedelta()) -> str:
+def rotate_token(
+    *, by: User | str, backend: Backend, overlap: timedelta = timedelta(), runs_here: bool | None = None
+) -> str:
     """A new token of 40 hexadecimal digits for the backend, given back this once.
 
     The one before works on for `overlap`, at most 30 days, and by default ends now; one from before that ends
-    now in any case. Raises `Invalid` for an overlap that cannot be.
+    now in any case. `runs_here`: whether its jobs run on this server as before, or are fetched by the program that
+    gets the token; None means that they are fetched from the first token on, and leaves later ones as it is.
+    Raises `Invalid` for an overlap that cannot be.
     """
     require(why_not_manage_backends(permissions_everywhere(by)))
     refuse(overlap=why_not_overlap(overlap))
     token = secrets.token_hex(20)
     with writing():
-        before = Backend.get_by_id(backend.id).auth_token_hash
-        kept = before if overlap else None
+        there = Backend.get_by_id(backend.id)
+        kept = there.auth_token_hash if overlap else None
         until = now() + overlap if kept else None
         _change(backend, auth_token_hash=token_hash(token), old_token_hash=kept, old_token_until=until)
+        if runs_here is None:
+            runs_here = bool(there.auth_token_hash) and not there.is_remote
+        _set_remote(by, there, to=not runs_here)
         _record("token-made", by, backend, **({"old_until": wire(until)} if until else {}))
     return token
+
+
+def _set_remote(by: User | str, backend: Backend, *, to: bool) -> None:
+    if backend.is_remote != to:
+        _change(backend, is_remote=to)
+        _record("fetched-elsewhere" if to else "run-here", by, backend)
+        database.after_commit(hub.ring)
 
 
 def backend_with_token(token: str) -> Backend | None:

@@ -190,12 +190,18 @@ def add_backend(settings: Settings, slug: str, name: str) -> None:
     click.option(
         "--overlap", default=0.0, help="For so many hours the one before works as well; at most 720."
     ),
+    click.option(
+        "--runs-here/--fetched",
+        default=None,
+        help="Whether this server runs its jobs, or the program that gets the token. Without: the program, from the first token on.",
+    ),
     name="token",
 )
-def backend_token(settings: Settings, slug: str, overlap: float) -> None:
+def backend_token(settings: Settings, slug: str, overlap: float, runs_here: bool | None) -> None:
     """Make the backend's token and print it, this once. The one before stops working, unless told otherwise."""
     there = queries.backend_or_stop(slug)
-    click.echo(backends.rotate_token(by=SYSTEM, backend=there, overlap=timedelta(hours=overlap)))
+    hours = timedelta(hours=overlap)
+    click.echo(backends.rotate_token(by=SYSTEM, backend=there, overlap=hours, runs_here=runs_here))
 
 
 @instance_command(as_json, _slug, operator, name="pause")

@@ -144,7 +144,8 @@ class Backend(Model):
     `alert_timeout` is in seconds: after so long without contact the backend counts as missing.
     Each flag has the time of its last change. `is_maintenance_manual`: a person switched the maintenance on, so
     a report of the database does not end it. `are_checks_disabled`: reports of the database change nothing.
-    `is_rebooting`: its jobs are stopped for a restart of the server. `maintenance_from` and `maintenance_until` are
+    `is_rebooting`: its jobs are stopped for a restart of the server. `is_remote`: a program with its token fetches its
+    requests and runs them, so a site of both sides does not (`queries.runs_here`). `maintenance_from` and `maintenance_until` are
     the next maintenance of the database that is planned.
     """
 
@@ -170,6 +171,7 @@ class Backend(Model):
     checks_disabled_since = DateTimeField(null=True)
     is_rebooting = BooleanField(default=False)
     rebooting_since = DateTimeField(null=True)
+    is_remote = BooleanField(default=False)
     created_at = DateTimeField()
     created_by = TextField()
 

@@ -66,6 +66,16 @@ def backends() -> list[Backend]:
     return list(Backend.select().order_by(fn.LOWER(Backend.name), Backend.slug))
 
 
+def runs_here(backend: Backend) -> bool:
+    """Whether jobs of the backend run on this very server; otherwise a program elsewhere fetches them with its token.
+
+    A secure side runs those of its only backend, a public side none, and a site of both those of backends whose
+    requests nobody fetches.
+    """
+    side = settings.current().side
+    return side == "secure" or (side == "both" and not backend.is_remote)
+
+
 def why_no_token(user: User) -> str | None:
     """Why this person gets no single-use token, and cannot use one, or None (specification 5.3).
 

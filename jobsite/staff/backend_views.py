@@ -7,7 +7,7 @@ from flask import Response, flash, request
 
 from jobsite.accounts import backends as verbs
 from jobsite.accounts.models import Backend, BackendMembership
-from jobsite.accounts.queries import backend_or_stop, membership_asked_for, user_or_stop
+from jobsite.accounts.queries import backend_or_stop, membership_asked_for, runs_here, user_or_stop
 from jobsite.core.errors import refuse
 from jobsite.core.web import page, see
 from jobsite.jobs.maintenance_windows import plan_maintenance
@@ -133,12 +133,13 @@ def rotate_token(backend: str) -> Response:
     """Ask for how long the old token works on; then make a new one and show it, this once."""
     person = staff(BACKENDS)
     shown = backend_or_stop(backend)
-    form = RotateForm()
+    form = RotateForm(data={"runs_here": bool(shown.auth_token_hash) and runs_here(shown)})
 
     def rotate() -> Response:
         refuse(overlap=None if form.overlap.data in OVERLAPS else "Choose how long from the list.")
         words, overlap = OVERLAPS[form.overlap.data]
-        token = verbs.rotate_token(by=person, backend=shown, overlap=overlap)
+        here = form.runs_here.data
+        token = verbs.rotate_token(by=person, backend=shown, overlap=overlap, runs_here=here)
         return page(
             "staff/backend_token.html",
             backend=shown,

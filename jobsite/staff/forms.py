@@ -113,13 +113,14 @@ class MaintenanceForm(FlaskForm):
 
 
 class RotateForm(FlaskForm):
-    """How long the old token of a backend works on."""
+    """How long the old token of a backend works on, and whether its jobs run on this server all the same."""
 
     overlap = SelectField(
         "The old token",
         choices=choices((value, words) for value, (words, _) in OVERLAPS.items()),
         validate_choice=False,
     )
+    runs_here = BooleanField("Its jobs run on this server")
 
 
 class PermissionForm(FlaskForm):
