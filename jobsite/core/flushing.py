@@ -17,6 +17,15 @@ _libc = ctypes.CDLL(None, use_errno=True)
 _flushing = ThreadPoolExecutor(2 * LANES, thread_name_prefix="flush")
 
 
+def _begin_anew() -> None:
+    """A pool of its own for a fork, which has none of the threads that it would wait for."""
+    global _flushing
+    _flushing = ThreadPoolExecutor(2 * LANES, thread_name_prefix="flush")
+
+
+os.register_at_fork(after_in_child=_begin_anew)
+
+
 def flush(places: Iterable[tuple[Path, str]]) -> None:
     """Returns when these files and directories, each (root, path below it, "" for the root), will survive a power cut.
 

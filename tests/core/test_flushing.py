@@ -2,6 +2,7 @@
 
 import errno
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -51,3 +52,19 @@ def test_a_file_that_cannot_be_flushed_is_an_error_and_the_others_are_not_given_
     with pytest.raises(OSError, match="the disk fails"):
         flush((tmp_path, str(number)) for number in range(6))
     assert not closed_early
+
+
+def test_a_fork_of_a_process_that_has_flushed_can_flush(tmp_path: Path) -> None:
+    places = [(tmp_path, str(number)) for number in range(6)]
+    for root, name in places:
+        (root / name).write_text("x")
+    flush(places)
+    child = os.fork()
+    if not child:
+        signal.alarm(30)
+        try:
+            flush(places)
+            os._exit(7)
+        finally:
+            os._exit(1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
