@@ -8,34 +8,51 @@ from pathlib import Path
 
 from jobsite import settings as all_settings
 from jobsite.core.db import close_connections, open_database
+from jobsite.core.sides import WrongSide
 from jobsite.settings import Settings, SettingsError
 
-FOLDERS = ("jobs", "repos", "releases", "workspaces/high", "workspaces/level4")
+FOLDERS = ("repos", "releases")
+FOLDERS_OF_LEVEL_4 = ("jobs", "workspaces/high", "workspaces/level4")
 
 
 def open_instance(settings: Settings) -> None:
     """Make what is missing of the instance, open its database with all migrations, and use its settings.
 
-    Idempotent. Raises `SettingsError` when the folder cannot be written and `DatabaseTooNew` when the
-    database is of a newer version.
+    Idempotent. Raises `SettingsError` when the folder cannot be written or was made for another side and holds what this
+    one does not keep, and `DatabaseTooNew` when the database is of a newer version.
     """
     try:
         _make_passage(settings.instance)
-        for folder in FOLDERS:
+        for folder in FOLDERS + (FOLDERS_OF_LEVEL_4 if settings.secure else ()):
             (settings.instance / folder).mkdir(parents=True, exist_ok=True, mode=0o750)
-        _make_passage(settings.instance / "work")
+        if settings.secure:
+            _make_passage(settings.instance / "work")
         _make_secret_key(settings.instance / "secret.key")
     except OSError as error:
         raise SettingsError(
             f"The instance folder {settings.instance} cannot be used: {error.strerror}."
         ) from None
+    if not settings.secure:
+        _stop_where_level_4_is(settings.instance)
     all_settings.use(settings)
     try:
-        open_database(settings.database_path)
+        open_database(settings.database_path, settings.side)
+    except WrongSide as refusal:
+        raise SettingsError(str(refusal)) from None
     except OSError as error:
         raise SettingsError(
             f"The database {settings.database_path} cannot be opened: {error.strerror}."
         ) from None
+
+
+def _stop_where_level_4_is(instance: Path) -> None:
+    """Files of Level 4 do not lie on a public side, whatever its database says."""
+    for folder in (*FOLDERS_OF_LEVEL_4, "releases/copies"):
+        if (instance / folder).is_dir() and any((instance / folder).iterdir()):
+            raise SettingsError(
+                f"There are files of Level 4 in {instance / folder}, so this cannot be the public side. "
+                "Set SIDE as before, or take another folder."
+            )
 
 
 def close_instance() -> None:

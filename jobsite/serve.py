@@ -8,7 +8,8 @@ import gc
 import logging
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from types import FrameType, TracebackType
 from typing import Any, NoReturn
 
@@ -19,6 +20,7 @@ from jobsite.application import create_app
 from jobsite.core import hub
 from jobsite.core.channels import Channel
 from jobsite.core.queue import nudge, open_queue
+from jobsite.core.sides import exists_on
 from jobsite.instance import close_instance
 from jobsite.jobs.engine import Engine
 from jobsite.jobs.execution import executor, why_no_jobs
@@ -76,20 +78,43 @@ def web_server(app: Flask, settings: Settings, *, host: str, port: int) -> Any:
     return server
 
 
+@dataclass(frozen=True)
+class Worker:
+    """A thread of the server: its name, the side it runs on (`any`, `public` or `secure`), and what it does until told to
+    stop. `apart`: only on a secure side whose public side is elsewhere."""
+
+    name: str
+    side: str
+    run: Callable[[threading.Event], None]
+    apart: bool = False
+
+    def works_for(self, settings: Settings) -> bool:
+        """Whether a server with these settings has this thread."""
+        return exists_on(self.side, settings.side) and (settings.is_apart or not self.apart)
+
+
+def run_jobs(stop: threading.Event) -> None:
+    """The scheduler of jobs, until `stop` is set."""
+    Engine(executor(), finish=lambda job_id: nudge(finish_and_check, job_id)).run(stop)
+
+
+WORKERS = (
+    Worker("notifications", "any", follow_events),
+    Worker("scheduler", "secure", run_jobs),
+    Worker("checks", "secure", follow_ends),
+    Worker("uploads", "secure", follow_uploads),
+)
+
+
 class Workers:
-    """The background of a server: the consumer of the queue, who reads news; on the secure side scheduler, checks, uploader."""
+    """The background of a server: the consumer of the queue and the threads of its side."""
 
     def __init__(self, settings: Settings, say: Callable[[str], None]) -> None:
         self._stop = threading.Event()
-        self._consumer = open_queue(settings.queue_path).consumer(workers=4)
-        self._threads = [self._thread("notifications", follow_events)]
-        if settings.secure:
-            if why_not := why_no_jobs():
-                say(f"Jobs do not run here: {why_not}")
-            engine = Engine(executor(), finish=lambda job_id: nudge(finish_and_check, job_id))
-            self._threads.append(self._thread("scheduler", engine.run))
-            self._threads.append(self._thread("checks", follow_ends))
-            self._threads.append(self._thread("uploads", follow_uploads))
+        self._consumer = open_queue(settings.queue_path, settings.side).consumer(workers=4)
+        for sentence in _warnings(settings):
+            say(sentence)
+        self._threads = [self._thread(one.name, one.run) for one in WORKERS if one.works_for(settings)]
 
     def __enter__(self) -> None:
         self._consumer.start()
@@ -108,6 +133,16 @@ class Workers:
 
     def _thread(self, name: str, target: Callable[[threading.Event], None]) -> threading.Thread:
         return threading.Thread(target=target, args=(self._stop,), name=name, daemon=True)
+
+
+def _warnings(settings: Settings) -> Iterator[str]:
+    """What a server of this side lacks, in sentences: it starts all the same."""
+    if settings.secure and (why_not := why_no_jobs()):
+        yield f"Jobs do not run here: {why_not}"
+    if settings.side == "secure" and not settings.public_url:
+        yield "No job requests are fetched and nobody can log in: PUBLIC_URL is not set."
+    elif settings.is_apart and not settings.backend_token:
+        yield "The public side lets nobody in without a token: BACKEND_TOKEN is not set."
 
 
 def stop_on_signals() -> None:

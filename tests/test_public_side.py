@@ -16,7 +16,7 @@ from flask.testing import FlaskClient
 
 from jobsite.application import create_app
 from jobsite.core.db import close_database, database
-from jobsite.core.web import SIDES
+from jobsite.core.sides import SIDES
 from jobsite.jobs.models import Job, JobRequest
 from jobsite.notifications.delivering import deliver_due
 from jobsite.notifications.reading import read_news

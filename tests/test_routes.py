@@ -16,7 +16,8 @@ from jobsite.accounts.models import Backend
 from jobsite.accounts.queries import user_or_stop
 from jobsite.accounts.rules import PERMISSIONS
 from jobsite.application import create_app
-from jobsite.core.web import ANYONE, LOGIN, SIDES, Route
+from jobsite.core.sides import SIDES
+from jobsite.core.web import ANYONE, LOGIN, Route
 from jobsite.jobs.models import Job, JobRequest
 from jobsite.releases.models import ReleaseFile
 from jobsite.settings import Settings

@@ -13,6 +13,7 @@ import peewee
 from playhouse.migrations import Runner
 
 from jobsite.core.errors import Conflict
+from jobsite.core.sides import WrongSide, settle_tables
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 PRAGMAS = {
@@ -151,10 +152,12 @@ class Database(peewee.SqliteDatabase):
             super().rollback()
 
 
-def open_database(path: Path) -> None:
-    """Use the SQLite file `path` from now on, made if it is not there, with every migration applied.
+def open_database(path: Path, side: str = "both") -> None:
+    """Use the SQLite file `path` from now on, made if it is not there, with every migration applied and the tables of
+    its side (`core/sides.py`).
 
-    Raises `DatabaseTooNew` with a sentence when the file has migrations this program does not know.
+    Raises `DatabaseTooNew` with a sentence when the file has migrations this program does not know, and `WrongSide` when
+    it holds what this side has no table for. A migration that changes a table of one side asks first whether it is there.
     Every transaction is BEGIN IMMEDIATE, so a write never fails halfway for want of the lock.
     """
     make_private(path)
@@ -166,12 +169,31 @@ def open_database(path: Path) -> None:
         unknown = [step.name for step in runner.status() if step.path is None]
         if not unknown:
             runner.up()
+            _settle(opened, side)
     if unknown:
         opened.close()
         raise DatabaseTooNew(
             f"The database {path.name} was written by a newer version of jobsite (it has {unknown[-1]}, "
             "which this version does not know). Install that version again, or restore an older backup."
         )
+
+
+def _settle(opened: Database, side: str) -> None:
+    try:
+        settle_tables(opened, side, _statements)
+    except WrongSide:
+        opened.close()
+        raise
+
+
+def _statements() -> list[tuple[str, str]]:
+    """What makes a database of both sides: every statement with its table, as the migrations leave them."""
+    blank = peewee.SqliteDatabase(":memory:")
+    Runner(blank, directory=str(MIGRATIONS)).up()
+    found = blank.execute_sql("SELECT tbl_name, sql FROM sqlite_master WHERE sql IS NOT NULL ORDER BY rowid")
+    rows: list[tuple[str, str]] = found.fetchall()
+    blank.close()
+    return rows
 
 
 def make_private(path: Path) -> None:

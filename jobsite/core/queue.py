@@ -21,31 +21,45 @@ from huey.registry import Message
 from huey.serializer import Serializer
 
 from jobsite.core.db import close_database, database, make_private
+from jobsite.core.sides import exists_on
 
 log = logging.getLogger("jobsite.queue")
 
 _tasks: dict[str, Callable[..., None]] = {}
 _every: dict[str, int] = {}
+_sides: dict[str, str] = {}
 _bound: dict[str, Any] = {}
 _listeners: list[Callable[[str, float, str], None]] = []
 _wake = threading.Condition()
 _enqueued = 0
 
 
-def task(function: Callable[..., None]) -> Callable[..., None]:
-    """Make `function` a task: callable as it is, and startable in the background with `nudge`."""
-    _tasks[function.__qualname__] = function
-    return function
+def task(*, side: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Decorator: make a function a task, callable as it is, and startable in the background with `nudge`.
+
+    `side` is where it exists (`any`, `public` or `secure`); elsewhere a nudge does nothing.
+    """
+
+    def mark(function: Callable[..., None]) -> Callable[..., None]:
+        _tasks[function.__qualname__], _sides[function.__qualname__] = function, side
+        return function
+
+    return mark
 
 
-def every(minutes: int) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Make a function a task that also runs by itself, each so many minutes (a divisor of 60)."""
+def every(minutes: int, *, side: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Decorator: make a function a task that also runs by itself on its side, each so many minutes (a divisor of 60)."""
 
     def mark(function: Callable[..., None]) -> Callable[..., None]:
         _every[function.__qualname__] = minutes
-        return task(function)
+        return task(side=side)(function)
 
     return mark
+
+
+def ticks(side: str) -> dict[str, int]:
+    """What runs by the clock on a side (`both`, `public`, `secure`): its name, and each how many minutes."""
+    return {name: minutes for name, minutes in _every.items() if exists_on(_sides[name], side)}
 
 
 def nudge(function: Callable[..., None], *args: Any) -> None:
@@ -67,11 +81,14 @@ def after_ticks(listener: Callable[[str, float, str], None]) -> Callable[[str, f
     return listener
 
 
-def open_queue(path: Path) -> "Huey":
-    """The Huey object on the SQLite file `path`, with every task bound to it."""
+def open_queue(path: Path, side: str = "both") -> "Huey":
+    """The Huey object on the SQLite file `path`, with every task of the side bound to it."""
     make_private(path)
     huey = Huey("jobsite", filename=str(path), results=False, serializer=AsJson())
+    _bound.clear()
     for name, function in _tasks.items():
+        if not exists_on(_sides[name], side):
+            continue
         _bound[name] = huey.task(name=name)(_guarded(function))
         if name in _every:
             huey.periodic_task(_minutes(_every[name]), name=f"{name}.tick")(_guarded(function, told=True))

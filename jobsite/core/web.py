@@ -20,12 +20,13 @@ from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 from werkzeug.routing import RequestRedirect
 from werkzeug.urls import iri_to_uri
 
+from jobsite.core.api_errors import asked_by_program, error_as_json
 from jobsite.core.errors import Conflict, Denied, Invalid, NotFound
 from jobsite.core.limits import TooMany
+from jobsite.core.sides import exists_on
 
 ANYONE = "anyone"
 LOGIN = "login"
-SIDES = {"any": ("both", "public", "secure"), "public": ("both", "public"), "secure": ("both", "secure")}
 
 PAGE_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self'; connect-src 'self'; "
@@ -77,7 +78,7 @@ class Routes:
     def register(self, app: Flask, side: str) -> None:
         """Add the routes that exist on this side to the app."""
         for route in self.all:
-            if side in SIDES[route.side]:
+            if exists_on(route.side, side):
                 app.add_url_rule(route.rule, route.endpoint, _guarded(route), methods=list(route.methods))
                 app.extensions.setdefault("jobsite.routes", []).append(route)
 
@@ -235,11 +236,14 @@ def _path_of(address: str) -> str:
 
 
 def error_page(status: int, sentence: str = "", **headers: str) -> Response:
-    """The page of an error: its number, its name, what happened in a sentence, what to do."""
+    """The page of an error: its number, its name, what happened in a sentence, what to do. Programs get it as JSON."""
+    named = {key.replace("_", "-"): value for key, value in headers.items()}
+    if asked_by_program():
+        return error_as_json(status, sentence, named)
     name, advice = ADVICE.get(status, ADVICE[500])
     g.site_fails = status >= 500  # then the frame asks no room for anything that could fail again
     html = render_template("error.html", status=status, name=name, sentence=sentence, advice=advice)
-    return Response(html, status, {key.replace("_", "-"): value for key, value in headers.items()})
+    return Response(html, status, named)
 
 
 ADVICE = {
@@ -321,7 +325,8 @@ def _no_database(error: peewee.OperationalError) -> Response:
 
 def _http(error: HTTPException) -> Response:
     if error.code is not None and 300 <= error.code < 400:
-        return Response(status=error.code, headers=dict(error.get_headers(request.environ)))
+        status = 301 if asked_by_program() and request.method in ("GET", "HEAD") else error.code
+        return Response(status=status, headers=dict(error.get_headers(request.environ)))
     response = error_page(error.code or 500)
     for name, value in error.get_headers():
         if name in ("Allow", "Retry-After"):

@@ -9,7 +9,6 @@ from jobsite.jobs.finishing import finish
 from jobsite.jobs.models import Job
 from jobsite.outputs.sweeping import check_all_outputs, check_outputs
 from jobsite.projects.models import Project, Workspace
-from jobsite.settings import current
 
 SETTLES = 0.5
 """Seconds in which the ends of jobs are gathered, so that a workspace with many of them is looked through once."""
@@ -19,7 +18,7 @@ _ended: set[int] = set()
 _some_ended = threading.Event()
 
 
-@task
+@task(side="secure")
 def finish_and_check(job_id: int) -> None:
     """Take a job whose run has ended to its final code; then its outputs are to be checked."""
     finish(job_id)
@@ -53,8 +52,7 @@ def check_ended() -> None:
         log.exception("outputs could not be checked; the next sweep tries again")
 
 
-@every(minutes=1)
+@every(minutes=1, side="secure")
 def check_what_is_unchecked() -> None:
     """Check the outputs that no job end has led to a check; where outputs are."""
-    if current().secure:
-        check_all_outputs()
+    check_all_outputs()

@@ -11,7 +11,7 @@ from jobsite.projects.models import Organisation, Repo, Workspace
 log = logging.getLogger("jobsite.projects")
 
 
-@task
+@task(side="public")
 def refresh_repository(repo_id: int) -> None:
     """Fetch one repository and note its branches, or why it could not be fetched."""
     repo = Repo.get_or_none(Repo.id == repo_id)
@@ -27,7 +27,7 @@ def refresh_repository(repo_id: int) -> None:
     repositories.tidy(repo.url)
 
 
-@every(15)
+@every(15, side="public")
 def refresh_repositories() -> None:
     """Fetch every repository that a workspace in use has; one that fails does not keep the others waiting."""
     in_use = Workspace.select(Workspace.repo).where(~Workspace.is_archived).distinct()
@@ -35,7 +35,7 @@ def refresh_repositories() -> None:
         nudge(refresh_repository, row[0])
 
 
-@task
+@task(side="public")
 def check_visibility(repo_id: int) -> None:
     """Ask whether anybody can read one repository, and note the answer."""
     repo = Repo.get_or_none(Repo.id == repo_id)
@@ -43,7 +43,7 @@ def check_visibility(repo_id: int) -> None:
         visibility.note(repo, visibility.look(repo.url))
 
 
-@every(60)
+@every(60, side="public")
 def check_visibilities() -> None:
     """Ask about every repository that a workspace has, archived ones too: they are signed off at the end."""
     for repo in Repo.select().where(Repo.id.in_(Workspace.select(Workspace.repo))):
@@ -51,7 +51,7 @@ def check_visibilities() -> None:
             nudge(check_visibility, repo.id)
 
 
-@task
+@task(side="public")
 def list_repositories(org_id: int) -> None:
     """Keep which repositories the owners at GitHub of one organisation have."""
     org = Organisation.get_or_none(Organisation.id == org_id)
@@ -62,7 +62,7 @@ def list_repositories(org_id: int) -> None:
             log.warning("%s", problem)
 
 
-@every(15)
+@every(15, side="public")
 def list_all_repositories() -> None:
     """Ask for the repositories of every organisation, where there is a token to ask with."""
     if github.is_asked():

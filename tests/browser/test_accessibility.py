@@ -9,7 +9,8 @@ from playwright.sync_api import Browser, BrowserContext, Error, Page, expect
 
 from jobsite.accounts.rules import ROLES
 from jobsite.application import ROOMS
-from jobsite.core.web import SIDES, Route
+from jobsite.core.sides import SIDES
+from jobsite.core.web import Route
 
 from ..servers import jobsite_json
 from .conftest import SECONDS, Demo

@@ -15,7 +15,7 @@ ran: list[int] = []
 happened = threading.Event()
 
 
-@task
+@task(side="any")
 def remember(number: int) -> None:
     """A task for these tests."""
     if number < 0:
