@@ -1,68 +1,57 @@
 """What people do with jobs: submit a request, and cancel."""
 
-import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
+from collections.abc import Iterable, Sequence
 
-from peewee import fn
-
-from jobsite.accounts.models import Backend, User
+from jobsite.accounts.models import Backend, User, username_of
+from jobsite.accounts.queries import runs_here
 from jobsite.core import hub
 from jobsite.core.clock import now
 from jobsite.core.db import changed_one, database, writing
 from jobsite.core.errors import Invalid, require
 from jobsite.core.events import record
-from jobsite.core.ids import short_id
 from jobsite.jobs.codelists import Codelists, codelists_at
-from jobsite.jobs.data_needs import Uses, allowed_in, uses_of, why_not_data
+from jobsite.jobs.data_needs import Uses, allowed_in, reached, uses_of, why_not_data
 from jobsite.jobs.definitions import Definition
-from jobsite.jobs.models import Job, JobRequest, ProjectFile
+from jobsite.jobs.models import Job, JobRequest
 from jobsite.jobs.moving import move
 from jobsite.jobs.planning import plan_request
 from jobsite.jobs.reusable import Resolved, resolved
-from jobsite.jobs.rules import CODES, why_not_cancel
+from jobsite.jobs.rules import why_not_cancel
 from jobsite.jobs.runtimes import why_not_runtime
-from jobsite.pipelines.planning import Decision, Plan, job_identifier
+from jobsite.jobs.storing import Wish, moment_after_all_that_wait, planned, store_jobs, store_request
+from jobsite.pipelines.parsing import parse
+from jobsite.pipelines.planning import RUN_ALL, Plan
 from jobsite.projects.models import Workspace
 from jobsite.settings import current
-
-
-@dataclass(frozen=True)
-class Wish:
-    """What a person asks for with one press of Submit. `form_key` names the form it came from."""
-
-    workspace: Workspace
-    backend: Backend
-    definition: Definition
-    actions: tuple[str, ...]
-    force: bool = False
-    will_notify: bool = False
-    form_key: str | None = None
 
 
 def submit(*, by: User, wish: Wish) -> tuple[JobRequest, Plan]:
     """Store a job request and its jobs, planned against the jobs there are: all of it, or nothing.
 
-    A `form_key` seen before gives the request that it made. Raises `Invalid` with the field and the
-    sentence for what cannot run, and `Denied` for what may not.
+    Where the backend's jobs do not run here, the request waits without jobs: the program that fetches it plans them,
+    and reports them. The plan given is then what is to be expected. A `form_key` seen before gives the request that it
+    made. Raises `Invalid` with the field and the sentence for what cannot run, and `Denied` for what may not.
     """
     require(why_not_submit(wish.workspace, wish.backend))
     _check_definition(wish.definition)
     codelists = codelists_at(wish.workspace.repo.url, wish.definition.commit)
     uses = uses_of(wish.workspace, wish.definition, wish.actions)
     code = resolved(wish.definition, wish.actions, asks=True)
+    here = runs_here(wish.backend)
     with writing():
         plan = plan_request(wish.workspace, wish.backend, code.definition, wish.actions, force=wish.force)
         if wish.form_key and (made := JobRequest.get_or_none(JobRequest.form_key == wish.form_key)):
             return made, plan
         require_codelists(codelists, wish.definition, plan)
         _check_data(wish.workspace, uses, plan)
-        refuse_unusable(code, plan)
-        request = _store_request(by, wish, plan, codelists)
-        _store_jobs(request, code, plan)
-        facts = {"workspace": wish.workspace.name, "actions": list(wish.actions), "jobs": len(plan.new)}
+        refuse_unusable(code, plan, here=here)
+        at = moment_after_all_that_wait()
+        request = store_request(
+            by, wish, at, codelists_ok=codelists.ok, **(planned(plan, at) if here else {})
+        )
+        if here:
+            store_jobs(request, code, plan, at)
+        facts = {"workspace": wish.workspace.name, "actions": list(wish.actions), "jobs": request.jobs_total}
         record("request:submit", by=by.username, subject=f"request:{request.id}", **facts)
         database.after_commit(hub.ring)
     return request, plan
@@ -71,37 +60,51 @@ def submit(*, by: User, wish: Wish) -> tuple[JobRequest, Plan]:
 def cancel(*, by: User, request: JobRequest, jobs: Sequence[Job] | None = None, may_cancel: bool) -> int:
     """Ask for the end of a request's active jobs, or of those given; gives how many it touched.
 
-    A job that waits is cancelled at once. One that runs is "cancelling" until its processes are gone.
+    A job that waits here is cancelled at once. One that runs, or is elsewhere, is "cancelling" until it is known to
+    have ended. Where no job has been reported yet, every action that the request could start is not to be started.
     Finished jobs stay as they are. Raises `Denied` with the reason when there is nothing to cancel.
     """
     with writing():
+        request = JobRequest.get_by_id(request.id)
         found = list(Job.select().where(Job.job_request == request)) if jobs is None else list(jobs)
+        unreported = _not_yet_cancelled(request) if request.is_active and not found else set()
         wanted = [job for job in found if job.is_active and not job.cancelling]
-        active = any(job.is_active for job in found)
-        require(why_not_cancel(active=active, already_asked=active and not wanted, may_cancel=may_cancel))
-        for job in wanted:
-            _ask_cancel(by, job)
-        cancelled = sorted({*request.cancelled_actions, *(job.action for job in wanted)})
-        JobRequest.update(cancelled_actions=cancelled).where(JobRequest.id == request.id).execute()
-        record(
-            "request:cancel",
-            by=by.username,
-            subject=f"request:{request.id}",
-            jobs=[j.identifier for j in wanted],
-        )
-        database.after_commit(hub.ring)
-    return len(wanted)
+        active = any(job.is_active for job in found) or (request.is_active and not found)
+        asked = active and not wanted and not unreported
+        require(why_not_cancel(active=active, already_asked=asked, may_cancel=may_cancel))
+        ask_cancel(by, request, wanted, unreported)
+    return len(wanted) or len(unreported)
 
 
-def _ask_cancel(by: User, job: Job) -> None:
-    moment = now()
-    if job.state == "pending":
-        move(job, "cancelled_by_user", by=by.username, cancel_asked_at=moment, cancel_asked_by=by.username)
+def ask_cancel(by: User | str, request: JobRequest, jobs: Sequence[Job], others: Iterable[str] = ()) -> None:
+    """Ask for the end of these active jobs of a request, and note that neither their actions nor the `others` are
+    wanted any more. In a transaction."""
+    for job in jobs:
+        _ask_cancel(by, job, here=runs_here(request.backend))
+    cancelled = sorted({*request.cancelled_actions, *others, *(job.action for job in jobs)})
+    JobRequest.update(cancelled_actions=cancelled).where(JobRequest.id == request.id).execute()
+    names = [job.identifier for job in jobs]
+    record("request:cancel", by=username_of(by), subject=f"request:{request.id}", jobs=names)
+    database.after_commit(hub.ring)
+
+
+def _ask_cancel(by: User | str, job: Job, *, here: bool) -> None:
+    asked = {"cancel_asked_at": now(), "cancel_asked_by": username_of(by)}
+    if here and job.state == "pending":
+        move(job, "cancelled_by_user", by=username_of(by), **asked)
         return
-    asked = Job.update(cancel_asked_at=moment, cancel_asked_by=by.username)
-    changed_one(
-        asked.where((Job.id == job.id) & (Job.state == "running")), f"{job.action} has just finished."
-    )
+    as_seen = (Job.id == job.id) & (Job.state == job.state)
+    changed_one(Job.update(asked).where(as_seen), f"{job.action} has just moved on.")
+
+
+def _not_yet_cancelled(request: JobRequest) -> set[str]:
+    """The actions that a request without jobs could start and that nobody has cancelled."""
+    pipeline = parse(request.project_file.text).pipeline
+    names = set(request.requested_actions)
+    if pipeline is not None:
+        wanted = pipeline.actions if RUN_ALL in names else names
+        names |= {action.name for action in reached(pipeline, wanted)}
+    return names - {RUN_ALL, *request.cancelled_actions}
 
 
 def why_not_submit(workspace: Workspace, backend: Backend) -> str | None:
@@ -136,81 +139,11 @@ def _check_data(workspace: Workspace, uses: dict[str, Uses], plan: Plan) -> None
             raise Invalid({"requested_actions": why_not})
 
 
-def refuse_unusable(code: Resolved, plan: Plan) -> None:
-    """Raise `Invalid` when a new job of the plan has no runtime here, or is a reusable action that cannot be used."""
+def refuse_unusable(code: Resolved, plan: Plan, *, here: bool) -> None:
+    """Raise `Invalid` when a new job of the plan is a reusable action that cannot be used, or, for jobs that run
+    `here`, has no runtime."""
     for name in plan.new:
         action = code.definition.pipeline.actions[name]
-        if why_not := code.problems.get(name) or why_not_runtime(action, current().runtimes):
+        why_not = code.problems.get(name) or (why_not_runtime(action, current().runtimes) if here else None)
+        if why_not:
             raise Invalid({"requested_actions": why_not})
-
-
-def _moment_after_all_that_wait() -> datetime:
-    """Now; where the clock was set back, the time of the newest job that is under way, so that nobody is overtaken."""
-    newest = Job.select(fn.MAX(Job.created_at)).where(Job.state.in_(("pending", "running"))).scalar()
-    return max(now(), newest) if newest else now()
-
-
-def _store_request(by: User, wish: Wish, plan: Plan, codelists: Codelists) -> JobRequest:
-    moment = _moment_after_all_that_wait()
-    return JobRequest.create(
-        identifier=short_id(),
-        workspace=wish.workspace,
-        backend=wish.backend,
-        requested_actions=list(dict.fromkeys(wish.actions)),
-        force_run_dependencies=wish.force,
-        commit=wish.definition.commit,
-        project_file=_project_file(wish.definition.text),
-        codelists_ok=codelists.ok,
-        will_notify=wish.will_notify,
-        status="pending" if plan.new else "nothing_to_do",
-        status_message=plan.nothing_to_do or "",
-        jobs_total=len(plan.new),
-        form_key=wish.form_key,
-        created_at=moment,
-        created_by=by,
-        completed_at=None if plan.new else moment,
-    )
-
-
-def _project_file(text: str) -> ProjectFile:
-    digest = hashlib.sha256(text.encode()).hexdigest()
-    return ProjectFile.get_or_none(ProjectFile.sha256 == digest) or ProjectFile.create(
-        sha256=digest, text=text
-    )
-
-
-def _store_jobs(request: JobRequest, code: Resolved, plan: Plan) -> None:
-    ids = {name: job_identifier(request.identifier, name) for name in plan.new}
-    rows = [
-        _job_row(request, code, decision, position, ids)
-        for position, decision in enumerate(one for one in plan.decisions if one.action in ids)
-    ]
-    if rows:
-        Job.insert_many(rows).execute()
-
-
-def _job_row(
-    request: JobRequest, code: Resolved, decision: Decision, position: int, ids: dict[str, str]
-) -> dict[str, Any]:
-    action = code.definition.pipeline.actions[decision.action]
-    own = code.codes.get(action.name)
-    return {
-        "identifier": ids[action.name],
-        "job_request": request.id,
-        "workspace": request.workspace_id,
-        "backend": request.backend_id,
-        "action": action.name,
-        "position": position,
-        "run_command": action.run_command,
-        "is_database_action": action.is_database_action,
-        "needs": {need: supplier or ids[need] for need, supplier in decision.suppliers.items()},
-        "outputs": action.outputs,
-        "code_repo": own.repo if own else "",
-        "code_commit": own.commit if own else "",
-        "code_tag": own.tag if own else "",
-        "reason": decision.reason,
-        "status_message": CODES["created"].sentence,
-        "created_at": request.created_at,
-        "updated_at": request.created_at,
-        "status_code_updated_at": request.created_at,
-    }

@@ -48,11 +48,13 @@ class ActiveJobs:
         self._workspaces: dict[int, Workspace] = {}
 
     def read(self) -> list[Job]:
-        """Every job that runs or waits, oldest first, with backend and workspace, as they are now.
+        """Every job that runs or waits here, oldest first, with backend and workspace, as they are now.
 
-        Three queries when no job has changed.
+        Three queries when no job has changed. A job of a backend whose jobs are run elsewhere is among them only while
+        an attempt that began here goes on.
         """
-        rows = [(row[0], row[1:]) for row in _COLUMNS.run()]
+        columns = _COLUMNS if current().side == "secure" else _COLUMNS_HERE
+        rows = [(row[0], row[1:]) for row in columns.run()]
         known = {key: one for key, raw in rows if (one := self._still_known(key, raw))}
         missing = {key: raw for key, raw in rows if key not in known}
         known |= _read_anew(missing)
@@ -209,9 +211,15 @@ def capacity() -> Capacity:
     return Capacity(current().max_workers, current().max_db_workers)
 
 
-_COLUMNS = Prepared(
-    lambda: Job.select(Job.id, *(getattr(Job, name) for name in _CHANGING)).where(_IS_ACTIVE).order_by(Job.id)
+def _columns(where: Any) -> Any:
+    return Job.select(Job.id, *(getattr(Job, name) for name in _CHANGING)).where(where).order_by(Job.id)
+
+
+_RUNS_HERE = SQL(
+    "(backend_id NOT IN (SELECT id FROM backend WHERE is_remote) OR (state = 'running' AND attempts_made > 0))"
 )
+_COLUMNS = Prepared(lambda: _columns(_IS_ACTIVE))
+_COLUMNS_HERE = Prepared(lambda: _columns(_IS_ACTIVE & _RUNS_HERE))
 _BACKENDS = Prepared(lambda: Backend.select().order_by(Backend.id))
 _WORKSPACES = Prepared(
     lambda: (

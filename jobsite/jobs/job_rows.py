@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from jobsite import settings
 from jobsite.accounts.models import Backend
+from jobsite.accounts.queries import runs_here
 from jobsite.jobs.models import Job
 from jobsite.jobs.rules import CODES, Code, why_not_cancel
 
@@ -82,13 +82,16 @@ def job_row(job: Job, at: datetime, *, may_cancel: bool, place: str = "", good: 
     return JobRow(job, at, why_not, place, good)
 
 
-def silent_for(jobs: Iterable[Job], backend: Backend, at: datetime) -> float | None:
+def silent_for(
+    jobs: Iterable[Job], backend: Backend, at: datetime, *, asked_at: datetime | None = None
+) -> float | None:
     """Seconds since a backend elsewhere last told of these jobs, where that is too long; else None.
 
-    Jobs that run in this very program are always in sight, and jobs that have ended have nothing to tell.
+    Jobs that run in this very program are always in sight, and jobs that have ended have nothing to tell. `asked_at` is
+    when a request was made that the backend has not fetched so far.
     """
-    reports = [job.updated_at for job in jobs if job.is_active]
-    if settings.current().secure or not reports:
+    reports = [job.updated_at for job in jobs if job.is_active] + ([asked_at] if asked_at else [])
+    if runs_here(backend) or not reports:
         return None
     silent = (at - max([*reports, *([backend.last_seen_at] if backend.last_seen_at else [])])).total_seconds()
     return silent if silent > LONGEST_SILENCE else None

@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from jobsite.accounts.models import Backend, User
-from jobsite.accounts.queries import backends_of, user_or_stop
+from jobsite.accounts.queries import backends_of, runs_here, user_or_stop
 from jobsite.core.commands import as_json, instance_command, print_json
 from jobsite.core.errors import Invalid, NotFound, require
 from jobsite.jobs.actions import Wish, refuse_unusable, require_codelists, submit
@@ -61,7 +61,7 @@ def request(
     if dry_run:
         code = resolved(_sound(definition), actions, asks=True)
         plan = plan_request(where, backend, code.definition, actions, force=force)
-        refuse_unusable(code, plan)
+        refuse_unusable(code, plan, here=runs_here(backend))
         require_codelists(codelists_at(where.repo.url, definition.commit), definition, plan)
         return _show(None, plan, json_wanted)
     made, plan = submit(by=by, wish=Wish(where, backend, definition, actions, force))

@@ -6,6 +6,7 @@ from datetime import datetime
 from functools import cached_property, lru_cache
 
 from jobsite.accounts.models import AnonymousPerson, User
+from jobsite.accounts.queries import runs_here
 from jobsite.core.clock import now
 from jobsite.jobs.code_compare import Comparison, comparisons
 from jobsite.jobs.graphs import Graph, graph_of
@@ -71,7 +72,20 @@ class RequestPage:
     @property
     def silent_for(self) -> float | None:
         """Seconds without a report from the backend, where that is too long; else None."""
-        return silent_for((row.job for row in self.rows), self.request.backend, self.at)
+        asked_at = self.request.created_at if self.is_awaited else None
+        return silent_for((row.job for row in self.rows), self.request.backend, self.at, asked_at=asked_at)
+
+    @property
+    def is_awaited(self) -> bool:
+        """Whether the backend is elsewhere and has not told of any job yet: it fetches the request first."""
+        return self.request.is_active and not self.rows and not runs_here(self.request.backend)
+
+    @property
+    def reported_at(self) -> datetime | None:
+        """When a backend elsewhere was last heard of, while anything may change; None for jobs that run here."""
+        if not self.request.is_active or runs_here(self.request.backend):
+            return None
+        return self.request.backend.last_seen_at
 
     @cached_property
     def comparisons(self) -> tuple[Comparison, ...]:
@@ -121,6 +135,9 @@ class RequestPage:
     @property
     def why_not_cancel(self) -> str | None:
         """Why the whole request cannot be cancelled by this person now."""
+        if self.is_awaited:
+            asked = bool(self.request.cancelled_actions)
+            return why_not_cancel(active=True, already_asked=asked, may_cancel=self.may_cancel)
         active = [row.job for row in self.rows if row.job.is_active]
         asked = bool(active) and all(job.cancelling for job in active)
         return why_not_cancel(active=bool(active), already_asked=asked, may_cancel=self.may_cancel)
@@ -146,6 +163,11 @@ class RequestPage:
     def cancelling(self) -> tuple[str, ...]:
         """The actions that run on until their cancellation is confirmed."""
         return tuple(row.job.action for row in self.rows if row.job.cancelling)
+
+    @property
+    def cancelled_unfetched(self) -> bool:
+        """Whether everything was cancelled before the backend told of any job."""
+        return self.is_awaited and bool(self.request.cancelled_actions)
 
     @property
     def is_file_long(self) -> bool:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from peewee import fn
 
 from jobsite.accounts.models import Backend, User
-from jobsite.accounts.queries import backends_of
+from jobsite.accounts.queries import backends_of, runs_here
 from jobsite.core.clock import now
 from jobsite.core.errors import Invalid, NotFound
 from jobsite.jobs.actions import Wish, why_not_submit
@@ -336,7 +336,7 @@ def _stopped(plan: Plan, page: RunPage, code: Resolved) -> dict[str, str]:
             )
             continue
         why_not = why_not_data(name, uses.get(name, frozenset()), allowed)
-        if why_not := why_not or code.problems.get(name) or _why_no_runtime(action):
+        if why_not := why_not or code.problems.get(name) or _why_no_runtime(action, page.backend):
             found[name] = why_not
     return found
 
@@ -358,9 +358,12 @@ def _against_actions(page: RunPage) -> dict[str, str]:
     return errors
 
 
-def _why_no_runtime(action: Action) -> str | None:
-    """Why it has no runtime here; a reusable action that has not been fetched yet is looked up when it is submitted."""
-    return None if is_reusable(action.image) else why_not_runtime(action, current().runtimes)
+def _why_no_runtime(action: Action, backend: Backend | None) -> str | None:
+    """Why it has no runtime where it would run, if that is here; a reusable action that has not been fetched yet is looked
+    up when it is submitted."""
+    if is_reusable(action.image) or backend is None or not runs_here(backend):
+        return None
+    return why_not_runtime(action, current().runtimes)
 
 
 def _latest_request(workspace: Workspace) -> JobRequest | None:

@@ -2,6 +2,7 @@
 
 import time
 
+from jobsite.accounts.queries import runs_here
 from jobsite.core.errors import Conflict
 from jobsite.jobs.engine import Engine
 from jobsite.jobs.execution import executor
@@ -14,8 +15,12 @@ PAUSE = 0.2
 
 
 def wait_for(request: JobRequest) -> JobRequest:
-    """The request once it has ended. Where no server runs on this instance, its jobs are run from here meanwhile."""
+    """The request once it has ended. Where no server runs on this instance, its jobs are run from here meanwhile, if
+    they run here at all."""
     while (now := JobRequest.get_by_id(request.id)).is_active:
+        if not runs_here(now.backend):
+            time.sleep(PAUSE)
+            continue
         try:
             with InstanceLock(current().instance):
                 _run_here(request)
