@@ -92,6 +92,7 @@ GET  /<workspace>/level-4/                                 login 200   404   404
 GET  /<workspace>/level-4/<backend>/                       login 200   404   404   200   404   404   404
 GET  /<workspace>/level-4/<backend>/<path>                 login 200   404   404   200   404   404   404
 GET  /<workspace>/files/                                   login 301   404   404   301   404   404   404
+GET  /<workspace>/level-4/<backend>/-/reading/<path>       login 200   404   404   200   404   404   404
 GET  /<workspace>/level-4/<backend>/-/content/<path>       login 404   404   404   404   404   404   404
 GET  /<workspace>/level-4/<backend>/-/code/<commit>/<path> login 404   404   404   404   404   404   404
 GET  /policy/                                              login 200   200   200   200   200   200   200

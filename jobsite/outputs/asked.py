@@ -26,6 +26,11 @@ OPERATORS: Mapping[str, str] = {
 VIEWS = ("table", "source", "rendered", "diff")
 ZOOMS = ("100", "200")
 WITHOUT_VALUE = ("empty", "filled")
+NAMES = (
+    "row", "line", "q", "sort", "hide", "column", "cell", "view", "table", "zoom", "where",
+    "add_column", "add_op", "add_value",
+)  # fmt: skip
+"""What an address may ask with."""
 MOST_CONDITIONS = 20
 LONGEST_VALUE = 200
 LARGEST = 2**53

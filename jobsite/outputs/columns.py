@@ -2,9 +2,9 @@
 
 import time
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import islice
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from jobsite.checks import Policy, default_policy
 from jobsite.checks.roles import named_role
@@ -17,6 +17,8 @@ MOST_WORK = 2.0
 """Seconds; then the card says how far it came."""
 MOST_DIFFERENT = 10_000
 """Different values that are counted."""
+TOGETHER = 20_000
+"""Values that are gathered before they are read, so that equal ones are read once."""
 
 
 @dataclass(frozen=True)
@@ -32,16 +34,37 @@ class ColumnCard:
     rows: int
     total: int
 
+    def as_json(self) -> dict[str, Any]:
+        """All of it, for a file beside."""
+        return asdict(self)
 
-def column_card(file: BinaryIO, index: Index, position: int, policy: Policy | None = None) -> ColumnCard:
-    """The card of the column at `position`, from 1, by the tokens, base and midpoint of a policy."""
-    by = policy or default_policy(current().disclosure_threshold, current().rounding_base)
-    tally = _Tally(Reader(by), by.counts.base, by.counts.midpoint, by.counts.threshold)
-    until, rows = time.thread_time() + MOST_WORK, 0
-    for row in islice(rows_from(file, index, 1), index.total):
-        tally.take(row[position - 1] if position <= len(row) else "")
-        rows += 1
-        if rows % 1000 == 0 and time.thread_time() > until:
+    @classmethod
+    def from_json(cls, kept: dict[str, Any]) -> "ColumnCard":
+        """The card that was kept. Raises TypeError, ValueError or KeyError for anything else."""
+        pairs = {name: tuple((what, much) for what, much in kept[name]) for name in ("facts", "common")}
+        return cls(**{**kept, **pairs})
+
+
+def policy_by_settings() -> Policy:
+    """The policy that the settings of the opened instance give."""
+    return default_policy(current().disclosure_threshold, current().rounding_base)
+
+
+def column_card(
+    file: BinaryIO, index: Index, position: int, policy: Policy, most_work: float = MOST_WORK
+) -> ColumnCard:
+    """The card of the column at `position`, from 1, by the tokens, base and midpoint of a policy.
+
+    After `most_work` seconds of work it is of the rows so far.
+    """
+    tally = _Tally(Reader(policy), policy.counts.base, policy.counts.midpoint, policy.counts.threshold)
+    values = (row[position - 1] if position <= len(row) else "" for row in rows_from(file, index, 1))
+    until, rows = time.thread_time() + most_work, 0
+    while batch := Counter(islice(values, TOGETHER)):
+        for text, times in batch.items():
+            tally.take(text, times)
+        rows += batch.total()
+        if time.thread_time() > until:
             break
     header = index.header[position - 1]
     role = named_role(header)
@@ -63,34 +86,34 @@ class _Tally:
         self.tokens: Counter[str] = Counter()
         self.values: Counter[str] = Counter()
 
-    def take(self, text: str) -> None:
-        """Count one value."""
+    def take(self, text: str, times: int) -> None:
+        """Count a value that was met so many times."""
         read = self.reader.read(text)
         if len(self.values) < MOST_DIFFERENT or text in self.values:
-            self.values[text] += 1
+            self.values[text] += times
         if read.kind == NUMBER:
-            self._number(read.value)
+            self._number(read.value, times)
         elif read.kind == HIDDEN:
-            self.hidden += 1
-            self.tokens[text.strip()] += 1
+            self.hidden += times
+            self.tokens[text.strip()] += times
         elif read.kind == MISSING:
-            self.missing += 1
+            self.missing += times
         else:
-            self.words += 1
+            self.words += times
 
-    def _number(self, value: float) -> None:
-        self.numbers += 1
-        self.sum += value
+    def _number(self, value: float, times: int) -> None:
+        self.numbers += times
+        self.sum += value * times
         self.least = value if self.least is None else min(self.least, value)
         self.most = value if self.most is None else max(self.most, value)
         if value > 0:
             self.least_above = value if self.least_above is None else min(self.least_above, value)
         if value == int(value):
-            self.whole += 1
-            self.small += 1 <= value <= self.threshold
-            self.of_base += value % self.base == 0
-            self.of_midpoint += value % self.midpoint == 0
-            self.midpoints += value == 0 or value % self.midpoint == self.midpoint // 2
+            self.whole += times
+            self.small += times * (1 <= value <= self.threshold)
+            self.of_base += times * (value % self.base == 0)
+            self.of_midpoint += times * (value % self.midpoint == 0)
+            self.midpoints += times * (value == 0 or value % self.midpoint == self.midpoint // 2)
 
     @property
     def kind(self) -> str:

@@ -10,11 +10,12 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import BinaryIO, NamedTuple
 
-from jobsite.checks import SEVERITIES, Finding
+from jobsite.checks import SEVERITIES, Finding, Policy
 from jobsite.checks.roles import named_role
 from jobsite.outputs.asked import OPERATORS, Asked
-from jobsite.outputs.columns import ColumnCard, column_card
+from jobsite.outputs.columns import ColumnCard, column_card, policy_by_settings
 from jobsite.outputs.numbers import is_number
+from jobsite.outputs.reading_through import Reading, known_card, read_through
 from jobsite.outputs.sifting import fits, hits_in, in_order, order_key
 from jobsite.outputs.table_index import index_of, known_index
 from jobsite.store.windows import Index, csv_beginning, rows_from
@@ -26,7 +27,7 @@ MOST_ORDERED = 200_000
 MOST_WORK = 2.0
 """Seconds for a search; then the page says how far it came."""
 LARGE = 16 * 2**20
-"""Bytes of a file whose first page is shown before it was read through."""
+"""Bytes of a file that is read through beside the request: its first page is shown at once."""
 MOST_COLUMNS = 500
 LONGEST_VALUE = 2_000
 """Characters of a value that are shown."""
@@ -72,6 +73,7 @@ class Grid:
     None without one or when it was cut. `first` and `last` are places among the rows that fit, from 1.
 
     `earlier` and `later` are values of `row` for the pages around; `refusal` says why rows are not in the order asked for.
+    `waits` is what is still being read: without it the page would say more.
     """
 
     heads: Sequence[Head]
@@ -86,6 +88,7 @@ class Grid:
     notices: Sequence[str]
     refusal: str = ""
     column: ColumnCard | None = None
+    waits: Reading | None = None
     columns: int = 0
     asked: Asked = field(default_factory=Asked)
 
@@ -124,16 +127,32 @@ class _Page:
     refusal: str = ""
 
 
-def grid(file: BinaryIO, sha256: str, size: int, asked: Asked, findings: Sequence[Finding] = ()) -> Grid:
-    """A page of the table in an open file of `size` bytes. Never raises for what is in it."""
-    first_rows = _beginning(file, sha256, size, asked)
-    if first_rows is not None:
-        return first_rows.with_findings(asked, findings)
-    index = index_of(file, sha256, size)
+def grid(
+    file: BinaryIO,
+    sha256: str,
+    size: int,
+    asked: Asked,
+    findings: Sequence[Finding] = (),
+    policy: Policy | None = None,
+) -> Grid:
+    """A page of the table in an open file of `size` bytes. Never raises for what is in it.
+
+    The figures of a column go by the policy, that of the settings where none is given.
+    """
+    by = policy or policy_by_settings()
+    is_large = size >= LARGE
+    index = known_index(sha256, size) if is_large else index_of(file, sha256, size)
+    if index is None:
+        waits = read_through(file, sha256, size, asked.column, by)
+        return _before_the_index(file, asked, waits).with_findings(replace(asked, row=1), findings)
     wanted = _moved(asked, index.total)
-    page = _page(file, index, wanted)
-    card = column_card(file, index, asked.column) if 0 < asked.column <= len(index.header) else None
-    shown = _Shown(index.header, page, index.total, tuple(index.notices), card)
+    shown = _Shown(index.header, _page(file, index, wanted), index.total, tuple(index.notices))
+    if 0 < asked.column <= len(index.header):
+        card = (
+            known_card(sha256, asked.column, by) if is_large else column_card(file, index, asked.column, by)
+        )
+        later = None if card else read_through(file, sha256, size, asked.column, by)
+        shown = replace(shown, card=card, waits=later)
     return shown.with_findings(wanted, findings)
 
 
@@ -151,6 +170,7 @@ class _Shown:
     total: int | None
     notices: tuple[str, ...]
     card: ColumnCard | None = None
+    waits: Reading | None = None
 
     def with_findings(self, asked: Asked, findings: Sequence[Finding]) -> Grid:
         """The page with findings, searched text and the cell asked for marked."""
@@ -178,21 +198,21 @@ class _Shown:
             notices=notices,
             refusal=page.refusal,
             column=self.card,
+            waits=self.waits,
             columns=len(self.header),
             asked=asked,
         )
 
 
-def _beginning(file: BinaryIO, sha256: str, size: int, asked: Asked) -> _Shown | None:
-    """The first page of a large file that has not been read through yet; None where that is not what is asked for."""
-    elsewhere = asked.row > 1 or asked.cell or asked.narrows or asked.sort or asked.column
-    if size < LARGE or elsewhere or known_index(sha256, size) is not None:
-        return None
-    read = csv_beginning(file, ROWS)
+def _before_the_index(file: BinaryIO, asked: Asked, waits: Reading) -> _Shown:
+    """The first page of a large file that has not been read through yet, without rows where something else is asked for."""
+    elsewhere = asked.row > 1 or asked.cell or asked.narrows or asked.sort
+    read = csv_beginning(file, 0 if elsewhere else ROWS)
     if read is None:
-        return None
+        return _Shown((), _Page((), 1), None, (), waits=waits)
     numbered = list(enumerate(read.rows, 1))
-    return _Shown(read.header, _Page(numbered, 1, later=ROWS + 1), None, read.notices)
+    later = ROWS + 1 if len(numbered) == ROWS else None
+    return _Shown(read.header, _Page(numbered, 1, later=later), None, read.notices, waits=waits)
 
 
 def _page(file: BinaryIO, index: Index, asked: Asked) -> _Page:

@@ -18,7 +18,7 @@ from jobsite.outputs.checking import Verdict, Wanted, counts_of, findings_for
 from jobsite.outputs.comparing import Comparison, Version, comparison
 from jobsite.outputs.listing import FileRow, Filters, Page, chosen, page_of
 from jobsite.outputs.models import PolicyVersion
-from jobsite.outputs.policies import policy_of
+from jobsite.outputs.policies import loaded, policy_of
 from jobsite.outputs.provenance import Provenance, provenance_of
 from jobsite.outputs.states import FileState, state_of
 from jobsite.outputs.tree import Folder, tree_of
@@ -155,7 +155,10 @@ def file_page(
         findings = verdict.findings if verdict else ()
         versions = _versions(workspace, path, content, opened) if entry else ()
         compared = _compared(versions, against, path, content, file) if asked.view == "diff" else None
-        shown = file and not compared
+        shown = None
+        if file and not compared:
+            by = loaded(policy)
+            shown = viewed(file, path=path, sha256=content, asked=asked, findings=findings, policy=by)
         return FilePage(
             path=path,
             entry=entry,
@@ -163,7 +166,7 @@ def file_page(
             sha256=content,
             state=_requested(workspace, listed).state(entry, counts) if entry else None,
             verdict=verdict,
-            viewed=viewed(file, path=path, sha256=content, asked=asked, findings=findings) if shown else None,
+            viewed=shown,
             why_not=why_not,
             provenance=provenance_of(workspace, entry, log, job_of(entry)),
             policy=policy,

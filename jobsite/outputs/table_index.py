@@ -7,8 +7,9 @@ import json
 import logging
 import threading
 from collections import OrderedDict
+from collections.abc import Mapping
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from jobsite.core.files import UnsafePath, atomic_write, make_directories, open_beneath
 from jobsite.settings import current
@@ -47,16 +48,17 @@ def index_of(file: BinaryIO, sha256: str, size: int) -> Index:
         return found
     index = csv_index(file)
     if size >= KEPT_FROM:
-        _keep(sha256, index)
+        keep(current().instance, f"{sha256}.json", index.as_json())
     return _remember(sha256, index)
 
 
-def _keep(sha256: str, index: Index) -> None:
+def keep(instance: Path, name: str, what: Mapping[str, Any]) -> None:
+    """Keep what was found out about a table; that it cannot be kept is only logged."""
     try:
-        folder: Path = make_directories(current().instance, FOLDER)
-        atomic_write(folder / f"{sha256}.json", json.dumps(index.as_json()), mode=0o600, flushed=False)
+        folder = make_directories(instance, FOLDER)
+        atomic_write(folder / name, json.dumps(what), mode=0o600, flushed=False)
     except OSError:
-        log.warning("the index of a table cannot be kept", exc_info=True)
+        log.warning("what was found out about a table cannot be kept", exc_info=True)
 
 
 def _remember(sha256: str, index: Index) -> Index:

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, BinaryIO
 
-from jobsite.checks import Finding
+from jobsite.checks import Finding, Policy
 from jobsite.jobs.logs.ansi import show
 from jobsite.outputs.asked import Asked
 from jobsite.outputs.drawings import LARGEST_SHOWN, Drawing, drawing
@@ -54,6 +54,7 @@ class Viewed:
     template: str
     asked: Asked
     findings: Sequence[Finding] = ()
+    policy: Policy | None = None
     views: Sequence[View] = ()
     why_not: str = ""
     grid: Grid | None = None
@@ -75,12 +76,21 @@ class Viewed:
 
 
 def viewed(
-    file: BinaryIO, *, path: str, sha256: str, asked: Asked, findings: Sequence[Finding] = ()
+    file: BinaryIO,
+    *,
+    path: str,
+    sha256: str,
+    asked: Asked,
+    findings: Sequence[Finding] = (),
+    policy: Policy | None = None,
 ) -> Viewed:
-    """A file for its page, as far as `asked` wants it. `file` is open and stays so. Never raises for what is in it."""
+    """A file for its page, as far as `asked` wants it. `file` is open and stays so. Never raises for what is in it.
+
+    The figures of a column go by the policy, that of the settings where none is given.
+    """
     size = file.seek(0, io.SEEK_END)
     kind = kind_of(path).name
-    plain = Viewed(kind, path, sha256, size, "", asked, findings)
+    plain = Viewed(kind, path, sha256, size, "", asked, findings, policy)
     show_it = _BY_KIND.get(kind)
     if show_it is None:
         return replace(plain, why_not="Files of this type are not shown here, and they are never sent.")
@@ -92,7 +102,7 @@ def _table(file: BinaryIO, plain: Viewed) -> Viewed:
     plain = replace(plain, views=(("table", "Table"), ("source", "Text")), asked=asked)
     if asked.view == "source":
         return _text(file, plain)
-    page = grid(file, plain.sha256, plain.size, asked, plain.findings)
+    page = grid(file, plain.sha256, plain.size, asked, plain.findings, plain.policy)
     return replace(plain, template="outputs/_grid.html", grid=page)
 
 
@@ -154,7 +164,7 @@ def _one_of(plain: Viewed, found: Mapping[str, tuple[str, list[list[str]]]]) -> 
         for one in plain.findings
         if one.place.table == number
     ]
-    page = grid(io.BytesIO(data), f"{plain.sha256}-{number}", len(data), plain.asked, here)
+    page = grid(io.BytesIO(data), f"{plain.sha256}-{number}", len(data), plain.asked, here, plain.policy)
     chosen = replace(plain.asked, table=name)
     named = tuple((key, words) for key, (words, _) in found.items())
     return replace(plain, template="outputs/_grid.html", grid=page, tables=named, asked=chosen)

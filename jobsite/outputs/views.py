@@ -13,11 +13,13 @@ from jobsite.outputs.access import (
     roots,
     workspace_at_level4,
 )
-from jobsite.outputs.asked import Asked
+from jobsite.outputs.asked import NAMES, Asked
 from jobsite.outputs.listing import PAGE, Filters
 from jobsite.outputs.looks import CODE, CONTENT, looked
+from jobsite.outputs.policies import loaded, policy_of
 from jobsite.outputs.provenance import code_of
 from jobsite.outputs.queries import file_page, files_page, moment, nearest_folder
+from jobsite.outputs.reading_through import being_read
 from jobsite.outputs.serving import content_answer
 from jobsite.outputs.states import LOOKS, STATES
 from jobsite.settings import current
@@ -69,6 +71,24 @@ def file(workspace: str, backend: str, path: str) -> Response:
         shown=shown,
         moment=moment,
         looks=LOOKS,
+        asks=_asks(),
+        level4=True,
+    )
+
+
+@routes(f"{LEVEL4}-/reading/<path:path>", needs=LOOK, side="secure")
+def reading(workspace: str, backend: str, path: str) -> Response:
+    """How far a large table has been read; nothing of what is in it, so that no look is noted."""
+    found, where = workspace_at_level4(workspace), backend_at_level4(backend)
+    content, column = entry_or_stop(found, path).content_hash, Asked.of(request.args).column
+    return page(
+        "outputs/reading.html",
+        fragments=("reading",),
+        workspace=found,
+        backend=where,
+        path=path,
+        waits=being_read(content, column, loaded(policy_of(found.project))),
+        asks=_asks(),
         level4=True,
     )
 
@@ -100,6 +120,11 @@ def code(workspace: str, backend: str, commit: str, path: str) -> Response:
         lines=text.splitlines(),
         level4=True,
     )
+
+
+def _asks() -> dict[str, list[str]]:
+    """What the address asks with, for another address."""
+    return {name: values for name in NAMES if (values := request.args.getlist(name))}
 
 
 def _list(workspace: str, backend: str, folder: str) -> Response:

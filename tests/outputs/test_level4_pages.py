@@ -1,13 +1,16 @@
 """The pages of Level 4: the list and its filters, every viewer, provenance, policies, and that every look is noted."""
 
+import html
 import re
 from collections.abc import Callable
 
+import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
 from jobsite.core.events import Event
 from jobsite.outputs.models import Look
+from jobsite.outputs.reading_through import wait_until_read
 from jobsite.outputs.states import FileState
 from jobsite.outputs.sweeping import check_outputs
 from jobsite.projects.parts import Part
@@ -147,6 +150,30 @@ def test_the_card_of_a_column_says_what_it_holds(as_ada: FlaskClient) -> None:
         "Multiples of 5 900 of 900",
     ):
         assert fact in shown, shown
+
+
+def test_the_page_of_a_large_table_fetches_what_was_being_read_when_it_is_there(
+    as_ada: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("jobsite.outputs.grid.LARGE", 100)
+    monkeypatch.setattr("jobsite.outputs.table_index.KEPT_FROM", 100)
+    address, query = f"{LIST}output/large.csv", {"column": "2", "hide": "3", "workspace": "x"}
+    first = as_ada.get(address, query_string=query).text
+    poll = re.search(r'id="reading" hx-get="([^"]+)" hx-trigger="every 1s"', first)
+    assert poll
+    assert "being worked out" in words(first) or "Largest 4,500" in words(first)
+    assert 'id="r200"' in first
+    wait_until_read(60)
+    looks = Look.select().count()
+    asked = as_ada.get(html.unescape(poll[1]), headers={"HX-Request": "true", "HX-Target": "reading"})
+    assert "<html" not in asked.text
+    assert Look.select().count() == looks, "how far it is shows nothing of the file"
+    then = re.search(r'hx-get="([^"]+)" hx-trigger="load" hx-target="#contents"', asked.text)
+    assert then
+    shown = as_ada.get(html.unescape(then[1]), headers={"HX-Request": "true", "HX-Target": "contents"}).text
+    assert "Largest 4,500" in words(shown)
+    assert "Zürich" not in shown, "what was asked for is asked for again"
+    assert 'id="reading"' not in shown
 
 
 def test_a_finding_stands_on_its_very_cell_and_in_words(as_ada: FlaskClient) -> None:

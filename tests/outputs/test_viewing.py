@@ -14,14 +14,17 @@ from werkzeug.datastructures import MultiDict
 
 from jobsite.outputs import grid as grids
 from jobsite.outputs.asked import Asked
+from jobsite.outputs.columns import column_card, policy_by_settings
 from jobsite.outputs.drawings import drawing
 from jobsite.outputs.grid import Grid, grid
 from jobsite.outputs.json_tree import tables, tree, value_in
 from jobsite.outputs.pages import tables_in
 from jobsite.outputs.pictures import picture
 from jobsite.outputs.provenance import scripts_in
+from jobsite.outputs.reading_through import being_read, wait_until_read
 from jobsite.outputs.table_index import FOLDER, index_of, known_index
 from jobsite.outputs.viewing import Viewed, viewed
+from jobsite.store.windows import csv_index
 
 from .files import SVG, png
 
@@ -77,25 +80,67 @@ def test_a_search_finds_values_as_they_stand_and_marks_them() -> None:
     assert [row.number for row in table("a\nStraße\n", ("q", "STRASSE")).rows] == [1]
 
 
-def test_a_large_table_shows_its_beginning_before_it_was_read_and_is_put_in_order_up_to_a_limit(
-    instance: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_large_table_is_read_beside_the_request_and_then_shown_by_position(
+    instance: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     data = ("a,b\n" + "".join(f"{n},{n % 7}\n" for n in range(1, 3001))).encode()
     digest = sha256(data).hexdigest()
     monkeypatch.setattr(grids, "LARGE", 1000)
     monkeypatch.setattr(grids, "MOST_ORDERED", 1000)
     monkeypatch.setattr("jobsite.outputs.table_index.KEPT_FROM", 1000)
-    first = grid(io.BytesIO(data), digest, len(data), Asked())
+    (tmp_path / "large.csv").write_bytes(data)
+
+    def page(**asked: object) -> Grid:
+        with (tmp_path / "large.csv").open("rb") as file:
+            return grid(file, digest, len(data), Asked(**asked))  # type: ignore[arg-type]
+
+    first, far = page(), page(row=2995)
     assert (first.total, len(first.rows), first.later) == (None, 200, 201)
-    assert known_index(digest, 2**30) is None
-    later = grid(io.BytesIO(data), digest, len(data), Asked(row=2995))
+    assert [head.text for head in far.heads] == ["a", "b"], "a page further on waits and says so"
+    assert far.total is None or far.rows
+    assert first.waits
+    assert "are being counted" in first.waits.words
+    wait_until_read(60)
+    assert first.waits.file is None or first.waits.file.closed
+    later = page(row=2995)
     assert (later.total, [row.number for row in later.rows]) == (3000, list(range(2995, 3001)))
+    assert later.waits is None
     assert (instance / FOLDER / f"{digest}.json").stat().st_mode & 0o777 == 0o600
-    refused = grid(io.BytesIO(data), digest, len(data), Asked(sort=2))
+    refused = page(sort=2)
     assert "up to 1,000 rows" in refused.refusal
     assert [row.number for row in refused.rows][:2] == [1, 2]
-    found = grid(io.BytesIO(data), digest, len(data), Asked(q="2999"))
-    assert [row.number for row in found.rows] == [2999]
+    assert [row.number for row in page(q="2999").rows] == [2999]
+    asked = page(column=2)
+    assert asked.column or "column 2 are being worked out" in asked.waits.words
+    wait_until_read(60)
+    ready = page(column=2)
+    assert ready.waits is None
+    assert (ready.column.rows, dict(ready.column.facts)["Largest"]) == (3000, "6")
+    small = column_card(io.BytesIO(data), csv_index(io.BytesIO(data)), 2, policy_by_settings())
+    assert ready.column == small, "what was kept is what was worked out"
+    assert being_read(digest, 2, policy_by_settings()) is None
+
+
+def test_a_large_table_that_cannot_be_read_says_so_and_is_not_tried_for_ever(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError("the disk is gone")
+
+    monkeypatch.setattr(grids, "LARGE", 10)
+    monkeypatch.setattr("jobsite.outputs.reading_through.index_of", refuse)
+    data = b"a,b\n1,2\n3,4\n" + b"5,6\n" * 9
+    (tmp_path / "large.csv").write_bytes(data)
+    with (tmp_path / "large.csv").open("rb") as file:
+        pages = []
+        for _ in range(2):
+            pages.append(grid(file, sha256(data).hexdigest(), len(data), Asked()))
+            wait_until_read(60)
+    assert [page.waits.failed for page in pages] == [True, True]
+    assert pages[1].waits is pages[0].waits
+    assert "could not be read" in pages[1].waits.words
+    assert len(pages[1].rows) == 11, "its beginning is shown all the same"
+    assert "could not be read through" in caplog.text
 
 
 def test_the_search_of_a_large_table_stops_and_says_where_to_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
