@@ -15,7 +15,7 @@ MISSING = "Authorization header is missing"
 routes = Routes("accounts")
 
 
-@routes("/api/v2/token/", needs=ANYONE)
+@routes("/api/v2/token/", needs=ANYONE, side="public")
 def api_token() -> Response:
     """Whose token this is, when it ends, what it may do. Every failure is 403 with `detail`."""
     where = neighbourhood(request.remote_addr or "")

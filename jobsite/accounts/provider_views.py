@@ -32,37 +32,37 @@ _waiting = threading.BoundedSemaphore(4)
 routes = Routes("accounts")
 
 
-@routes("/login/github/", needs=ANYONE, methods=("POST",))
+@routes("/login/github/", needs=ANYONE, side="public", methods=("POST",))
 def start_github() -> Response:
     """Go to GitHub."""
     return _start(github, "accounts.complete_github")
 
 
-@routes("/complete/github/", needs=ANYONE)
+@routes("/complete/github/", needs=ANYONE, side="public")
 def complete_github() -> Response:
     """Come back from GitHub."""
     return _complete(github, "accounts.complete_github")
 
 
-@routes("/login/oidc/", needs=ANYONE, methods=("POST",))
+@routes("/login/oidc/", needs=ANYONE, side="public", methods=("POST",))
 def start_oidc() -> Response:
     """Go to the OpenID Connect provider."""
     return _start(oidc, "accounts.complete_oidc")
 
 
-@routes("/complete/oidc/", needs=ANYONE)
+@routes("/complete/oidc/", needs=ANYONE, side="public")
 def complete_oidc() -> Response:
     """Come back from the OpenID Connect provider."""
     return _complete(oidc, "accounts.complete_oidc")
 
 
-@routes("/enter-your-name/", needs=LOGIN)
+@routes("/enter-your-name/", needs=LOGIN, side="public")
 def name_page() -> Response:
     """Ask for the name that no provider gave."""
     return page("accounts/name.html", entry=NameForm(formdata=None), next=safe_next("/"))
 
 
-@routes("/enter-your-name/", needs=LOGIN, methods=("POST",))
+@routes("/enter-your-name/", needs=LOGIN, side="public", methods=("POST",))
 def enter_name() -> Response:
     """Take the name and go on."""
     form, person = NameForm(), me()

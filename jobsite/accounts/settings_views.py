@@ -29,7 +29,7 @@ def settings_page() -> Response:
     )
 
 
-@routes("/settings/", needs=LOGIN, methods=("POST",))
+@routes("/settings/", needs=LOGIN, side="public", methods=("POST",))
 def edit_person() -> Response:
     """Change my name; ask for another e-mail address."""
     form, before = PersonForm(), me()
@@ -50,14 +50,14 @@ def edit_person() -> Response:
     return see("accounts.settings_page")
 
 
-@routes("/settings/email/<signed>/", needs=LOGIN)
+@routes("/settings/email/<signed>/", needs=LOGIN, side="public")
 def email_page(signed: str) -> Response:
     """Where the link in a mail leads: asks whether to use the address."""
     address = email_change.address_to_confirm(by=me(), signed=signed)
     return page("accounts/email.html", address=address, signed=signed, entry=FlaskForm())
 
 
-@routes("/settings/email/<signed>/", needs=LOGIN, methods=("POST",))
+@routes("/settings/email/<signed>/", needs=LOGIN, side="public", methods=("POST",))
 def confirm_email(signed: str) -> Response:
     """Use the address from now on."""
     address = email_change.confirm(by=me(), signed=signed)
@@ -65,7 +65,7 @@ def confirm_email(signed: str) -> Response:
     return see("accounts.settings_page")
 
 
-@routes("/settings/email/withdraw/", needs=LOGIN, methods=("POST",))
+@routes("/settings/email/withdraw/", needs=LOGIN, side="public", methods=("POST",))
 def withdraw_email() -> Response:
     """Keep the address there is."""
     email_change.withdraw(by=me())
@@ -73,7 +73,7 @@ def withdraw_email() -> Response:
     return see("accounts.settings_page")
 
 
-@routes("/settings/token/", needs=LOGIN, methods=("POST",))
+@routes("/settings/token/", needs=LOGIN, side="public", methods=("POST",))
 def make_token() -> Response:
     """Make a single-use token and show it, this once."""
     person = me()
@@ -83,7 +83,7 @@ def make_token() -> Response:
     return page("accounts/token.html", token=token, lifetime=settings.current().token_lifetime)
 
 
-@routes("/settings/token/", needs=LOGIN)
+@routes("/settings/token/", needs=LOGIN, side="public")
 def token_again() -> Response:
     """The page that showed a token shows it once; afterwards its address leads back."""
     return see("accounts.settings_page")
@@ -106,13 +106,13 @@ def log_out_everywhere() -> Response:
     return see("accounts.login")
 
 
-@routes("/settings/tokens/", needs=LOGIN)
+@routes("/settings/tokens/", needs=LOGIN, side="public")
 def tokens_page() -> Response:
     """My API tokens, and a form for another."""
     return _tokens(ApiTokenForm(formdata=None, data={"days": 90}))
 
 
-@routes("/settings/tokens/", needs=LOGIN, methods=("POST",))
+@routes("/settings/tokens/", needs=LOGIN, side="public", methods=("POST",))
 def make_api_token() -> Response:
     """Make an API token and show it, this once."""
     form, person = ApiTokenForm(), me()
@@ -128,7 +128,7 @@ def make_api_token() -> Response:
     return page("accounts/api_token.html", token=token, name=(form.name.data or "").strip())
 
 
-@routes("/settings/tokens/<int(max=9999999999):number>/revoke/", needs=LOGIN)
+@routes("/settings/tokens/<int(max=9999999999):number>/revoke/", needs=LOGIN, side="public")
 def ask_to_revoke(number: int) -> Response:
     """Ask before one of my API tokens ends."""
     mine = (token for token in api_tokens.api_tokens_of(me()) if token.id == number)
@@ -138,7 +138,9 @@ def ask_to_revoke(number: int) -> Response:
     return page("accounts/revoke.html", token=token)
 
 
-@routes("/settings/tokens/<int(max=9999999999):number>/revoke/", needs=LOGIN, methods=("POST",))
+@routes(
+    "/settings/tokens/<int(max=9999999999):number>/revoke/", needs=LOGIN, side="public", methods=("POST",)
+)
 def revoke_api_token(number: int) -> Response:
     """End one of my API tokens."""
     api_tokens.revoke_api_token(by=me(), user=me(), number=number)

@@ -63,7 +63,7 @@ def read_one_again(number: int) -> Response:
     return see("notifications.inbox_page")
 
 
-@routes("/settings/notifications/", needs=LOGIN)
+@routes("/settings/notifications/", needs=LOGIN, side="public")
 def choices_page() -> Response:
     """What I want by e-mail."""
     choice = choices_of(_me())
@@ -71,7 +71,7 @@ def choices_page() -> Response:
     return _choices(ChoicesForm(formdata=None, data={"jobs": choice.jobs, "groups": groups}))
 
 
-@routes("/settings/notifications/", needs=LOGIN, methods=("POST",))
+@routes("/settings/notifications/", needs=LOGIN, side="public", methods=("POST",))
 def change_choices() -> Response:
     """Change what I want by e-mail."""
     form = ChoicesForm()
@@ -85,14 +85,14 @@ def change_choices() -> Response:
     return see("notifications.choices_page")
 
 
-@routes("/unsubscribe/<link>/", needs=ANYONE)
+@routes("/unsubscribe/<link>/", needs=ANYONE, side="public")
 def unsubscribe_page(link: str) -> Response:
     """Ask whether such e-mails shall end: programs that look at links change nothing."""
     _, group = read_link(link)
     return page("notifications/unsubscribe.html", group=GROUPS[group], done=False, link=link)
 
 
-@routes("/unsubscribe/<link>/", needs=ANYONE, methods=("POST",))
+@routes("/unsubscribe/<link>/", needs=ANYONE, side="public", methods=("POST",))
 def unsubscribe_at_once(link: str) -> Response:
     """End such e-mails, for the button of the page and for that of a mail program (RFC 8058)."""
     _, group = unsubscribe(link=link)

@@ -18,13 +18,13 @@ routes = Routes("projects")
 MANAGE = "user_edit_project_roles"
 
 
-@routes("/projects/<slug>/members/", needs=MANAGE)
+@routes("/projects/<slug>/members/", needs=MANAGE, side="public")
 def members(slug: str) -> Response:
     """The members with their roles, and the form for more."""
     return _page(project_or_stop(slug, MANAGE))
 
 
-@routes("/projects/<slug>/members/", needs=MANAGE, methods=("POST",))
+@routes("/projects/<slug>/members/", needs=MANAGE, side="public", methods=("POST",))
 def add_members(slug: str) -> Response:
     """Add the people whose usernames are given, with the roles ticked."""
     shown = project_or_stop(slug, MANAGE)
@@ -39,14 +39,14 @@ def add_members(slug: str) -> Response:
     return see("projects.members", slug=slug)
 
 
-@routes("/projects/<slug>/members/<username>/", needs=MANAGE)
+@routes("/projects/<slug>/members/<username>/", needs=MANAGE, side="public")
 def member(slug: str, username: str) -> Response:
     """One member: their roles, and the end of their membership."""
     shown = project_or_stop(slug, MANAGE)
     return page("projects/member.html", project=shown, member=_member(shown, username), **_choices())
 
 
-@routes("/projects/<slug>/members/<username>/", needs=MANAGE, methods=("POST",))
+@routes("/projects/<slug>/members/<username>/", needs=MANAGE, side="public", methods=("POST",))
 def save_member(slug: str, username: str) -> Response:
     """Give the member exactly the roles ticked, or with `remove` end the membership."""
     shown = project_or_stop(slug, MANAGE)

@@ -45,7 +45,7 @@ def project(slug: str) -> Response:
     return page("projects/project.html", project=shown, may=lists.may, **project_page.facts(shown, me()))
 
 
-@routes("/projects/<slug>/edit/", needs="project_manage")
+@routes("/projects/<slug>/edit/", needs="project_manage", side="public")
 def edit_project(slug: str) -> Response:
     """The form of status and description."""
     shown = project_or_stop(slug, "project_manage")
@@ -55,7 +55,7 @@ def edit_project(slug: str) -> Response:
     return _project_form(shown, form)
 
 
-@routes("/projects/<slug>/edit/", needs="project_manage", methods=("POST",))
+@routes("/projects/<slug>/edit/", needs="project_manage", side="public", methods=("POST",))
 def save_project(slug: str) -> Response:
     """Save status and description, or show how the description will look (`preview`)."""
     shown = project_or_stop(slug, "project_manage")
@@ -83,7 +83,7 @@ def _project_form(shown: Project, form: ProjectForm, preview: str = "", status: 
     return page("projects/edit.html", fragments=("preview",), status=status, project=shown, **data)
 
 
-@routes("/projects/<slug>/new-workspace/", needs="workspace_create")
+@routes("/projects/<slug>/new-workspace/", needs="workspace_create", side="public")
 def new_workspace(slug: str) -> Response:
     """The form of a new workspace, with the known branches of the repository `repo`, or of the project's only one."""
     shown = project_or_stop(slug, "workspace_create")
@@ -93,7 +93,7 @@ def new_workspace(slug: str) -> Response:
     return _workspace_form(shown, form, lists.repository(repo))
 
 
-@routes("/projects/<slug>/new-workspace/", needs="workspace_create", methods=("POST",))
+@routes("/projects/<slug>/new-workspace/", needs="workspace_create", side="public", methods=("POST",))
 def create_workspace(slug: str) -> Response:
     """Create the workspace, or as a step on the way (`step=branches`) ask git for the branches to choose from."""
     shown = project_or_stop(slug, "workspace_create")
@@ -134,7 +134,7 @@ def _workspace_form(
     return page("projects/new_workspace.html", fragments=("branches",), status=status, project=shown, **data)
 
 
-@routes("/orgs/", needs=LOGIN)
+@routes("/orgs/", needs=LOGIN, side="public")
 def my_orgs() -> Response:
     """The organisations one belongs to."""
     listed = lists.paged(lists.organisations(me()), page_number(), 20)

@@ -18,7 +18,7 @@ routes = Routes("projects")
 UNTICKED = "Tick the box to confirm that the repository may be made public."
 
 
-@routes("/publish-repo/<repo>/", needs=LOGIN)
+@routes("/publish-repo/<repo>/", needs=LOGIN, side="public")
 def sign_off_repo(repo: str) -> Response:
     """The steps of signing off a repository, for members of a project that uses it and for staff."""
     shown = sign_off.sign_off_or_stop(me(), repo)
@@ -26,7 +26,7 @@ def sign_off_repo(repo: str) -> Response:
     return page("projects/sign_off.html", shown=shown, part=shown.repo.address_part, is_staff=is_staff)
 
 
-@routes("/publish-repo/<repo>/confirm/", needs=LOGIN)
+@routes("/publish-repo/<repo>/confirm/", needs=LOGIN, side="public")
 def ask_to_sign_off(repo: str) -> Response:
     """Ask before the workspace `name` is signed off or, without a name, before the repository is to be made public."""
     shown = sign_off.sign_off_or_stop(me(), repo)
@@ -34,7 +34,7 @@ def ask_to_sign_off(repo: str) -> Response:
     return _question(shown, _space(shown, name) if name else None)
 
 
-@routes("/publish-repo/<repo>/", needs=LOGIN, methods=("POST",))
+@routes("/publish-repo/<repo>/", needs=LOGIN, side="public", methods=("POST",))
 def save_sign_off(repo: str) -> Response:
     """Sign off the workspace `name`; without a name, ask that the repository be made public (`confirmed`)."""
     shown = sign_off.sign_off_or_stop(me(), repo)
@@ -50,7 +50,7 @@ def save_sign_off(repo: str) -> Response:
     return see("projects.sign_off_repo", repo=shown.repo.address_part)
 
 
-@routes("/repo/<repo>/", needs=ANYONE)
+@routes("/repo/<repo>/", needs=ANYONE, side="public")
 def repo_badge(repo: str) -> ResponseReturnValue:
     """Where the badge in a README leads: to the project that uses the repository, or to the list of them."""
     url = sign_off.url_in(repo)

@@ -46,7 +46,7 @@ def mark_seen() -> Response:
     return see("projects.home")
 
 
-@routes("/apply/", needs=ANYONE)
+@routes("/apply/", needs=ANYONE, side="public")
 def apply() -> ResponseReturnValue:
     """On to where the settings say that people apply for a project."""
     address = settings.current().apply_url
@@ -68,7 +68,7 @@ def yours() -> Response:
     return page("projects/workspaces.html", listed=listed)
 
 
-@routes("/workspaces/new/", needs=LOGIN)
+@routes("/workspaces/new/", needs=LOGIN, side="public")
 def pick() -> Response:
     """The first step of a new workspace: the project; where it may not be made, the reason."""
     return page("projects/pick.html", mine=lists.my_projects(me()))
@@ -95,14 +95,14 @@ def workspace(name: str) -> Response:
     return page("projects/workspace.html", workspace=shown, **data)
 
 
-@routes("/<name>/edit/", needs="workspace_create")
+@routes("/<name>/edit/", needs="workspace_create", side="public")
 def edit_workspace(name: str) -> Response:
     """The form of the purpose."""
     shown = workspace_or_stop(name, "workspace_create")
     return _form(shown, WorkspaceForm(formdata=None, data={"purpose": shown.purpose}))
 
 
-@routes("/<name>/edit/", needs="workspace_create", methods=("POST",))
+@routes("/<name>/edit/", needs="workspace_create", side="public", methods=("POST",))
 def save_workspace(name: str) -> Response:
     """Save the purpose."""
     shown = workspace_or_stop(name, "workspace_create")
@@ -120,7 +120,7 @@ def _form(shown: Workspace, form: WorkspaceForm, status: int = 200) -> Response:
     return page("projects/edit_workspace.html", status=status, workspace=shown, entry=form)
 
 
-@routes("/<name>/archive-toggle/", needs="workspace_archive", methods=("POST",))
+@routes("/<name>/archive-toggle/", needs="workspace_archive", side="public", methods=("POST",))
 def archive_toggle(name: str) -> Response:
     """Archive the workspace (`is_archived` is True) or bring it back."""
     shown = workspace_or_stop(name, "workspace_archive")
@@ -130,7 +130,9 @@ def archive_toggle(name: str) -> Response:
     return see("projects.workspace", name=name)
 
 
-@routes("/<name>/notifications-toggle/", needs="workspace_toggle_notifications", methods=("POST",))
+@routes(
+    "/<name>/notifications-toggle/", needs="workspace_toggle_notifications", side="public", methods=("POST",)
+)
 def notifications_toggle(name: str) -> Response:
     """Turn e-mail by default on (`should_notify` is True) or off."""
     shown = workspace_or_stop(name, "workspace_toggle_notifications")
@@ -140,7 +142,7 @@ def notifications_toggle(name: str) -> Response:
     return see("projects.workspace", name=name)
 
 
-@routes("/<name>/refresh/", needs="workspace_create", methods=("POST",))
+@routes("/<name>/refresh/", needs="workspace_create", side="public", methods=("POST",))
 def refresh(name: str) -> Response:
     """Ask the repository for its branches now."""
     shown = workspace_or_stop(name, "workspace_create")

@@ -13,7 +13,7 @@ routes = Routes("search")
 LIMIT = "searches per visitor"
 
 
-@routes("/search/", needs=ANYONE)
+@routes("/search/", needs=ANYONE, side="public")
 def search() -> Response:
     """What `q` finds, grouped by kind. Visitors may search so often and no more."""
     text = tidy(request.args.get("q", ""))

@@ -38,7 +38,7 @@ def all_backends() -> Response:
     return page("staff/backends.html", cards=health.cards(places.backends(asked("q"))), q=asked("q"))
 
 
-@routes("/staff/backends/add/", needs=BACKENDS, methods=("GET", "POST"))
+@routes("/staff/backends/add/", needs=BACKENDS, side="public", methods=("GET", "POST"))
 def add_backend() -> Response:
     """The form of a new backend, and its answer: its page, where its token is made."""
     person = staff(BACKENDS)
@@ -69,7 +69,7 @@ def backend(backend: str) -> Response:
     return page("staff/backend.html", fragments=("people",), backend=shown, **data)
 
 
-@routes("/staff/backends/<backend>/edit/", needs=BACKENDS, methods=("GET", "POST"))
+@routes("/staff/backends/<backend>/edit/", needs=BACKENDS, side="public", methods=("GET", "POST"))
 def edit_backend(backend: str) -> Response:
     """The form of its facts, and its answer."""
     person = staff(BACKENDS)
@@ -128,7 +128,7 @@ def plan_backend_maintenance(backend: str) -> Response:
     return answer or page("staff/maintenance.html", entry=form, backend=shown, status=status)
 
 
-@routes("/staff/backends/<backend>/rotate/", needs=BACKENDS, methods=("GET", "POST"))
+@routes("/staff/backends/<backend>/rotate/", needs=BACKENDS, side="public", methods=("GET", "POST"))
 def rotate_token(backend: str) -> Response:
     """Ask for how long the old token works on; then make a new one and show it, this once."""
     person = staff(BACKENDS)
@@ -151,7 +151,7 @@ def rotate_token(backend: str) -> Response:
     return answer or page("staff/rotate.html", entry=form, backend=shown, status=status)
 
 
-@routes("/staff/backends/<backend>/members/", needs=BACKENDS, methods=("POST",))
+@routes("/staff/backends/<backend>/members/", needs=BACKENDS, side="public", methods=("POST",))
 def add_backend_people(backend: str) -> Response:
     """Let the chosen people use it."""
     person = staff(BACKENDS)
@@ -164,7 +164,9 @@ def add_backend_people(backend: str) -> Response:
     return see("staff.backend", backend=backend)
 
 
-@routes("/staff/backends/<backend>/members/<username>/remove/", needs=BACKENDS, methods=("POST",))
+@routes(
+    "/staff/backends/<backend>/members/<username>/remove/", needs=BACKENDS, side="public", methods=("POST",)
+)
 def remove_backend_person(backend: str, username: str) -> Response:
     """Let somebody no longer use it."""
     person = staff(BACKENDS)

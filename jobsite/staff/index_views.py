@@ -25,7 +25,7 @@ def index() -> Response:
     return page("staff/index.html", fragments=("found",), q=asked("q"), found=found, dashboards=DASHBOARDS)
 
 
-@routes("/staff/dashboards/<dashboard>/", needs="staff_area_access")
+@routes("/staff/dashboards/<dashboard>/", needs="staff_area_access", side="public")
 def dashboard(dashboard: str) -> Response:
     """One of the overviews, sorted by `sort`: a column, downwards with a minus before it."""
     staff()
@@ -53,7 +53,12 @@ def show_health() -> Response:
     return page("staff/health.html", **data)
 
 
-@routes("/staff/health/deliveries/<identifier>/retry/", needs="staff_area_access", methods=("POST",))
+@routes(
+    "/staff/health/deliveries/<identifier>/retry/",
+    needs="staff_area_access",
+    side="public",
+    methods=("POST",),
+)
 def retry_delivery(identifier: str) -> Response:
     """Have a delivery that was given up tried again."""
     person = staff()
@@ -62,7 +67,7 @@ def retry_delivery(identifier: str) -> Response:
     return see("staff.show_health")
 
 
-@routes("/staff/why/", needs="user_manage")
+@routes("/staff/why/", needs="user_manage", side="public")
 def why_not() -> Response:
     """Why a person (`user`) may not do something (`permission`) with a thing (`object`)."""
     staff("user_manage")

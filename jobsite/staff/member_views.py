@@ -17,7 +17,12 @@ from jobsite.staff import people, places
 from jobsite.staff.area import asked, people_asked_for, question, routes, staff, sure, tried
 
 
-@routes("/staff/projects/<project>/members/", needs="user_edit_project_roles", methods=("GET", "POST"))
+@routes(
+    "/staff/projects/<project>/members/",
+    needs="user_edit_project_roles",
+    side="public",
+    methods=("GET", "POST"),
+)
 def members(project: str) -> Response:
     """The members of a project, and the form that adds several people at once with the same roles."""
     person = staff("user_edit_project_roles")
@@ -53,7 +58,7 @@ def _members_page(
     )
 
 
-@routes("/staff/projects/<project>/members/<username>/", needs="user_edit_project_roles")
+@routes("/staff/projects/<project>/members/<username>/", needs="user_edit_project_roles", side="public")
 def member(project: str, username: str) -> Response:
     """The roles of one member, to be changed."""
     staff("user_edit_project_roles")
@@ -63,7 +68,12 @@ def member(project: str, username: str) -> Response:
     return page("staff/member.html", project=shown, **data)
 
 
-@routes("/staff/projects/<project>/members/<username>/", needs="user_edit_project_roles", methods=("POST",))
+@routes(
+    "/staff/projects/<project>/members/<username>/",
+    needs="user_edit_project_roles",
+    side="public",
+    methods=("POST",),
+)
 def save_member(project: str, username: str) -> Response:
     """Give a member exactly the chosen roles."""
     person = staff("user_edit_project_roles")
@@ -77,6 +87,7 @@ def save_member(project: str, username: str) -> Response:
 @routes(
     "/staff/projects/<project>/members/<username>/remove/",
     needs="user_edit_project_roles",
+    side="public",
     methods=("GET", "POST"),
 )
 def remove_project_member(project: str, username: str) -> Response:

@@ -23,7 +23,7 @@ from jobsite.staff.forms import OrganisationForm, words_in
 from jobsite.staff.sorting import ordered
 
 
-@routes("/staff/organisations/", needs="staff_area_access")
+@routes("/staff/organisations/", needs="staff_area_access", side="public")
 def organisations() -> Response:
     """Every organisation; `q` searches."""
     person = staff()
@@ -33,7 +33,7 @@ def organisations() -> Response:
     return page("staff/organisations.html", fragments=("listed",), why_not_add=why_not, **data)
 
 
-@routes("/staff/organisations/add/", needs="org_create", methods=("GET", "POST"))
+@routes("/staff/organisations/add/", needs="org_create", side="public", methods=("GET", "POST"))
 def add_org() -> Response:
     """The form of a new organisation, and its answer."""
     person = staff("org_create")
@@ -49,7 +49,7 @@ def add_org() -> Response:
     return answer or page("staff/edit_organisation.html", entry=form, org=None, status=status)
 
 
-@routes("/staff/organisations/<org>/", needs="staff_area_access")
+@routes("/staff/organisations/<org>/", needs="staff_area_access", side="public")
 def organisation(org: str) -> Response:
     """An organisation: its facts, people and projects."""
     person = staff()
@@ -65,7 +65,7 @@ def organisation(org: str) -> Response:
     return page("staff/organisation.html", fragments=("people",), org=shown, **data)
 
 
-@routes("/staff/organisations/<org>/edit/", needs="org_create", methods=("GET", "POST"))
+@routes("/staff/organisations/<org>/edit/", needs="org_create", side="public", methods=("GET", "POST"))
 def edit_org(org: str) -> Response:
     """The form of its facts, and its answer. A new slug leaves a redirect."""
     person = staff("org_create")
@@ -89,7 +89,7 @@ def edit_org(org: str) -> Response:
     return answer or page("staff/edit_organisation.html", entry=form, org=shown, status=status)
 
 
-@routes("/staff/organisations/<org>/members/", needs="org_create", methods=("POST",))
+@routes("/staff/organisations/<org>/members/", needs="org_create", side="public", methods=("POST",))
 def add_org_people(org: str) -> Response:
     """Let the chosen people belong to it."""
     person = staff("org_create")
@@ -102,7 +102,12 @@ def add_org_people(org: str) -> Response:
     return see("staff.organisation", org=org)
 
 
-@routes("/staff/organisations/<org>/members/<username>/remove/", needs="org_create", methods=("POST",))
+@routes(
+    "/staff/organisations/<org>/members/<username>/remove/",
+    needs="org_create",
+    side="public",
+    methods=("POST",),
+)
 def remove_org_person(org: str, username: str) -> Response:
     """Let somebody no longer belong to it."""
     person = staff("org_create")

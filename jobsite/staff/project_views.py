@@ -19,7 +19,7 @@ from jobsite.staff.area import asked, listed, question, routes, staff, sure, tri
 from jobsite.staff.forms import PermissionForm, ProjectForm, moment_in, moment_text
 
 
-@routes("/staff/projects/", needs="staff_area_access")
+@routes("/staff/projects/", needs="staff_area_access", side="public")
 def projects() -> Response:
     """Every project; `q`, `org`, `status` and `copilot` narrow the list."""
     person = staff()
@@ -35,7 +35,7 @@ def projects() -> Response:
     return page("staff/projects.html", fragments=("listed",), **data)
 
 
-@routes("/staff/projects/add/", needs="project_create", methods=("GET", "POST"))
+@routes("/staff/projects/add/", needs="project_create", side="public", methods=("GET", "POST"))
 def create_project() -> Response:
     """The form of a new project, with the next free number, and its answer: the page with the next steps."""
     person = staff("project_create")
@@ -57,14 +57,14 @@ def create_project() -> Response:
     return answer or _project_form(form, None, status)
 
 
-@routes("/staff/projects/<project>/made/", needs="staff_area_access")
+@routes("/staff/projects/<project>/made/", needs="staff_area_access", side="public")
 def project_made(project: str) -> Response:
     """What comes after a project has been made."""
     staff()
     return page("staff/project_made.html", project=project_named(project))
 
 
-@routes("/staff/projects/<project>/", needs="staff_area_access")
+@routes("/staff/projects/<project>/", needs="staff_area_access", side="public")
 def project(project: str) -> Response:
     """A project: its facts, workspaces, members, data permissions and newest events."""
     person = staff()
@@ -82,7 +82,7 @@ def project(project: str) -> Response:
     return page("staff/project.html", project=shown, **data)
 
 
-@routes("/staff/projects/<project>/edit/", needs="project_create", methods=("GET", "POST"))
+@routes("/staff/projects/<project>/edit/", needs="project_create", side="public", methods=("GET", "POST"))
 def edit_project(project: str) -> Response:
     """The form of what staff keep of a project, and its answer. A new slug leaves a redirect."""
     person = staff("project_create")
@@ -107,7 +107,12 @@ def edit_project(project: str) -> Response:
     return answer or _project_form(form, shown, status)
 
 
-@routes("/staff/projects/<project>/data-permissions/", needs="project_create", methods=("GET", "POST"))
+@routes(
+    "/staff/projects/<project>/data-permissions/",
+    needs="project_create",
+    side="public",
+    methods=("GET", "POST"),
+)
 def add_permission(project: str) -> Response:
     """The data permissions of a project with the form of one more, and its answer."""
     person = staff("project_create")
@@ -130,7 +135,12 @@ def add_permission(project: str) -> Response:
     return answer or page("staff/permissions.html", entry=form, project=shown, held=held, status=status)
 
 
-@routes("/staff/projects/<project>/data-permissions/remove/", needs="project_create", methods=("POST",))
+@routes(
+    "/staff/projects/<project>/data-permissions/remove/",
+    needs="project_create",
+    side="public",
+    methods=("POST",),
+)
 def remove_permission(project: str) -> Response:
     """Ask, then take a data permission away."""
     person = staff("project_create")

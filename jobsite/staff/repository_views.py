@@ -11,7 +11,7 @@ from jobsite.staff import audit, people, places, repositories
 from jobsite.staff.area import asked, listed, question, routes, staff, sure
 
 
-@routes("/staff/repositories/", needs="staff_area_access")
+@routes("/staff/repositories/", needs="staff_area_access", side="public")
 def all_repositories() -> Response:
     """Every repository; `q`, `sight`, `outputs` and `org` narrow the list."""
     staff()
@@ -27,7 +27,7 @@ def all_repositories() -> Response:
     return page("staff/repositories.html", fragments=("listed",), **data)
 
 
-@routes("/staff/repositories/<int:repo>/", needs="staff_area_access")
+@routes("/staff/repositories/<int:repo>/", needs="staff_area_access", side="public")
 def repository(repo: int) -> Response:
     """A repository: its dates, sign-offs, workspaces, and whom to write to."""
     person = staff()
@@ -40,7 +40,12 @@ def repository(repo: int) -> Response:
     return page("staff/repository.html", shown=shown, **data)
 
 
-@routes("/staff/repositories/<int:repo>/sign-off/", needs="staff_area_access", methods=("GET", "POST"))
+@routes(
+    "/staff/repositories/<int:repo>/sign-off/",
+    needs="staff_area_access",
+    side="public",
+    methods=("GET", "POST"),
+)
 def sign_off_repository(repo: int) -> Response:
     """Ask, then sign it off internally: the last word before an owner at GitHub makes it public."""
     person = staff()

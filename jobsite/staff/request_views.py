@@ -47,7 +47,7 @@ def cancel_request(number: int) -> Response:
     return redirect_here(address)
 
 
-@routes("/staff/publishing/", needs="staff_area_access")
+@routes("/staff/publishing/", needs="staff_area_access", side="public")
 def publishing() -> Response:
     """The drafts that wait for a publisher, oldest first. What they are called is for those who may see them."""
     staff()

@@ -13,7 +13,7 @@ from jobsite.staff.area import question, routes, staff, sure
 from jobsite.staff.user_views import PEOPLE, lockout
 
 
-@routes("/staff/users/<username>/clear-roles/", needs=PEOPLE, methods=("GET", "POST"))
+@routes("/staff/users/<username>/clear-roles/", needs=PEOPLE, side="public", methods=("GET", "POST"))
 def clear_roles(username: str) -> Response:
     """Ask, then take every role away, everywhere and in each project."""
     person = staff(PEOPLE)
@@ -34,7 +34,7 @@ def clear_roles(username: str) -> Response:
     return see("staff.index") if warning else see("staff.user", username=shown.username)
 
 
-@routes("/staff/users/<username>/deactivate/", needs=PEOPLE, methods=("GET", "POST"))
+@routes("/staff/users/<username>/deactivate/", needs=PEOPLE, side="public", methods=("GET", "POST"))
 def deactivate(username: str) -> Response:
     """Ask, then shut a person out at once."""
     person = staff(PEOPLE)
@@ -51,7 +51,7 @@ def deactivate(username: str) -> Response:
     return see("staff.user", username=shown.username)
 
 
-@routes("/staff/users/<username>/reactivate/", needs=PEOPLE, methods=("GET", "POST"))
+@routes("/staff/users/<username>/reactivate/", needs=PEOPLE, side="public", methods=("GET", "POST"))
 def reactivate(username: str) -> Response:
     """Ask, then let a person in again."""
     person = staff(PEOPLE)
@@ -65,7 +65,7 @@ def reactivate(username: str) -> Response:
     return see("staff.user", username=shown.username)
 
 
-@routes("/staff/users/<username>/log-out/", needs=PEOPLE, methods=("GET", "POST"))
+@routes("/staff/users/<username>/log-out/", needs=PEOPLE, side="public", methods=("GET", "POST"))
 def log_out(username: str) -> Response:
     """Ask, then end all logins of a person."""
     person = staff(PEOPLE)
@@ -79,7 +79,7 @@ def log_out(username: str) -> Response:
     return see("staff.user", username=shown.username)
 
 
-@routes("/staff/users/<username>/token/", needs=PEOPLE, methods=("GET", "POST"))
+@routes("/staff/users/<username>/token/", needs=PEOPLE, side="public", methods=("GET", "POST"))
 def token(username: str) -> Response:
     """Ask, then make a single-use token for a person and show it, this once."""
     person = staff(PEOPLE)

@@ -21,7 +21,7 @@ from jobsite.staff.sorting import ordered
 PEOPLE = "user_manage"
 
 
-@routes("/staff/users/", needs=PEOPLE)
+@routes("/staff/users/", needs=PEOPLE, side="public")
 def users() -> Response:
     """Everybody, with the filters of `people.Filters`."""
     staff(PEOPLE)
@@ -40,7 +40,7 @@ def users() -> Response:
     return page("staff/users.html", fragments=("listed",), **data)
 
 
-@routes("/staff/users/add/", needs=PEOPLE, methods=("GET", "POST"))
+@routes("/staff/users/add/", needs=PEOPLE, side="public", methods=("GET", "POST"))
 def add_person() -> Response:
     """The form of a new person, and its answer."""
     person = staff(PEOPLE)
@@ -56,7 +56,7 @@ def add_person() -> Response:
     return answer or page("staff/edit_user.html", entry=form, user=None, status=status)
 
 
-@routes("/staff/users/<username>/", needs=PEOPLE)
+@routes("/staff/users/<username>/", needs=PEOPLE, side="public")
 def user(username: str) -> Response:
     """A person whole."""
     person = staff(PEOPLE)
@@ -82,7 +82,7 @@ def user(username: str) -> Response:
     return page("staff/user.html", **data)
 
 
-@routes("/staff/users/<username>/edit/", needs=PEOPLE, methods=("GET", "POST"))
+@routes("/staff/users/<username>/edit/", needs=PEOPLE, side="public", methods=("GET", "POST"))
 def edit_person(username: str) -> Response:
     """The form of name and e-mail address, and its answer."""
     person = staff(PEOPLE)
@@ -98,7 +98,7 @@ def edit_person(username: str) -> Response:
     return answer or page("staff/edit_user.html", entry=form, user=shown, status=status)
 
 
-@routes("/staff/users/<username>/roles/", needs=PEOPLE, methods=("POST",))
+@routes("/staff/users/<username>/roles/", needs=PEOPLE, side="public", methods=("POST",))
 def save_roles(username: str) -> Response:
     """Give a person exactly the chosen global roles; who takes their own way in is asked first."""
     person = staff(PEOPLE)
@@ -116,7 +116,7 @@ def save_roles(username: str) -> Response:
     )
 
 
-@routes("/staff/users/<username>/backends/", needs=PEOPLE, methods=("POST",))
+@routes("/staff/users/<username>/backends/", needs=PEOPLE, side="public", methods=("POST",))
 def save_backends(username: str) -> Response:
     """Let a person use exactly the chosen backends."""
     person = staff(PEOPLE)
@@ -127,7 +127,7 @@ def save_backends(username: str) -> Response:
     return see("staff.user", username=shown.username)
 
 
-@routes("/staff/users/<username>/organisations/", needs=PEOPLE, methods=("POST",))
+@routes("/staff/users/<username>/organisations/", needs=PEOPLE, side="public", methods=("POST",))
 def save_organisations(username: str) -> Response:
     """Let a person belong to exactly the chosen organisations."""
     person = staff(PEOPLE)

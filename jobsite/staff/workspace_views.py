@@ -18,7 +18,7 @@ from jobsite.staff.forms import WorkspaceForm
 from jobsite.staff.sorting import ordered
 
 
-@routes("/staff/workspaces/", needs="staff_area_access")
+@routes("/staff/workspaces/", needs="staff_area_access", side="public")
 def workspaces() -> Response:
     """Every workspace; `q`, `project` and `archived` narrow the list."""
     staff()
@@ -34,7 +34,7 @@ def workspaces() -> Response:
     return page("staff/workspaces.html", fragments=("listed",), **data)
 
 
-@routes("/staff/workspaces/<workspace>/", needs="staff_area_access")
+@routes("/staff/workspaces/<workspace>/", needs="staff_area_access", side="public")
 def workspace(workspace: str) -> Response:
     """A workspace: its facts and newest events."""
     staff()
@@ -44,7 +44,9 @@ def workspace(workspace: str) -> Response:
     return page("staff/workspace.html", workspace=shown, counts=counts, entries=entries)
 
 
-@routes("/staff/workspaces/<workspace>/edit/", needs="staff_area_access", methods=("GET", "POST"))
+@routes(
+    "/staff/workspaces/<workspace>/edit/", needs="staff_area_access", side="public", methods=("GET", "POST")
+)
 def edit_place(workspace: str) -> Response:
     """The form of project, purpose and archiving, and its answer. A move to another project is asked first."""
     person = staff()
@@ -68,7 +70,7 @@ def edit_place(workspace: str) -> Response:
     return answer or page("staff/edit_workspace.html", entry=form, **data)
 
 
-@routes("/staff/redirects/", needs="staff_area_access")
+@routes("/staff/redirects/", needs="staff_area_access", side="public")
 def all_redirects() -> Response:
     """Every redirect, the newest first."""
     person = staff()
@@ -76,7 +78,9 @@ def all_redirects() -> Response:
     return page("staff/redirects.html", listed=listed(redirects.listed()), why_not=why_not)
 
 
-@routes("/staff/redirects/<int:redirect>/delete/", needs="project_create", methods=("GET", "POST"))
+@routes(
+    "/staff/redirects/<int:redirect>/delete/", needs="project_create", side="public", methods=("GET", "POST")
+)
 def delete_redirect(redirect: int) -> Response:
     """Ask, then end a redirect."""
     person = staff("project_create")
