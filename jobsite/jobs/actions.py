@@ -1,6 +1,7 @@
 """What people do with jobs: submit a request, and cancel."""
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from jobsite.accounts.models import Backend, User, username_of
 from jobsite.accounts.queries import runs_here
@@ -89,7 +90,7 @@ def ask_cancel(by: User | str, request: JobRequest, jobs: Sequence[Job], others:
 
 
 def _ask_cancel(by: User | str, job: Job, *, here: bool) -> None:
-    asked = {"cancel_asked_at": now(), "cancel_asked_by": username_of(by)}
+    asked: dict[str, Any] = {"cancel_asked_at": now(), "cancel_asked_by": username_of(by)}
     if here and job.state == "pending":
         move(job, "cancelled_by_user", by=username_of(by), **asked)
         return
