@@ -5,28 +5,38 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.parse import SplitResult, urlsplit
 
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import HTTPError, ProtocolError
 
 MOST_BYTES = 2**20
+TO_CONNECT = 5.0
+"""Seconds after which a server that does not take the connection counts as not there."""
 _HEADERS = {"Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": "jobsite"}
 
 
 @dataclass(frozen=True)
 class Answer:
-    """The status of an answer and its bytes."""
+    """The status of an answer, its bytes, and its headers (names in any case)."""
 
     status: int
     body: bytes
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 class NoAnswer(Exception):
-    """There is no answer that can be used; the text goes on after the name of the server, without a full stop."""
+    """There is no answer that can be used; the text goes on after the name of the server, without a full stop.
+
+    `is_lost`: the connection broke off before an answer came, so that asking again at once may help.
+    """
+
+    def __init__(self, cause: str, *, is_lost: bool = False) -> None:
+        super().__init__(cause)
+        self.is_lost = is_lost
 
 
 def exchange(
@@ -35,47 +45,57 @@ def exchange(
     seconds: float,
     method: str = "GET",
     headers: Mapping[str, str] = {},
-    body: bytes | None = None,
+    body: bytes | Iterable[bytes] | None = None,
     most: int = MOST_BYTES,
 ) -> Answer:
     """The answer of the server at `address`, of any status but a redirect, with at most `most` bytes.
 
-    Takes at most `seconds` in all, apart from looking up the name of the host. Follows no redirect, so that no other
+    A body that comes in pieces needs its `Content-Length` among the headers. Takes at most `seconds` in all, apart from looking up the name of the host. Follows no redirect, so that no other
     host ever gets what is sent. Raises `NoAnswer`.
     """
     deadline = time.monotonic() + seconds
-    cause, answer = "", Answer(0, b"")
+    cause, answer, is_lost = "", Answer(0, b""), False
     try:
         answer = _exchange(urlsplit(address), method, {**_HEADERS, **headers}, body, most, deadline)
     except (HTTPError, http.client.HTTPException, OSError, ValueError) as error:
-        cause = _cause(error)
+        cause, is_lost = _cause(error), _broke_off(error)
     if time.monotonic() >= deadline:
-        cause = f"did not answer within {seconds:g} seconds"
+        cause, is_lost = f"did not answer within {seconds:g} seconds", False
     elif 300 <= answer.status < 400:
         cause = "answered with a redirect, which is not followed"
     elif len(answer.body) > most:
         cause = "gave an answer that is too long"
     if cause:
-        raise NoAnswer(cause)
+        raise NoAnswer(cause, is_lost=is_lost)
     return answer
 
 
 def _exchange(
-    parts: SplitResult, method: str, headers: dict[str, str], body: bytes | None, most: int, deadline: float
+    parts: SplitResult,
+    method: str,
+    headers: dict[str, str],
+    body: bytes | Iterable[bytes] | None,
+    most: int,
+    deadline: float,
 ) -> Answer:
     """The socket's own time-out is for each read; the timer is for all of them."""
     kind = HTTPSConnection if parts.scheme == "https" else HTTPConnection
-    connection = kind(parts.hostname or "", parts.port, timeout=_left(deadline))
+    connection = kind(parts.hostname or "", parts.port, timeout=min(_left(deadline), TO_CONNECT))
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     try:
         connection.connect()
+        connection.timeout = _left(deadline)
         timer = threading.Timer(_left(deadline), _hang_up, (connection.sock,))
         timer.daemon = True
         timer.start()
         try:
-            connection.request(method, path, body, headers, preload_content=False, decode_content=False)
+            with suppress(BrokenPipeError, ConnectionResetError):  # a refusal may come before all was sent
+                connection.request(method, path, body, headers, preload_content=False, decode_content=False)
             response = connection.getresponse()
-            return Answer(response.status, response.read(most + 1))
+            found = response.read(most + 1)
+            if response.length_remaining and len(found) <= most:
+                raise ProtocolError("the answer broke off")
+            return Answer(response.status, found, response.headers)
         finally:
             timer.cancel()
     finally:
@@ -98,3 +118,9 @@ def _cause(error: Exception) -> str:
     if isinstance(error, ProtocolError | http.client.HTTPException) and not isinstance(error, OSError):
         return "gave an answer that cannot be understood"
     return "could not be reached"
+
+
+def _broke_off(error: Exception) -> bool:
+    """Whether the server was there and hung up before it had answered whole."""
+    cut = (ConnectionResetError, ConnectionAbortedError, BrokenPipeError, ProtocolError)
+    return isinstance(error, (*cut, http.client.IncompleteRead))

@@ -29,7 +29,8 @@ SECURE_ONLY = frozenset((
     "attempt", "backend_alert", "job_output", "project_policy", "checked", "checked_together",
     "look", "release_request", "request_group", "request_file", "file_version", "vote", "review",
     "overrule", "comment", "explanation", "waiver", "pin", "opened", "declaration", "sealed_record",
-    "upload_step", "fetched_request",
+    "upload_step", "fetched_request", "public_contact", "confirmation", "release_there", "release_message",
+    "message_reading",
 ))  # fmt: skip
 """Tables that a public side does not have."""
 
