@@ -155,6 +155,15 @@ def nonzero_sentence(exit_code: int, *, database: bool) -> str:
     return ""
 
 
+def nonzero_sentences() -> tuple[str, ...]:
+    """All that `nonzero_sentence` can say."""
+    codes = (*_COMMAND, 137)
+    return (
+        *_DATABASE_EXITS.values(),
+        *dict.fromkeys(nonzero_sentence(code, database=False) for code in codes),
+    )
+
+
 def memory_sentence(limit: int, peak: int = 0) -> str:
     """Why a job that hit its memory limit ended; both in bytes, `peak` the most that was seen (0: unknown)."""
     used = f", {peak / 1e9:.2f}GB were in use" if peak else ""
@@ -189,6 +198,30 @@ def _code_list(codes: Iterable[str]) -> str:
 def wire_state(state: str) -> str:
     """The state as other programs know it."""
     return "failed" if state == "cancelled" else state
+
+
+def reported_state(status: str, code: str) -> str:
+    """The state of a job that a runner elsewhere reports with this status and code: `unknown` for a word nobody knows."""
+    if status == "failed" and code == "cancelled_by_user":
+        return "cancelled"
+    if status in JOB.transitions and status != "cancelled":
+        return status
+    return "unknown" if status else "pending"
+
+
+def reported_status(before: str, statuses: Collection[str]) -> str:
+    """The status of a job request from the statuses its runner reports of its jobs (specification 12.2).
+
+    What has ended is never reopened; where nothing is reported, the status stays.
+    """
+    if before not in REQUEST_ACTIVE or not statuses:
+        return before
+    kinds = set(statuses)
+    if len(kinds) == 1:
+        return wire_state(reported_state(next(iter(kinds)), ""))
+    if kinds & {"running", "pending"}:
+        return "running"
+    return "failed" if kinds == {"failed", "succeeded"} else "unknown"
 
 
 def is_active(state: str) -> bool:
