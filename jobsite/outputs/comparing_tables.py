@@ -12,6 +12,8 @@ from jobsite.outputs.reading import Table
 MOST_CELLS = 100_000
 MOST_CHANGES = 500
 """Changed cells that are kept of tables with more than MOST_CELLS cells."""
+MOST_SUMMED = 1_000_000
+"""Values of both tables that are added up: more would take longer than a page may."""
 LABELLED = 0.5
 """A column is a label when more than this part of its first LOOKED_AT values print no number."""
 LOOKED_AT = 500
@@ -81,6 +83,7 @@ class TableChanges:
     """What changed in a table. `matched_by` are the columns by which rows were matched, none: by their number.
 
     `changed_cells`, `added` and `removed` count everything; `cells` and `rows` are what is kept of it, all unless `cut`.
+    `not_summed` is how many columns of large tables were not added up.
     """
 
     matched_by: tuple[str, ...]
@@ -95,6 +98,7 @@ class TableChanges:
     totals: tuple[Totals, ...]
     cut: bool
     moved: int = 0
+    not_summed: int = 0
     header: tuple[str, ...] = ()
     values: Sequence[Sequence[str]] = field(default=(), repr=False)
 
@@ -141,6 +145,8 @@ def table_changes(old: Table, new: Table) -> TableChanges:
     changes = list(_cells(old.rows, new.rows, pairs, places, [new_at[name] for name in labels]))
     alone = list(_alone(old.rows, new.rows, before, after, old_at, new_at, labels))
     large = max(_cells_of(old), _cells_of(new)) > MOST_CELLS
+    to_sum = places if alone else _touched(places, changes)
+    summed = to_sum[: MOST_SUMMED // max(1, len(old.rows) + len(new.rows))]
     return TableChanges(
         matched_by=tuple(_shown(name) for name in labels),
         columns_added=tuple(_shown(name) for name in _named(new.header) if name not in old_at),
@@ -151,9 +157,10 @@ def table_changes(old: Table, new: Table) -> TableChanges:
         same=len(pairs) - len({change.new_row for change in changes}),
         cells=tuple(changes[:MOST_CHANGES] if large else changes),
         rows=tuple(alone[:MOST_CHANGES] if large else alone),
-        totals=tuple(_totals(old.rows, new.rows, places if alone else _touched(places, changes))),
+        totals=tuple(_totals(old.rows, new.rows, summed)),
         cut=large and max(len(changes), len(alone)) > MOST_CHANGES,
         moved=sum(one != other for one, other in pairs),
+        not_summed=len(to_sum) - len(summed),
         header=tuple(new.header),
         values=new.rows,
     )

@@ -24,6 +24,8 @@ ROWS = 200
 """Rows of a page."""
 MOST_ORDERED = 200_000
 """Rows that are put in order, and that a search goes through at once."""
+MOST_CELLS = 8_000_000
+"""Values of such a table; a condition costs as much as ten of a row. More would take longer than a page may."""
 MOST_WORK = 2.0
 """Seconds for a search; then the page says how far it came."""
 LARGE = 16 * 2**20
@@ -216,8 +218,9 @@ def _before_the_index(file: BinaryIO, asked: Asked, waits: Reading) -> _Shown:
 
 
 def _page(file: BinaryIO, index: Index, asked: Asked) -> _Page:
-    if asked.sort and index.total > MOST_ORDERED:
-        limit = f"Rows are put in order in tables of up to {MOST_ORDERED:,} rows. Search or set a condition instead."
+    if asked.sort and not _goes_at_once(index, asked):
+        limit = f"Rows are put in order in tables of up to {MOST_ORDERED:,} rows and {MOST_CELLS:,} values."
+        limit += " Search or set a condition instead."
         return replace(_page(file, index, replace(asked, sort=0)), refusal=limit)
     if asked.sort and abs(asked.sort) <= len(index.header):
         return _ordered(file, index, asked)
@@ -225,9 +228,15 @@ def _page(file: BinaryIO, index: Index, asked: Asked) -> _Page:
         rows = list(enumerate(islice(rows_from(file, index, asked.row), ROWS), asked.row))
         later = asked.row + len(rows)
         return _Page(rows, asked.row, later=later if rows and later <= index.total else None)
-    if index.total <= MOST_ORDERED:
+    if _goes_at_once(index, asked):
         return _sifted(file, index, asked)
     return _searched(file, index, asked)
+
+
+def _goes_at_once(index: Index, asked: Asked) -> bool:
+    """Whether all rows can be gone through within the two seconds that a page has: the same answer on any machine."""
+    values = index.total * (len(index.header) + 10 * len(asked.conditions))
+    return index.total <= MOST_ORDERED and values <= MOST_CELLS
 
 
 def _ordered(file: BinaryIO, index: Index, asked: Asked) -> _Page:

@@ -1,8 +1,13 @@
 """The tables inside a page of HTML, as text. Pure: nothing of the page is rendered or kept but its words."""
 
+import re
+import time
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
+from typing import NamedTuple
 
+MOST_WORK = 1.5
+"""Seconds; then the tables are those of the beginning of the page."""
 MOST_TABLES = 100
 MOST_CELLS = 200_000
 MOST_SPAN = 100
@@ -16,12 +21,34 @@ class PageTable:
     rows: list[list[str]] = field(default_factory=list)
 
 
-def tables_in(text: str) -> list[PageTable]:
-    """The tables of a page in their order, at most 100; cells that span columns are repeated empty."""
-    reader = _Reader()
-    reader.feed(text)
-    reader.close()
-    return [table for table in reader.tables if table.rows]
+class TablesFound(NamedTuple):
+    """The tables of a page in their order; `is_cut` says that the page was too long to be looked through."""
+
+    tables: list[PageTable]
+    is_cut: bool
+
+
+def has_tables(text: str) -> bool:
+    """Whether a page may hold tables."""
+    return _BEGINS.search(text) is not None
+
+
+def tables_in(text: str) -> TablesFound:
+    """The tables of a page, at most 100; cells that span columns are repeated empty.
+
+    Raises AssertionError for broken pages: the reader of the standard library asserts what they do not hold.
+    """
+    reader, until, start = _Reader(), time.thread_time() + MOST_WORK, 0
+    while start < len(text) and reader.cells <= MOST_CELLS and time.thread_time() <= until:
+        reader.feed(text[start : start + _PIECE])
+        start += _PIECE
+    if start >= len(text):
+        reader.close()
+    return TablesFound([table for table in reader.tables if table.rows], start < len(text))
+
+
+_BEGINS = re.compile(r"<table[\s>]", re.IGNORECASE)
+_PIECE = 64 * 1024
 
 
 class _Reader(HTMLParser):

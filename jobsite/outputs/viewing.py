@@ -16,9 +16,9 @@ from jobsite.outputs.drawings import LARGEST_SHOWN, Drawing, drawing
 from jobsite.outputs.grid import Grid, grid
 from jobsite.outputs.json_tree import LARGEST as LARGEST_TREE
 from jobsite.outputs.json_tree import Node, NoTree, tables, tree, value_in
-from jobsite.outputs.pages import tables_in
+from jobsite.outputs.pages import TablesFound, has_tables, tables_in
 from jobsite.outputs.pictures import Picture, picture
-from jobsite.outputs.reading import LARGEST, TooLarge, whole_text
+from jobsite.outputs.reading import LARGEST, whole_text
 from jobsite.projects.prose import rendered
 from jobsite.store.kinds import kind_of
 from jobsite.store.logs import SUMMARY_LINE
@@ -176,20 +176,27 @@ def _page(file: BinaryIO, plain: Viewed) -> Viewed:
     if plain.size > LARGEST_SHOWN:
         notice = "This page is larger than 5 MiB, so that it is shown as text."
         return replace(_text(file, plain), notices=(notice,))
-    try:
-        found = tables_in(whole_text(file))
-    except (
-        TooLarge,
-        AssertionError,
-    ):  # the reader of the standard library asserts what broken pages do not hold
-        found = []
-    plain = replace(plain, views=(*views, ("table", "Tables")) if found else views)
+    text = whole_text(file)
+    plain = replace(plain, views=(*views, ("table", "Tables")) if has_tables(text) else views)
     if plain.view == "source":
         return _text(file, plain)
     if plain.view == "table":
-        numbered = {str(n): (one.caption or f"Table {n}", one.rows) for n, one in enumerate(found, 1)}
-        return _one_of(plain, numbered)
+        return _tables_of(file, plain, text)
     return replace(plain, template="outputs/_page.html")
+
+
+def _tables_of(file: BinaryIO, plain: Viewed, text: str) -> Viewed:
+    try:
+        found = tables_in(text)
+    except AssertionError:
+        found = TablesFound([], False)
+    if found.is_cut:
+        plain = replace(plain, notices=("This page is long: only the tables of its beginning are shown.",))
+    if not found.tables:
+        notice = "No table of this page could be read, so that it is shown as text."
+        return replace(_text(file, plain), notices=(*plain.notices, notice))
+    numbered = {str(n): (one.caption or f"Table {n}", one.rows) for n, one in enumerate(found.tables, 1)}
+    return _one_of(plain, numbered)
 
 
 def _image(file: BinaryIO, plain: Viewed) -> Viewed:

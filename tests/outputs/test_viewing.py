@@ -13,18 +13,20 @@ from hypothesis import strategies as st
 from werkzeug.datastructures import MultiDict
 
 from jobsite.outputs import grid as grids
-from jobsite.outputs.asked import Asked
+from jobsite.outputs.asked import Asked, Condition
 from jobsite.outputs.columns import column_card, policy_by_settings
+from jobsite.outputs.comparing_tables import table_changes
 from jobsite.outputs.drawings import drawing
 from jobsite.outputs.grid import Grid, grid
 from jobsite.outputs.json_tree import tables, tree, value_in
 from jobsite.outputs.pages import tables_in
 from jobsite.outputs.pictures import picture
 from jobsite.outputs.provenance import scripts_in
+from jobsite.outputs.reading import table_in
 from jobsite.outputs.reading_through import being_read, wait_until_read
 from jobsite.outputs.table_index import FOLDER, index_of, known_index
 from jobsite.outputs.viewing import Viewed, viewed
-from jobsite.store.windows import csv_index
+from jobsite.store.windows import Index, csv_index
 
 from .files import SVG, png
 
@@ -215,7 +217,9 @@ def test_a_picture_and_a_drawing_tell_what_one_does_not_see() -> None:
 
 def test_tables_inside_other_files_are_found() -> None:
     nested = tables_in("<table><tr><th colspan=2>a</th></tr><tr><td>1<br>2</td><td>3</td></tr></table>")
-    assert nested[0].rows == [["a", ""], ["12", "3"]]
+    assert nested.tables[0].rows == [["a", ""], ["12", "3"]]
+    long = tables_in("<table>" + "<tr><td>" + "x" * 70_000 + "</td><td>end</td></tr></table>")
+    assert [len(cell) for cell in long.tables[0].rows[0]] == [70_000, 3], "a page is read in pieces"
     assert tables(value_in('{"x": [{"a": 1.50, "b": null}, {"a": true}], "y": [[1]]}')) == {
         "x": [["a", "b"], ["1.50", ""], ["true", ""]]
     }
@@ -223,6 +227,36 @@ def test_tables_inside_other_files_are_found() -> None:
     assert [(node.name, node.kind, node.text) for node in top.inner[0].inner] == [
         ("0", "number", "1"), ("1", "text", "x"), ("2", "word", "null"),
     ]  # fmt: skip
+
+
+def test_a_page_that_takes_too_long_shows_the_tables_of_its_beginning_and_says_so(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    page = ("<table><tr><td>first</td></tr></table>" + "<p>words</p>" * 20_000).encode()
+    assert shown(page, "a.html", ("view", "table")).notices == ()
+    monkeypatch.setattr("jobsite.outputs.pages.MOST_CELLS", -1)
+    none = shown(page, "a.html", ("view", "table"))
+    assert "No table of this page could be read" in none.notices[-1]
+    monkeypatch.setattr("jobsite.outputs.pages.MOST_CELLS", 0)
+    cut = shown(page, "a.html", ("view", "table"))
+    assert "only the tables of its beginning" in cut.notices[0]
+    assert cut.grid.heads[0].text == "first"
+
+
+def test_sums_of_large_tables_are_left_out_and_that_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("jobsite.outputs.comparing_tables.MOST_SUMMED", 4)
+    old, new = table_in("a,b,c\nx,1,2\ny,3,4\n"), table_in("a,b,c\nx,10,20\ny,30,40\n")
+    changes = table_changes(old, new)
+    assert ([one.column for one in changes.totals], changes.not_summed) == (["b"], 1)
+
+
+def test_a_table_that_takes_too_long_at_once_is_searched_as_far_as_time_reaches() -> None:
+    index = Index("utf-8", header=["a"] * 20, total=200_000)
+    few, many = (
+        Asked(conditions=tuple(Condition(1, "ne", str(n)) for n in range(number))) for number in (2, 12)
+    )
+    assert [grids._goes_at_once(index, one) for one in (few, many)] == [True, False]
+    assert not grids._goes_at_once(Index("utf-8", header=["a"] * 200, total=200_000), Asked(sort=1))
 
 
 def test_the_scripts_of_a_command_are_files_of_the_study() -> None:
