@@ -242,6 +242,9 @@ class Settings:
     backend: str = setting(
         "", "Side secure: slug of this backend at the public side; empty asks it", kinds.slug
     )
+    poll_every: timedelta = setting(
+        timedelta(seconds=10), "Side secure: how often PUBLIC_URL is asked for job requests", kinds.wait
+    )
     codelists_url: str = setting(
         "",
         "Address of a codelist service with the interface of OpenCodelists; empty checks codelists without asking",
