@@ -16,6 +16,7 @@ from jinja2 import StrictUndefined
 from werkzeug.datastructures import MultiDict
 from werkzeug.middleware.proxy_fix import ProxyFix
 
+from jobsite.accounts import signing_in
 from jobsite.accounts.api_views import routes as token_api
 from jobsite.accounts.models import AnonymousPerson, User
 from jobsite.accounts.provider_views import routes as providers
@@ -43,7 +44,7 @@ from jobsite.outputs.policy_views import routes as policies
 from jobsite.outputs.views import routes as outputs
 from jobsite.projects.member_views import routes as members
 from jobsite.projects.parts import Adds, frame, parts
-from jobsite.projects.people_views import routes as people
+from jobsite.projects.people_views import routes as user_pages
 from jobsite.projects.settings_parts import PARTS as project_parts
 from jobsite.projects.sign_off_views import routes as sign_off
 from jobsite.projects.views import routes as projects
@@ -57,11 +58,14 @@ from jobsite.releases.parts import PARTS as release_parts
 from jobsite.releases.requests.level4_parts import PARTS as level4_parts
 from jobsite.releases.views import routes as releases
 from jobsite.search.views import routes as search
-from jobsite.settings import Settings
+from jobsite.settings import Settings, current
 from jobsite.staff.parts import PARTS as staff_parts
 from jobsite.staff.views import routes as staff
 from jobsite.status.alerts import PARTS as alert_parts
 from jobsite.status.views import routes as status
+from jobsite.sync import gate, people
+from jobsite.sync.api.mounting import ROUTES as api
+from jobsite.sync.api.mounting import WITHOUT_FORMS
 
 ROOMS = (
     accounts,
@@ -70,7 +74,7 @@ ROOMS = (
     own_settings,
     projects,
     members,
-    people,
+    user_pages,
     sign_off,
     jobs,
     run,
@@ -83,6 +87,7 @@ ROOMS = (
     desk_additions,
     publishing,
     notifications,
+    *api,
     status,
     staff,
     manual,
@@ -132,12 +137,17 @@ def create_app(settings: Settings) -> Flask:
     app.config.update(_config(settings))
     app.extensions["jobsite.limits"] = Limits(settings.rate_limits)
     app.extensions["jobsite.parts"] = _gathered(PARTS)
+    app.extensions["jobsite.sign_in"] = people.sign_in if settings.is_apart else signing_in.sign_in
     init_compression(app)
     init_web(app)  # before CSRFProtect, which reads forms: some are to be refused unread
-    CSRFProtect(app).exempt(UNSUBSCRIBE)
+    csrf = CSRFProtect(app)
+    for view in (UNSUBSCRIBE, *WITHOUT_FORMS):
+        csrf.exempt(view)
     Htmx(app)
     _init_login(app)
     _init_templates(app, settings)
+    if settings.is_apart:
+        app.before_request(gate.gate)  # after CSRFProtect: nobody is asked about a forged form
     app.register_error_handler(CSRFError, _form_refused)
     app.teardown_appcontext(lambda error: close_database())
     for routes in ROOMS:
@@ -191,13 +201,17 @@ def _person(token: object) -> User | None:
     """The person of this request's session. When the database fails, the page that says so shows nobody."""
     if not isinstance(token, str) or "session_unreadable" in g or g.get("site_fails"):
         return None
+    apart = current().is_apart
     try:
-        person = person_of(token, OF_PEOPLE)
+        person = person_of(token, OF_PEOPLE | gate.KNOWN if apart else OF_PEOPLE)
     except peewee.PeeweeException:
         g.session_unreadable = True
         raise
     if person is not None and person.session_renewed:
         session.modified = True  # the cookie slides along with the session
+    if person is not None and apart and not gate.may_look(person):
+        g.unconfirmed = True
+        return None
     return person
 
 
@@ -219,6 +233,7 @@ def _init_templates(app: Flask, settings: Settings) -> None:
         asset=_asset,
         explained=explained,
         frame=frame,
+        has_page=_has_page,
         here=_here,
         now=now,
         parts_of=parts,
@@ -232,6 +247,11 @@ def _init_templates(app: Flask, settings: Settings) -> None:
 def _served(path: str) -> bool:
     """Whether this side has a page at an address without variables."""
     return any(rule.rule == path for rule in current_app.url_map.iter_rules())
+
+
+def _has_page(endpoint: str) -> bool:
+    """Whether this side has the page of this name."""
+    return endpoint in current_app.view_functions
 
 
 def _asset(name: str) -> str:

@@ -259,6 +259,16 @@ POST /requests/<request_id>/-/<step>/                      login 303   404   404
 GET  /requests/new/<workspace>/<backend>/                  login 303   404   404   303   404   404   404
 POST /requests/new/<workspace>/<backend>/                  login 422   404   404   422   404   404   404
 GET  /requests/<request_id>/-/add/                         login 302   404   404   302   404   302   404
+GET  /api/v2/job-requests/                                 200   200   200   200   200   200   200   200
+POST /api/v2/jobs/                                         403   403   403   403   403   403   403   403
+GET  /api/v2/users/<username>/                             403   403   403   403   403   403   403   404
+GET  /api/v2/workspaces/<name>/statuses/                   200   200   200   200   200   200   200   404
+GET  /api/v2/workspaces/<name>/status                      200   200   200   200   200   200   200   404
+GET  /api/<rest>                                           404   404   404   404   404   404   404   404
+POST /api/<rest>                                           404   404   404   404   404   404   404   404
+PUT  /api/<rest>                                           404   404   404   404   404   404   404   404
+PATCH /api/<rest>                                          404   404   404   404   404   404   404   404
+DELETE /api/<rest>                                         404   404   404   404   404   404   404   404
 GET  /search/                                              200   200   200   200   200   200   200   200
 """
 

@@ -7,8 +7,8 @@ programs read on from a cursor (`since`).
 
 import hashlib
 import json
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import peewee
 
@@ -18,6 +18,8 @@ from jobsite.core.db import Model, database
 from jobsite.core.prepared import Prepared, place
 
 START = "0" * 64
+TOGETHER = 1000
+"""So many events are appended with one statement."""
 
 
 class Event(Model):
@@ -54,6 +56,31 @@ def record(type: str, *, by: str, subject: str, **data: Any) -> Event:
     event.id = _APPEND.run(**event.__data__).lastrowid
     database.after_commit(hub.ring)
     return event
+
+
+class Happening(NamedTuple):
+    """An event that is still to be recorded."""
+
+    type: str
+    by: str
+    subject: str
+    data: Mapping[str, Any]
+
+
+def record_all(happenings: Sequence[Happening]) -> None:
+    """Append several events, as `record` does one, with a number of statements that hardly grows with theirs."""
+    if not database.in_transaction():
+        raise RuntimeError("events recorded outside a transaction")
+    last = _LAST_HASH.run().fetchone()
+    previous, rows = last[0] if last else START, []
+    for one in happenings:
+        event = Event(at=now(), type=one.type, by=one.by, subject=one.subject, data=_text(one.data))
+        event.previous = previous
+        event.hash = previous = _hash(event)
+        rows.append(event.__data__)
+    for start in range(0, len(rows), TOGETHER):
+        Event.insert_many(rows[start : start + TOGETHER]).execute()
+    database.after_commit(hub.ring)
 
 
 _others = Event.alias()

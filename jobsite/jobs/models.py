@@ -102,6 +102,7 @@ class Job(Model):
     `stop_code` is what a running job becomes when its processes have been stopped ("" when nobody stops it), with
     `stop_message`. `ready_at` is since when only room keeps it from starting, `retry_at` when it is tried again.
     `code_repo`, `code_commit` and `code_tag` are where the code of a reusable action is; empty for the study's own.
+    `trace_context` and `metrics` are what a runner elsewhere reports beside its status: where its trace is, and measures.
     `workspace`, `backend` and `project` are those of the request, repeated for the index of the latest jobs.
     """
 
@@ -134,6 +135,8 @@ class Job(Model):
     status_code_updated_at = DateTimeField()
     started_at = DateTimeField(null=True)
     completed_at = DateTimeField(null=True)
+    trace_context = JSONField(null=True)
+    metrics = JSONField(null=True)
 
     class Meta:
         indexes = (

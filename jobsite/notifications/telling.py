@@ -10,6 +10,7 @@ from jobsite.accounts.models import Backend, User
 from jobsite.accounts.queries import holders, user_named
 from jobsite.core.events import Event
 from jobsite.jobs.models import Job, JobRequest
+from jobsite.jobs.reported import ENDED
 from jobsite.jobs.rules import CODES, JOB, wire_state
 from jobsite.notifications.choices import choices_of
 from jobsite.notifications.news import News
@@ -232,6 +233,7 @@ def _to(people: Iterable[User], kind: str, facts: Mapping[str, Any]) -> list[New
 
 _TELLERS: Mapping[str, Callable[[Event, _About], list[News]]] = {
     **{f"job:{code}": _job_moved for code, one in CODES.items() if one.state in JOB.final},
+    ENDED: _job_moved,
     "request:cancel": _request_cancelled,
     "token:made": _account("token-made"),
     "token:used": _account("token-used"),
