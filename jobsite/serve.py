@@ -29,6 +29,7 @@ from jobsite.notifications.reading import follow_events
 from jobsite.outputs.tasks import finish_and_check, follow_ends
 from jobsite.releases.requests.uploading import follow_uploads
 from jobsite.settings import Settings
+from jobsite.sync.following import fetch_requests, push_jobs
 
 THREADS = 16
 
@@ -103,6 +104,8 @@ WORKERS = (
     Worker("scheduler", "secure", run_jobs),
     Worker("checks", "secure", follow_ends),
     Worker("uploads", "secure", follow_uploads),
+    Worker("job requests", "secure", fetch_requests, apart=True),
+    Worker("reports", "secure", push_jobs, apart=True),
 )
 
 

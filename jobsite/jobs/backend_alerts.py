@@ -18,8 +18,9 @@ from jobsite.core.db import database, writing
 from jobsite.core.events import record
 from jobsite.core.prepared import Prepared, place
 from jobsite.core.wording import counted
-from jobsite.jobs.faults import DATABASE_PROBLEMS, RETRIES
+from jobsite.jobs.faults import DATABASE_PROBLEMS, REPORT_PROBLEMS, RETRIES
 from jobsite.jobs.models import Attempt, BackendAlert, Job
+from jobsite.settings import current
 
 JOBS, DATABASE = "jobs", "database"
 RAISED_AT = 3
@@ -111,7 +112,9 @@ def clear_quiet_alerts(quiet: timedelta = QUIET) -> None:
 
 
 def open_alerts() -> Sequence[Alert]:
-    """The alerts that stand, oldest first. One query."""
+    """The alerts that stand, oldest first; none on a public side, where no job runs. One query."""
+    if not current().secure:
+        return []
     stands = BackendAlert.cleared_at.is_null() & BackendAlert.raised_at.is_null(False)
     rows = BackendAlert.select(BackendAlert, Backend).join(Backend).where(stands).order_by(BackendAlert.id)
     return [
@@ -134,8 +137,9 @@ def sentence(failures: dict[str, int]) -> str:
 
 
 def _words(failure: str) -> str:
-    if failure in DATABASE_PROBLEMS:
-        return DATABASE_PROBLEMS[failure]
+    elsewhere = {**DATABASE_PROBLEMS, **REPORT_PROBLEMS}
+    if failure in elsewhere:
+        return elsewhere[failure]
     return RETRIES[failure].sentence if failure in RETRIES else RETRIES["platform"].sentence
 
 

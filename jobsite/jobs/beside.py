@@ -29,6 +29,10 @@ class Beside:
         """Whether something is under way for this attempt."""
         return attempt in self._threads
 
+    def under_way(self) -> int:
+        """How many attempts are worked on."""
+        return len(self._threads)
+
     def wait(self, seconds: float) -> None:
         """Return when nothing is under way any more, at the latest after so many seconds."""
         until = time.monotonic() + seconds

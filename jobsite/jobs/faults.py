@@ -41,6 +41,11 @@ DATABASE_PROBLEMS: Mapping[str, str] = {
 }
 """Why a check of the database says nothing."""
 
+REPORT_PROBLEMS: Mapping[str, str] = {
+    "report_refused": "The public side refused what was told of a job request",
+}
+"""Why the public side does not know what became of a job."""
+
 DATABASE_EXITS = {3: "database_passing", 4: "database_import", 5: "platform"}
 """Exit codes of database jobs that are not the user's fault (specification §6)."""
 
