@@ -114,9 +114,12 @@ def backends_of(user: User) -> list[Backend]:
 
     Where membership is not asked for (`membership_asked_for`) those are all active backends.
     """
-    if not user.is_active:
-        return []
-    active = Backend.select().where(Backend.is_active).order_by(fn.LOWER(Backend.name), Backend.slug)
+    return list(backends_reached(user)) if user.is_active else []
+
+
+def backends_reached(user: User) -> ModelSelect:
+    """The same as a query, to be part of another."""
+    active = Backend.select().where(Backend.is_active, user.is_active)
     if membership_asked_for():
         active = active.join(BackendMembership).where(BackendMembership.user == user)
-    return list(active)
+    return active.order_by(fn.LOWER(Backend.name), Backend.slug)

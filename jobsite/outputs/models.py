@@ -1,6 +1,6 @@
 """The tables of the Level 4 pages: policies in versions, results of checks, and who looked at what.
 
-Rows of policies, results and looks are never changed and never removed.
+Rows of policies, results and looks are never changed and never removed, but for the number of repeated denials.
 """
 
 from peewee import (
@@ -87,7 +87,7 @@ class Look(Model):
     """Somebody was shown the content of a file, or was kept from it: `what` is page, content, code, log or denied.
 
     `sha256` names the content, empty for a denial and a log. `release_request` is the id of the request in which it was
-    looked at, if it was in one.
+    looked at, if it was in one. `times` counts denials that followed one another closely.
     """
 
     at = DateTimeField()
@@ -98,6 +98,7 @@ class Look(Model):
     path = TextField(default="")
     release_request = CharField(default="")
     is_denied = BooleanField(default=False)
+    times = IntegerField(default=1)
 
     class Meta:
         indexes = ((("workspace", "at"), False), (("sha256", "person"), False))

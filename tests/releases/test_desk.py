@@ -433,27 +433,6 @@ def test_htmx_gets_the_parts_of_the_desk_that_changed(world: World, people: Any,
     assert refused.status_code == 422 and "Write a comment." in refused.text and "<html" not in refused.text
 
 
-def test_pages_cost_few_queries_whatever_the_number_of_files(
-    world: World, people: Any, queries: Callable[[], Any]
-) -> None:
-    files = {f"output/f{number}.csv": f"region,n\nNorth,{number * 5 + 100}\n" for number in range(30)}
-    world.publish(files)
-    request = world.submitted(files=list(files), group="many")
-    world.review(world.cast.cat, request)
-    costs = {}
-    for address in (at(request), at(request, "many", ""), at(request, "many", "output/f3.csv"), "/requests/"):
-        people("cyd").get(address)
-        with queries() as seen:
-            assert people("cyd").get(address).status_code == 200
-        costs[address.removeprefix(at(request))] = len(seen)
-    frame, content = (
-        3,
-        10,
-    )  # login, unread notices and alerts; the look at the content, recorded before it is shown
-    most = {"": 12, "many/": 10, "many/output/f3.csv": 12 + content, "/requests/": 6}
-    assert {page: cost for page, cost in costs.items() if cost > most[page] + frame} == {}, costs
-
-
 def test_every_status_has_a_row_in_the_manual(world: World, people: Any) -> None:
     page = people("dan").get("/manual/release-requests/").text
     assert [status.label for status in STATUSES.values() if status.label not in unescape(page)] == []

@@ -25,7 +25,7 @@ from jobsite.releases.requests.models import Comment, ReleaseRequest, RequestFil
 from jobsite.releases.requests.queries import audit, file_page, group_page, open_copy, overview
 from jobsite.releases.requests.rechecking import recheck
 from jobsite.releases.requests.releasing import approve, recall, stop_release
-from jobsite.releases.requests.repeating import ahead, differences, request_again
+from jobsite.releases.requests.repeating import ahead, request_again
 from jobsite.releases.requests.rules import APPROVE, CHANGES, OUTPUT, PRIVATE, PUBLIC, SUPPORTING, UNDECIDED
 from jobsite.releases.requests.steps import (
     reject,
@@ -835,7 +835,7 @@ class TestAgain:
         assert {file.path: file.kind for file in again.files} == {A: OUTPUT, PLOT: SUPPORTING}
         [group] = again.groups
         assert (group.slug, group.context, group.columns["n"]) == ("tables", CONTEXT, "count")
-        compared = {change.path: change.change for change in differences(again.id, world.cast.ben)}
+        compared = {change.path: change.change for change in overview(again.id, world.cast.ben).changes}
         assert compared == {A: "changed", B: "gone", PLOT: "same"}
         submit(by=world.cast.ben, request_id=again.id, checklist=EVERYTHING)
 

@@ -205,18 +205,22 @@ STEP_VERBS: Mapping[str, Callable[[At], Any]] = {
 }
 
 
-def done(acts: Mapping[str, Act], at: At) -> Act:
-    """Do what the button asked for. Raises `Invalid` for a button that the page does not have, and what the verb raises."""
-    act = acts.get(at.form.get("do", ""))
+def act_of(acts: Mapping[str, Act], do: str) -> Act:
+    """What the button of this value does. Raises `Invalid` for one that the page does not have."""
+    act = acts.get(do)
     if act is None:
         raise Invalid({"": NOTHING_ASKED})
-    act.verb(at)
     return act
 
 
 def submit(at: At) -> None:
     """Submit a request with the lines of the checklist that were ticked."""
     steps.submit(**at.request, checklist=at.form.getlist("check", type=int))
+
+
+def submit_review(at: At) -> None:
+    """Submit this checker's review."""
+    steps.submit_review(**at.request)
 
 
 def columns_in(text: str) -> dict[str, str]:

@@ -14,6 +14,7 @@ from jobsite.releases.desk.views import REQUEST
 from jobsite.releases.requests import queries
 from jobsite.releases.requests.adding import Wanted, add_files
 from jobsite.releases.requests.rules import OUTPUT
+from jobsite.releases.requests.tickets import new_ticket, once
 
 routes = Routes("desk")
 
@@ -40,7 +41,9 @@ def add(workspace: str, backend: str) -> ResponseReturnValue:
     group = request.form.get("into") or request.form.get("group", "").strip()
     wanted = [Wanted(path, kind) for path, kind in kinds if kind]
     try:
-        found = add_files(by=me(), workspace=workspace, backend=backend, group=group, files=wanted)
+        where: dict[str, Any] = {"workspace": workspace, "backend": backend, "group": group}
+        ticket = request.form.get("ticket", "")
+        found = once(by=me(), ticket=ticket, verb=lambda: add_files(by=me(), **where, files=wanted))
     except (Invalid, Denied, Conflict) as refusal:
         return _page(workspace, backend, kinds, refusal)
     flash("The files have been added. Say what they show and what you did against disclosure.", "good")
@@ -74,5 +77,6 @@ def _page(
         fields={"group"},
         into=typed.get("into", choice.groups[-1] if choice.groups else ""),
         new_group=typed.get("group", ""),
+        ticket=new_ticket,
         level4=True,
     )

@@ -9,8 +9,8 @@ from jobsite.outputs.checking import findings_of
 from jobsite.outputs.policies import policy_of
 from jobsite.projects.models import Workspace
 from jobsite.releases.requests.models import ReleaseRequest, RequestGroup
-from jobsite.releases.requests.rules import STATUSES
-from jobsite.releases.requests.standing import active_request, why_not_begin
+from jobsite.releases.requests.rules import STATUSES, why_not_create
+from jobsite.releases.requests.standing import DEVELOP, active_request, is_ongoing, why_not_begin
 from jobsite.settings import current
 from jobsite.store.reading import Entry, listing
 from jobsite.store.roots import Roots
@@ -79,6 +79,18 @@ def why_not_add(person: User, workspace: Workspace, request: ReleaseRequest | No
     if request is not None and STATUSES[request.status].owner != "author":
         return WITH_CHECKERS
     return why_not_begin(person, workspace)
+
+
+def why_not_choose(person: User, workspace: Workspace, request: ReleaseRequest | None) -> str | None:
+    """The same as `why_not_add` for a workspace that was loaded for this person: without a query."""
+    if request is not None and STATUSES[request.status].owner != "author":
+        return WITH_CHECKERS
+    return why_not_create(
+        is_developer=person.is_active and DEVELOP in workspace.own_permissions,
+        is_archived=workspace.is_archived,
+        is_ongoing=is_ongoing(workspace.project),
+        active="",
+    )
 
 
 def _chosen(entry: Entry, kind: str, counts: Mapping[str, int]) -> Chosen:

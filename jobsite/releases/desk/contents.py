@@ -4,7 +4,7 @@ Opening it is recorded before anything of it is shown, and for a checker it coun
 """
 
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import BinaryIO
 
 from jobsite.accounts.models import User
@@ -15,7 +15,9 @@ from jobsite.outputs.viewing import Viewed, viewed
 from jobsite.releases.requests import copies
 from jobsite.releases.requests.models import RequestFile
 from jobsite.releases.requests.pages import FileLine, FilePage
-from jobsite.releases.requests.queries import file_page, open_copy
+from jobsite.releases.requests.queries import file_page, file_seen, open_copy, open_for, page_of_file
+from jobsite.releases.requests.rules import why_not
+from jobsite.releases.requests.standing import Acting
 from jobsite.releases.requests.voting import mark_opened
 from jobsite.settings import current
 from jobsite.store.kinds import kind_of
@@ -39,11 +41,27 @@ class Content:
     why_not: str = ""
 
 
-def content_of(shown: FilePage, person: User, asked: Query) -> Content:
+def opened_page(
+    request_id: str, slug: str, path: str, asked: Query, person: User
+) -> tuple[FilePage, Content]:
+    """The page of a file with its content. Where that is new to this checker in this turn it is noted that they open it.
+
+    Raises `NotFound`.
+    """
+    sight, file = file_seen(request_id, slug, path, person)
+    is_new = not sight.state.is_opened(file, person.username)
+    if is_new and why_not("mark_opened", sight.acting.facts) is None:
+        mark_opened(by=person, request_id=request_id, path=path)
+        sight = replace(sight, state=sight.state.with_opening(file, person.username))
+    shown = page_of_file(sight, file)
+    return shown, _content_of(shown, sight.acting, file, asked)
+
+
+def _content_of(shown: FilePage, acting: Acting, row: RequestFile, asked: Query) -> Content:
     """The content as the address asks for it: compared with the version `against`, else in the viewer."""
     against, wanted = versions_of(shown), asked.get("against", "")
     try:
-        file, row = open_copy(shown.head.id, shown.file.id, person)
+        file = open_for(acting, row)
     except Conflict as reason:
         return Content(against, why_not=str(reason))
     with file:
@@ -53,15 +71,6 @@ def content_of(shown: FilePage, person: User, asked: Query) -> Content:
         return Content(
             against, viewed=viewed(file, path=row.path, sha256=row.sha256, asked=how, findings=shown.marked)
         )
-
-
-def looked_at(shown: FilePage, person: User) -> FilePage:
-    """The page once it is noted that a checker opens this content, where that is new in this turn."""
-    if shown.head.why.get("mark_opened", "") is not None or shown.file.is_opened:
-        return shown
-    request_id, group, path = shown.head.id, shown.group.slug, shown.file.path
-    mark_opened(by=person, request_id=request_id, path=path)
-    return file_page(request_id, group, path, person)
 
 
 def opened(request_id: str, number: int, against: str, person: User) -> tuple[BinaryIO, RequestFile]:

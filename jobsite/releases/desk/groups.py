@@ -2,12 +2,10 @@
 
 from dataclasses import dataclass
 
-from jobsite.outputs.policies import version_of
-from jobsite.projects.queries import workspace_named
 from jobsite.releases.desk import prompts
 from jobsite.releases.desk.contents import header_of
 from jobsite.releases.requests.models import ReleaseRequest
-from jobsite.releases.requests.pages import FileLine, FilePage, GroupPage
+from jobsite.releases.requests.pages import FileLine, GroupPage
 from jobsite.releases.requests.queries import earlier_texts
 from jobsite.releases.requests.standing import file_of
 
@@ -27,11 +25,10 @@ class Draft:
 
 def draft_of(shown: GroupPage) -> Draft:
     """What can be said of the files without asking anybody: facts for the context, the columns to describe."""
-    counts = version_of(shown.head.policy, shown.head.newest_policy_version).document["counts"]
     before = (
         None
         if shown.group.context
-        else earlier_texts(workspace_named(shown.head.workspace), [file.path for file in shown.group.files])
+        else earlier_texts(shown.head.workspace, [file.path for file in shown.group.files])
     )
     wanted = [file for file in shown.group.files if not file.is_withdrawn]
     headers = {file.path: header_of(file) for file in wanted}
@@ -45,13 +42,13 @@ def draft_of(shown: GroupPage) -> Draft:
         prompts.CONTEXT_QUESTIONS,
         prompts.CONTEXT_EXAMPLE,
         prompts.CONTROLS_QUESTIONS,
-        prompts.controls_example(counts["threshold"], counts["base"]),
+        prompts.controls_example(shown.counts["threshold"], shown.counts["base"]),
     )
 
 
-def group_of(shown: FilePage) -> str:
+def group_of(request_id: str, path: str) -> str:
     """The slug of the group in which a file is now. One query."""
-    return file_of(ReleaseRequest(id=shown.head.id), shown.file.path).group.slug
+    return file_of(ReleaseRequest(id=request_id), path).group.slug
 
 
 def _described(file: FileLine, header: tuple[str, ...]) -> prompts.Described:

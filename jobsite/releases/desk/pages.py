@@ -14,13 +14,16 @@ from jobsite.accounts.models import User
 from jobsite.core.errors import Conflict, Denied, Invalid, Refused
 from jobsite.core.web import granted, page, redirect_here
 from jobsite.outputs.access import LOOK
-from jobsite.releases.desk.acts import Act, At, done
+from jobsite.releases.desk.acts import Act, At, act_of
+from jobsite.releases.requests.models import ReleaseRequest
 from jobsite.releases.requests.pages import Head
 from jobsite.releases.requests.rules import AUTHOR, PRIVATE, PUBLIC
-from jobsite.releases.requests.standing import standing
+from jobsite.releases.requests.standing import Acting, standing
+from jobsite.releases.requests.tickets import new_ticket, once
 from jobsite.releases.requests.visibility import readers
 
 Page = TypeVar("Page")
+Done = TypeVar("Done")
 
 NOTHING_TYPED: Mapping[str, Any] = {}
 
@@ -37,15 +40,25 @@ def loaded(query: Callable[..., Page], *about: Any) -> Page:
     return found
 
 
-def known(request_id: str) -> None:
-    """Stop who may not know of the request before a button does anything. Raises `NotFound`."""
-    standing(me(), request_id)
+def known(request_id: str) -> Acting:
+    """The request with what the person who asks is to it. Raises `NotFound` for who may not know of it."""
+    found = standing(me(), request_id)
     granted(LOOK)
+    return found
+
+
+def sent(at: At, verb: Callable[[At], Done]) -> Done | ReleaseRequest:
+    """Do what a form asks for, once however often it is sent. Raises what the verb raises, `NotFound` for who may not know
+    of the request."""
+    found = once(by=at.by, ticket=at.form.get("ticket", ""), verb=lambda: verb(at))
+    granted(LOOK)  # the verb has looked who this is
+    return found
 
 
 def pressed(acts: Mapping[str, Act], request_id: str, group: str = "", path: str = "") -> Act:
     """Do what the button asked for, and say so on the page that comes next. Raises what the verb raises."""
-    act = done(acts, At(me(), request_id, request.form, group, path))
+    act = act_of(acts, request.form.get("do", ""))
+    sent(At(me(), request_id, request.form, group, path), act.verb)
     if not fragment_wanted():
         flash(act.said, "good")
     return act
@@ -68,6 +81,7 @@ def answer(template: str, head: Head, *, refusal: Refused | None = None, **data:
         wrong=wrong,
         typed=request.form if refusal else NOTHING_TYPED,
         readers=readers_of(head),
+        ticket=new_ticket,
         **{"announce": " ".join(wrong.values()), **data},
     )
 

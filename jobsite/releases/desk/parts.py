@@ -4,11 +4,11 @@ button with which files of Level 4 are chosen."""
 from jobsite.accounts.models import AnonymousPerson, Backend, User
 from jobsite.projects.models import Workspace
 from jobsite.projects.parts import MENU, Part
-from jobsite.releases.desk.choosing import why_not_add
+from jobsite.releases.desk.choosing import why_not_choose
 from jobsite.releases.requests.listing import queue
 from jobsite.releases.requests.models import ReleaseRequest
 from jobsite.releases.requests.rules import COMPLETE, STATUSES
-from jobsite.releases.requests.standing import CHECK, DEVELOP, OBSERVE, active_request
+from jobsite.releases.requests.standing import CHECK, DEVELOP, OBSERVE
 from jobsite.settings import current
 
 SHOWN = 5
@@ -51,9 +51,14 @@ def _newest_request(person: User, workspace: Workspace) -> ReleaseRequest | None
     return found
 
 
-def level4_parts(*, person: User, workspace: Workspace, backend: Backend) -> list[Part]:
-    """The button below the list of Level 4 outputs, or why this person has none."""
-    why_not = why_not_add(person, workspace, active_request(person, workspace))
+def level4_parts(
+    *, person: User, workspace: Workspace, backend: Backend, under_way: ReleaseRequest | None
+) -> list[Part]:
+    """The button below the list of Level 4 outputs, or why this person has none. No query.
+
+    `under_way` is their request in this workspace, the workspace has been loaded for them.
+    """
+    why_not = why_not_choose(person, workspace, under_way)
     facts = {"workspace": workspace, "backend": backend, "why_not": why_not}
     return [Part("requests/_add.html", "select", facts)]
 

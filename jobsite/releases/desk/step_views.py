@@ -7,12 +7,12 @@ from flask import Response, flash, request
 from jobsite.core.errors import Conflict, Denied, Invalid, NotFound, Refused
 from jobsite.core.web import Routes
 from jobsite.outputs.access import LOOK
-from jobsite.releases.desk.acts import STEP_VERBS, At, submit
-from jobsite.releases.desk.pages import answer, back, known, loaded, me
+from jobsite.releases.desk.acts import STEP_VERBS, At, submit, submit_review
+from jobsite.releases.desk.pages import answer, back, known, loaded, me, sent
 from jobsite.releases.desk.steps import STEPS, Step
 from jobsite.releases.desk.views import REQUEST
-from jobsite.releases.requests import queries, steps
-from jobsite.releases.requests.pages import Head, Overview
+from jobsite.releases.requests import queries
+from jobsite.releases.requests.pages import Overview
 from jobsite.releases.requests.repeating import ahead
 from jobsite.releases.requests.rules import CHECKLIST
 
@@ -30,9 +30,8 @@ def submit_page(request_id: str, refusal: Refused | None = None) -> Response:
 
 @routes(f"{REQUEST}-/submit/", needs=LOOK, side="secure", methods=("POST",))
 def submit_request(request_id: str) -> Response:
-    known(request_id)
     try:
-        submit(At(me(), request_id, request.form))
+        sent(At(me(), request_id, request.form), submit)
     except (Invalid, Denied, Conflict) as refusal:
         return submit_page(request_id, refusal)
     flash("The request has been submitted.", "good")
@@ -47,9 +46,8 @@ def my_review(request_id: str, refusal: Refused | None = None) -> Response:
 
 @routes(f"{REQUEST}-/my-review/", needs=LOOK, side="secure", methods=("POST",))
 def submit_my_review(request_id: str) -> Response:
-    known(request_id)
     try:
-        steps.submit_review(by=me(), request_id=request_id)
+        sent(At(me(), request_id, request.form), submit_review)
     except (Invalid, Denied, Conflict) as refusal:
         return my_review(request_id, refusal)
     flash("Your review has been submitted.", "good")
@@ -59,7 +57,7 @@ def submit_my_review(request_id: str) -> Response:
 @routes(f"{REQUEST}-/<step>/", needs=LOOK, side="secure")
 def show_step(request_id: str, step: str, refusal: Refused | None = None) -> Response:
     shown = loaded(queries.overview, request_id)
-    asked = _step(step, shown.head)
+    asked = _step(step, shown.head.status)
     data: dict[str, Any] = {
         "shown": shown,
         "step": asked,
@@ -74,20 +72,19 @@ def show_step(request_id: str, step: str, refusal: Refused | None = None) -> Res
 
 @routes(f"{REQUEST}-/<step>/", needs=LOOK, side="secure", methods=("POST",))
 def take_step(request_id: str, step: str) -> Response:
-    shown = loaded(queries.overview, request_id)
-    asked = _step(step, shown.head)
+    asked = _step(step, known(request_id).request.status)
     name = next(name for name, one in STEPS.items() if one is asked)
     try:
-        moved = STEP_VERBS[name](At(me(), request_id, request.form))
+        moved = sent(At(me(), request_id, request.form), STEP_VERBS[name])
     except (Invalid, Denied, Conflict) as refusal:
         return show_step(request_id, step, refusal)
     flash(asked.done, "good")
     return back("desk.show_request", "", request_id=moved.id)
 
 
-def _step(name: str, head: Head) -> Step:
+def _step(name: str, status: str) -> Step:
     """The step of that address; a return before all reviews are in is an early one. Raises `NotFound`."""
-    early = name == "return" and head.status in EARLY
+    early = name == "return" and status in EARLY
     found = STEPS.get("return-early" if early else name)
     if found is None or name == "return-early":
         raise NotFound("A request has no such step.")

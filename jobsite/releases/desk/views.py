@@ -9,15 +9,13 @@ from jobsite.core.web import CONTENT_POLICY, LOGIN, Routes, fragment_asked, page
 from jobsite.outputs.access import LOOK
 from jobsite.outputs.serving import content_answer
 from jobsite.releases.desk import acts
-from jobsite.releases.desk.contents import content_of, looked_at, opened
+from jobsite.releases.desk.contents import opened, opened_page
 from jobsite.releases.desk.groups import draft_of, group_of
 from jobsite.releases.desk.keys import KEYS
 from jobsite.releases.desk.pages import answer, back, fragment_wanted, known, loaded, me, pressed
 from jobsite.releases.desk.uploads import upload_of
 from jobsite.releases.requests import listing, queries
-from jobsite.releases.requests.pages import FilePage
 from jobsite.releases.requests.reopening import WHY
-from jobsite.releases.requests.repeating import differences
 from jobsite.releases.requests.rules import WAIVER_CODES
 from jobsite.releases.requests.sealing import record_text
 
@@ -53,7 +51,7 @@ def show_request(request_id: str, refusal: Refused | None = None) -> Response:
         "shown": shown,
         "upload": upload,
         "most": SHOWN,
-        "changes": differences(request_id, me()) if shown.head.repeats else (),
+        "changes": shown.changes,
         "fields": {"text", "declaration"},
     }
     return answer("requests/overview.html", shown.head, refusal=refusal, fragments=("upload",), **data)
@@ -61,7 +59,6 @@ def show_request(request_id: str, refusal: Refused | None = None) -> Response:
 
 @routes(REQUEST, needs=LOOK, side="secure", methods=("POST",))
 def act_on_request(request_id: str) -> Response:
-    known(request_id)
     try:
         act = pressed(acts.ON_REQUEST, request_id)
     except (Invalid, Denied, Conflict) as refusal:
@@ -100,7 +97,6 @@ def show_group(request_id: str, group: str, refusal: Refused | None = None) -> R
 
 @routes(GROUP, needs=LOOK, side="secure", methods=("POST",))
 def act_on_group(request_id: str, group: str) -> Response:
-    known(request_id)
     try:
         act = pressed(acts.ON_GROUP, request_id, group)
     except (Invalid, Denied, Conflict) as refusal:
@@ -110,10 +106,10 @@ def act_on_group(request_id: str, group: str) -> Response:
 
 @routes(FILE, needs=LOOK, side="secure")
 def show_file(request_id: str, group: str, path: str, refusal: Refused | None = None) -> Response:
-    shown, seen = loaded(queries.file_page, request_id, group, path), None
-    if not fragment_asked(PARTS_OF_DESK):  # nobody has opened what a part of the page does not show
-        shown = looked_at(shown, me())
-        seen = content_of(shown, me(), request.args)
+    if fragment_asked(PARTS_OF_DESK) or request.method == "HEAD":  # nobody has opened what they are not shown
+        shown, seen = loaded(queries.file_page, request_id, group, path), None
+    else:
+        shown, seen = loaded(opened_page, request_id, group, path, request.args)
     data: dict[str, Any] = {
         "shown": shown,
         "file": shown.file,
@@ -135,13 +131,12 @@ def show_file(request_id: str, group: str, path: str, refusal: Refused | None = 
 
 @routes(FILE, needs=LOOK, side="secure", methods=("POST",))
 def act_on_file(request_id: str, group: str, path: str) -> Response:
-    shown = loaded(queries.file_page, request_id, group, path)
     try:
         act = pressed(acts.ON_FILE, request_id, group, path)
     except (Invalid, Denied, Conflict) as refusal:
         return show_file(request_id, group, path, refusal)
-    go_to = _after(shown)
-    if fragment_wanted() and go_to == (shown.group.slug, path):
+    go_to = _after(request_id, group, path)
+    if fragment_wanted() and go_to == (group, path):
         return show_file(request_id, group, path)
     values = {"request_id": request_id, "group": go_to[0], "path": go_to[1]}
     return back("desk.show_file", act.anchor if go_to[1] == path else "", **values)
@@ -154,12 +149,13 @@ def content(request_id: str, number: int) -> Response:
     return content_answer(file, row.path)
 
 
-def _after(shown: FilePage) -> tuple[str, str]:
+def _after(request_id: str, group: str, path: str) -> tuple[str, str]:
     """Where to go when a button of a file was pressed: on to the next without a vote after an approval, unless they stay."""
-    here = (shown.group.slug, shown.file.path)
+    here = (group, path)
     if request.form["do"] == "move":
-        return group_of(shown), shown.file.path
+        return group_of(request_id, path), path
     if request.form["do"] != "approve":
         return here
     session["desk_stays"] = "stay" in request.form
-    return here if session["desk_stays"] else shown.next_unvoted or here
+    stays = session["desk_stays"]
+    return (None if stays else queries.next_without_vote(request_id, path, me().username)) or here

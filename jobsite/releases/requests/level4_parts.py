@@ -10,7 +10,7 @@ from jobsite.outputs.states import STATES, FileState
 from jobsite.projects.models import Workspace
 from jobsite.projects.parts import Part
 from jobsite.releases.requests import copies
-from jobsite.releases.requests.level4 import states
+from jobsite.releases.requests.level4 import known_of
 from jobsite.releases.requests.models import ReleaseRequest, RequestFile
 
 REVIEWED = ("REVIEWED", "RETURNED", "APPROVED", "RELEASED", "REJECTED", "REVOKED")
@@ -19,13 +19,14 @@ MOST_VERSIONS = 5
 
 
 def level4_states(*, person: User, workspace: Workspace, present: Mapping[str, str]) -> list[Part]:
-    """What requests and releases say of the outputs of a workspace; `present` maps their paths to their SHA-256."""
+    """What requests and releases say of the outputs of a workspace; `present` maps their paths to their SHA-256. One query."""
+    known = known_of(workspace, person, present)
     found = {
         path: FileState(name, STATES[name][0], address=f"/requests/{state.request}/")
-        for path, state in states(workspace, person, present).items()
+        for path, state in known.states.items()
         if (name := state.name.replace(" ", "-")) in STATES
     }
-    return [Part("", "states", {"states": found})]
+    return [Part("", "states", {"states": found, "under_way": known.under_way})]
 
 
 def level4_versions(*, person: User, workspace: Workspace, path: str, sha256: str) -> list[Part]:

@@ -32,6 +32,7 @@ class ReleaseRequest(Model):
     it was made. `policy` and `policy_version` are what its files were last checked under, `needed` the reviews it asks for. `moved_by` and `moved_at` tell
     of the last change of status; `stale_turns` are turns that an early return closed. `upload_state` is "" or one of
     `rules.UPLOAD_STATES`. `taken_by` is a username until `taken_until`. `record` is the SHA-256 of the sealed record.
+    At `copies_removed_at` the copies of its files went that no other request needs.
     """
 
     id = FixedCharField(26, primary_key=True)
@@ -63,6 +64,7 @@ class ReleaseRequest(Model):
     taken_until = DateTimeField(null=True)
     record = CharField(default="")
     repeats = FixedCharField(26, default="")
+    copies_removed_at = DateTimeField(null=True)
 
     class Meta:
         indexes = ((("workspace", "status"), False), (("status", "moved_at"), False))
@@ -239,6 +241,23 @@ class Comment(Model):
     taken_back_at = DateTimeField(null=True)
 
 
+class CommentChange(Model):
+    """What became of a comment after it was written: `what` is EDITED, with the new `text`, SOLVED or REOPENED.
+
+    `side` is that of who did it. An early return seals it with its turn.
+    """
+
+    request = ForeignKeyField(ReleaseRequest, backref="comment_changes", on_delete="RESTRICT")
+    comment = ForeignKeyField(Comment, backref="changes", on_delete="RESTRICT")
+    what = CharField()
+    text = TextField(default="")
+    writer = CharField()
+    side = CharField()
+    turn = IntegerField()
+    at = DateTimeField()
+    sealed_at = DateTimeField(null=True)
+
+
 class Explanation(Model):
     """The author's case for leaving a finding, or all findings of `rule` in a file (then `fingerprint` is "")."""
 
@@ -311,6 +330,15 @@ class Opened(Model):
 
     class Meta:
         indexes = ((("file", "person", "turn", "sha256"), True),)
+
+
+class Ticket(Model):
+    """The one-time number of a form that was sent: what it did to `request` is not done again."""
+
+    number = FixedCharField(22, unique=True)
+    person = ForeignKeyField(User, backref="tickets", on_delete="RESTRICT")
+    request = ForeignKeyField(ReleaseRequest, backref="tickets", on_delete="RESTRICT")
+    at = DateTimeField(index=True)
 
 
 class Declaration(Model):

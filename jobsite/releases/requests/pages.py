@@ -218,9 +218,22 @@ class Activity:
 
 
 @dataclass(frozen=True)
+class Change:
+    """What becomes of one path when a request is made again: new, changed, same or gone."""
+
+    path: str
+    group: str
+    kind: str
+    change: str
+    before: str
+    after: str
+
+
+@dataclass(frozen=True)
 class Overview:
     """The page of a request. `in_the_way` maps the steps that are this viewer's to take (submit, submit_review,
-    return_request, approve) to what is missing before them; `step` is the one to take next, "" without one.
+    return_request, approve) to what is missing before them; `step` is the one to take next, "" without one. `changes` are
+    those since the request that this one repeats.
     """
 
     head: Head
@@ -231,16 +244,18 @@ class Overview:
     step: str
     in_the_way: Mapping[str, tuple[Missing, ...]]
     activity: tuple[Activity, ...]
+    changes: tuple[Change, ...] = ()
     disagreements: tuple[FileLine, ...] = ()
 
 
 @dataclass(frozen=True)
 class GroupPage:
-    """The page of a group."""
+    """The page of a group. `counts` is the part of the policy in force that tells what to hide and how to round."""
 
     head: Head
     group: GroupLine
     comments: tuple[CommentShown, ...]
+    counts: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -332,15 +347,3 @@ class Queue:
     counts: Mapping[str, int]
     ignored: tuple[str, ...] = ()
     filters: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Change:
-    """What becomes of one path when a request is made again: new, changed, same or gone."""
-
-    path: str
-    group: str
-    kind: str
-    change: str
-    before: str
-    after: str

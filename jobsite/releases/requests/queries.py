@@ -4,6 +4,8 @@ from collections.abc import Collection
 from datetime import UTC, datetime
 from typing import BinaryIO
 
+from peewee import JOIN
+
 from jobsite.accounts.models import User
 from jobsite.core.db import LARGEST_ID
 from jobsite.core.errors import NotFound
@@ -15,7 +17,7 @@ from jobsite.releases.requests.copies import open_content
 from jobsite.releases.requests.decisions import CONFLICTED
 from jobsite.releases.requests.heads import head, in_the_way, next_step, progress
 from jobsite.releases.requests.lines import Sight, as_finding
-from jobsite.releases.requests.models import FileVersion, ReleaseRequest, RequestFile, RequestGroup
+from jobsite.releases.requests.models import FileVersion, ReleaseRequest, RequestFile, RequestGroup, Vote
 from jobsite.releases.requests.pages import (
     Activity,
     FileLine,
@@ -27,8 +29,8 @@ from jobsite.releases.requests.pages import (
     VersionShown,
 )
 from jobsite.releases.requests.people import named
-from jobsite.releases.requests.repeating import present_in
-from jobsite.releases.requests.rules import LABELS, OUTPUT, REMOVED, why_not
+from jobsite.releases.requests.repeating import differences, present_in
+from jobsite.releases.requests.rules import LABELS, OUTPUT, REMOVED, UNDECIDED, why_not
 from jobsite.releases.requests.standing import Acting, standing
 
 Neighbour = tuple[str, str] | None
@@ -50,6 +52,7 @@ def overview(request_id: str, viewer: User) -> Overview:
         step=next_step(steps, acting.request),
         in_the_way=steps,
         activity=activity(sight, events),
+        changes=differences(acting.request.repeats, sight.state.files) if acting.request.repeats else (),
         disagreements=tuple(file for file in files if file.decision == CONFLICTED),
     )
 
@@ -69,16 +72,28 @@ def group_page(request_id: str, slug: str, viewer: User) -> GroupPage:
         head=head(sight),
         group=sight.group_line(group),
         comments=tuple(one for one in sight.comments if one.group == slug and not one.path),
+        counts=sight.acting.policy.document["counts"],
     )
 
 
 def file_page(request_id: str, slug: str, path: str, viewer: User) -> FilePage:
     """The page of a file, without its content. Raises `NotFound`, also where the file is in another group."""
+    return page_of_file(*file_seen(request_id, slug, path, viewer))
+
+
+def file_seen(request_id: str, slug: str, path: str, viewer: User) -> tuple[Sight, RequestFile]:
+    """The request as this person sees it, and a file in it. Raises `NotFound`, also where the file is in another group."""
     sight = _sight(standing(viewer, request_id))
-    group = _group(sight, slug)
-    file = next((one for one in sight.state.files_in(group) if one.path == path), None)
+    files = sight.state.files_in(_group(sight, slug))
+    file = next((one for one in files if one.path == path), None)
     if file is None:
         raise NotFound("There is no file of this name in this group.")
+    return sight, file
+
+
+def page_of_file(sight: Sight, file: RequestFile) -> FilePage:
+    """The page of a file of a request that was loaded for a person. Two queries."""
+    path, slug = file.path, file.group.slug
     groups = tuple(sight.group_line(one) for one in sight.state.groups)
     votes, versions, elsewhere = sight.votes(file), _versions(file), _elsewhere(sight, file)
     released = [one for one in elsewhere if one.path == path and one.released_at is not None]
@@ -111,22 +126,34 @@ def open_copy(request_id: str, file_id: int, viewer: User) -> tuple[BinaryIO, Re
     file = RequestFile.get_or_none(id=min(file_id, LARGEST_ID), request=acting.request)
     if file is None:
         raise NotFound("There is no such file in this request.")
-    opened = open_content(file.sha256)
-    looked(
-        by=viewer,
-        what=CONTENT,
-        workspace=acting.request.workspace,
-        path=file.path,
-        sha256=file.sha256,
-        release_request=request_id,
-    )
-    return opened, file
+    return open_for(acting, file), file
 
 
-def earlier_texts(workspace: Workspace, paths: Collection[str]) -> tuple[str, str, str] | None:
+def open_for(acting: Acting, file: RequestFile) -> BinaryIO:
+    """The copy of a file of a request that was loaded for a person; the look is recorded first. Raises `Conflict`."""
+    opened, about = open_content(file.sha256), {"path": file.path, "sha256": file.sha256}
+    workspace, number = acting.request.workspace, acting.request.id
+    looked(by=acting.person, what=CONTENT, workspace=workspace, release_request=number, **about)
+    return opened
+
+
+def next_without_vote(request_id: str, path: str, checker: str) -> Neighbour:
+    """The (group, path) of the next output behind this one, going round, that this checker has not voted on. One query."""
+    mine = (Vote.file == RequestFile.id) & (Vote.checker == checker) & Vote.superseded_at.is_null()
+    mine &= (Vote.sha256 == RequestFile.sha256) & (Vote.value != UNDECIDED)
+    rows = RequestFile.select(RequestGroup.slug, RequestFile.path, Vote.id).join(RequestGroup)
+    rows = rows.switch(RequestFile).join(Vote, JOIN.LEFT_OUTER, on=mine)
+    rows = rows.where(RequestFile.request == request_id, RequestFile.kind == OUTPUT)
+    files = list(rows.order_by(RequestGroup.position, RequestFile.path).tuples())
+    here = next((number for number, file in enumerate(files) if file[1] == path), 0)
+    round_ = (*files[here + 1 :], *files[:here])
+    return next(((slug, other) for slug, other, voted in round_ if voted is None), None)
+
+
+def earlier_texts(workspace: str, paths: Collection[str]) -> tuple[str, str, str] | None:
     """Context, controls and request id of the newest group in this workspace that held one of these paths and says something."""
-    rows = RequestGroup.select().join(RequestFile).switch(RequestGroup).join(ReleaseRequest)
-    rows = rows.where(ReleaseRequest.workspace == workspace, RequestFile.path.in_(list(paths)))
+    rows = RequestGroup.select().join(RequestFile).switch(RequestGroup).join(ReleaseRequest).join(Workspace)
+    rows = rows.where(Workspace.name == workspace, RequestFile.path.in_(list(paths)))
     found = rows.where(RequestGroup.context != "").order_by(RequestGroup.id.desc()).first()
     return (found.context, found.controls, found.request_id) if found else None
 

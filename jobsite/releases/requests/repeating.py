@@ -1,6 +1,6 @@
 """Regular studies: request again what was requested before, with the outputs as they are now (issue 6, item 8)."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 
 from jobsite.accounts.models import User
@@ -52,11 +52,10 @@ def request_again(*, by: User, request_id: str) -> ReleaseRequest:
     return request
 
 
-def differences(request_id: str, viewer: User) -> tuple[Change, ...]:
-    """What became of each file between the request that this one repeats and this one. By path. Raises `NotFound`."""
-    request = standing(viewer, request_id).request
-    before, files = _files(ReleaseRequest.get_by_id(request.repeats)), _files(request)
-    return _compared(before, {path: file.sha256 for path, file in files.items()}, files)
+def differences(before: str, files: Iterable[RequestFile]) -> tuple[Change, ...]:
+    """What became of each file between the request `before` and the one that repeats it with these. By path. One query."""
+    asked_for = {file.path: file for file in files if file.kind != REMOVED}
+    return _compared(_files(before), {path: file.sha256 for path, file in asked_for.items()}, asked_for)
 
 
 def ahead(request_id: str, viewer: User) -> tuple[Change, ...]:
@@ -71,7 +70,7 @@ def present_in(workspace: Workspace) -> dict[str, str]:
     return {one.path: one.content_hash for one in entries if not (one.excluded or one.out_of_date_output)}
 
 
-def _files(request: ReleaseRequest) -> dict[str, RequestFile]:
+def _files(request: ReleaseRequest | str) -> dict[str, RequestFile]:
     rows = RequestFile.select(RequestFile, RequestGroup).join(RequestGroup)
     rows = rows.where(RequestFile.request == request, RequestFile.kind != REMOVED)
     return {file.path: file for file in rows.order_by(RequestFile.path)}

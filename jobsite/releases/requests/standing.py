@@ -1,13 +1,14 @@
 """Who acts on which request: the request is loaded for a person, with what they are to it now (OC12, OC18)."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from peewee import ModelSelect
+from peewee import JOIN, ModelSelect, fn
 
 from jobsite.accounts.models import Backend, User
-from jobsite.accounts.queries import backends_of
+from jobsite.accounts.queries import backends_reached
 from jobsite.accounts.rules import permissions_of
 from jobsite.core.clock import now
 from jobsite.core.db import changed_one
@@ -17,10 +18,11 @@ from jobsite.outputs.models import PolicyVersion
 from jobsite.outputs.policies import policy_of
 from jobsite.projects.models import Project, ProjectMembership, Workspace
 from jobsite.releases.requests.checking import reviews_of
-from jobsite.releases.requests.models import Declaration, ReleaseRequest, RequestFile, RequestGroup
+from jobsite.releases.requests.models import Declaration, ReleaseRequest, RequestFile, RequestGroup, Review
 from jobsite.releases.requests.rules import COMPLETE, PUBLIC, Facts, why_not, why_not_create
+from jobsite.releases.requests.tickets import keep_ticket
 from jobsite.releases.requests.visibility import Moment, Viewer
-from jobsite.releases.requests.whole import Whole, reviews_given, whole
+from jobsite.releases.requests.whole import Whole, whole
 
 DEVELOP = "unreleased_outputs_view"
 CHECK = "release_file_upload"
@@ -32,14 +34,25 @@ FASTER = "Somebody was faster: the request has changed since this page was made.
 
 
 @dataclass(frozen=True)
+class Declared:
+    """What a checker who works on the workspace declared in writing; `at` as the database has it."""
+
+    checker: str
+    text: str
+    at: str
+
+
+@dataclass(frozen=True)
 class Acting:
-    """A request and a person: what they are to it, the policy it is judged by, and the reviews given (turn, checker)."""
+    """A request and a person: what they are to it, the policy it is judged by, the reviews given (turn, checker) of this
+    turn and the one before, and what checkers declared, each with the earliest first."""
 
     request: ReleaseRequest
     person: User
     facts: Facts
     policy: PolicyVersion
     reviews: Sequence[tuple[int, str]]
+    declared: Sequence[Declared] = ()
 
     def require(self, action: str) -> None:
         """Raise `Denied` with the sentence where they may not do this now (an action of `rules.ACTIONS`)."""
@@ -77,15 +90,36 @@ class Acting:
 
 
 def standing(person: User, request_id: str) -> Acting:
-    """The request with what this person is to it. Raises `NotFound` for who may not know of it."""
-    request = with_all().where(ReleaseRequest.id == request_id).first()
+    """The request with what this person is to it. Two queries. Raises `NotFound` for who may not know of it."""
+    request = _as_seen_by(person).where(ReleaseRequest.id == request_id).first()
     if request is None:
         raise NotFound("There is no release request of this number.")
-    policy, reviews = policy_of(request.workspace.project), reviews_given(request)
-    facts = facts_of(person, request, policy, reviews)
-    if not facts.may_open or request.backend not in backends_of(person):
+    policy = policy_of(request.workspace.project)
+    reviews = [(turn, checker) for _, turn, checker in sorted(json.loads(request.reviews_given))]
+    declared = tuple(Declared(*one[1:]) for one in sorted(json.loads(request.declared)))
+    facts = _facts_of(person, request, policy, reviews, declared)
+    if not facts.may_open:
         raise NotFound("There is no release request of this number.")
-    return Acting(request, person, facts, policy, reviews)
+    return Acting(request, person, facts, policy, reviews, declared)
+
+
+def _as_seen_by(person: User) -> ModelSelect:
+    """`with_all`, of the backends that this person reaches, with their roles in its project, the reviews of this turn and
+    the one before that count, and what checkers declared; the lists as JSON."""
+    theirs = (ProjectMembership.project == Project.id) & (ProjectMembership.user == person)
+    counts = (Review.request == ReleaseRequest.id) & Review.superseded_at.is_null()
+    review = fn.json_array(Review.id, Review.turn, Review.checker)
+    reviews = Review.select(fn.json_group_array(review)).where(counts, Review.turn >= ReleaseRequest.turn - 1)
+    declaration = fn.json_array(Declaration.id, Declaration.checker, Declaration.text, Declaration.at)
+    declared = Declaration.select(fn.json_group_array(declaration))
+    more = (
+        fn.COALESCE(ProjectMembership.roles.cast("text"), "[]").coerce(False).alias("roles_there"),
+        reviews.alias("reviews_given"),
+        declared.where(Declaration.request == ReleaseRequest.id).alias("declared"),
+    )
+    rows = with_all().select_extend(*more)
+    rows = rows.join_from(Project, ProjectMembership, JOIN.LEFT_OUTER, on=theirs)
+    return rows.where(ReleaseRequest.backend.in_(backends_reached(person).select(Backend.id)))
 
 
 def acting(person: User, request_id: str, action: str) -> Acting:
@@ -102,12 +136,15 @@ def with_all() -> ModelSelect:
     return requests.join_from(ReleaseRequest, Backend).join_from(ReleaseRequest, User)
 
 
-def facts_of(
-    person: User, request: ReleaseRequest, policy: PolicyVersion, reviews: Sequence[tuple[int, str]]
+def _facts_of(
+    person: User,
+    request: ReleaseRequest,
+    policy: PolicyVersion,
+    reviews: Sequence[tuple[int, str]],
+    declared: Sequence[Declared],
 ) -> Facts:
-    """What the rules need to know of this person and this request, read afresh."""
     held = person.permissions if person.is_active else frozenset()
-    develops = is_developer(person, request.workspace.project)
+    develops = person.is_active and DEVELOP in permissions_of(json.loads(request.roles_there))
     is_author, is_checker = request.author == person, CHECK in held
     return Facts(
         status=request.status,
@@ -118,7 +155,7 @@ def facts_of(
         or (person.is_active and request.workspace.project.copilot_id == person.id),
         is_auditor=AUDIT in held and not (develops or is_author or is_checker),
         colleagues=reviews_of(policy).colleagues,
-        has_declared=develops and is_checker and _has_declared(person, request),
+        has_declared=any(one.checker == person.username for one in declared),
         has_reviewed=(request.turn, person.username) in reviews,
         is_archived=request.workspace.is_archived,
         is_ongoing=is_ongoing(request.workspace.project),
@@ -172,7 +209,12 @@ def refuse_changed(request: ReleaseRequest, seen: ReleaseRequest) -> None:
 def tell(
     request: ReleaseRequest, happened: str, *, by: User | str, audience: str = PUBLIC, **facts: Any
 ) -> None:
-    """Write the event `release:<happened>`. Its data has no name of a file or group and no text (specification 12)."""
+    """Write the event `release:<happened>`. Its data has no name of a file or group and no text (specification 12).
+
+    With it goes the ticket of the form that asked for it. Raises `UsedBefore`.
+    """
+    if happened != "recheck-failed":  # whoever asked for the release is refused all the same
+        keep_ticket(request)
     data = {"workspace": request.workspace.name, "status": request.status, "turn": request.turn}
     username = by if isinstance(by, str) else by.username
     subject = f"release-request:{request.id}"
@@ -201,7 +243,3 @@ def active_request(person: User, workspace: Workspace) -> ReleaseRequest | None:
     theirs = with_all().where(ReleaseRequest.author == person, ReleaseRequest.workspace == workspace)
     newest = theirs.order_by(ReleaseRequest.id.desc())
     return next((found for found in newest if found.phase != COMPLETE or undo_open(found)), None)
-
-
-def _has_declared(person: User, request: ReleaseRequest) -> bool:
-    return Declaration.get_or_none(request=request, checker=person.username) is not None

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from jobsite.releases.requests.models import ReleaseRequest
+from jobsite.releases.requests.pages import Head
 from jobsite.releases.requests.rules import UPLOAD_STATES
 from jobsite.releases.requests.upload_models import UploadStep
 
@@ -43,8 +44,8 @@ class UploadProgress:
         return self.state == "stuck"
 
 
-def progress(request: ReleaseRequest) -> UploadProgress:
-    """How far the upload of this request is. One query."""
+def progress(request: ReleaseRequest | Head) -> UploadProgress:
+    """How far the upload of this request is, or of that of the page. One query."""
     rows = UploadStep.select().where(UploadStep.request == request.id, UploadStep.cancelled_at.is_null())
     steps = list(rows.order_by(UploadStep.position))
     files = tuple(_sent(step) for step in steps if step.kind in ("file", "record"))

@@ -2,13 +2,14 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
 from typing import Any
 
 from peewee import JOIN
 
+from jobsite.core.clock import now
 from jobsite.core.db import database
 from jobsite.releases.requests.answering import pinned
 from jobsite.releases.requests.decisions import decision
@@ -18,7 +19,6 @@ from jobsite.releases.requests.models import (
     ReleaseRequest,
     RequestFile,
     RequestGroup,
-    Review,
     Vote,
 )
 from jobsite.releases.requests.rules import AUTHOR, OUTPUT, REMOVED, UNDECIDED
@@ -138,6 +138,11 @@ class Whole:
         opened = self.marks_on(file, "opened")
         return any(mark.writer == person and mark.sha256 == file.sha256 for mark in opened)
 
+    def with_opening(self, file: RequestFile, person: str) -> "Whole":
+        """The same once this person has opened the content that the file has now."""
+        facts = ("opened", 0, file.id, file.sha256, "", 0, 0, "", "", "", person, "", self.request.turn)
+        return replace(self, marks=(*self.marks, Mark(*facts, now(), {}, "")))
+
     def voted(self, file: RequestFile, checker: str) -> str:
         """The vote of this checker on the file, "" without one; one that was re-opened is none."""
         vote = self.votes_on(file).get(checker)
@@ -159,15 +164,9 @@ class Whole:
         return found
 
 
-def reviews_given(request: ReleaseRequest) -> list[tuple[int, str]]:
-    """The reviews of this turn and the one before that count, the earliest first, as (turn, checker)."""
-    counts = (Review.request == request) & Review.superseded_at.is_null()
-    reviews = Review.select(Review.turn, Review.checker).where(counts, Review.turn >= request.turn - 1)
-    return list(reviews.order_by(Review.id).tuples())
-
-
 def whole(request: ReleaseRequest, needed: int, reviews: Sequence[tuple[int, str]]) -> Whole:
-    """The request with all its rows: four queries whatever their number. `reviews` are those of `reviews_given`."""
+    """The request with all its rows: four queries whatever their number. `reviews` are those that
+    count of this turn and the one before, the earliest first, as (turn, checker)."""
     groups, files = _groups_and_files(request)
     votes = list(_votes(request))
     overrules = {vote.id: vote.overrule for vote in votes if getattr(vote, "overrule", None)}
