@@ -11,12 +11,12 @@ from argon2.exceptions import VerifyMismatchError
 
 from jobsite import settings
 from jobsite.accounts.models import Backend, User, permissions_everywhere, username_of
-from jobsite.accounts.queries import backends_of, membership_asked_for, user_signing_in, why_no_token
+from jobsite.accounts.queries import backends_of, user_named, user_signing_in, why_no_token
 from jobsite.accounts.rules import neighbourhood, why_not_manage
 from jobsite.accounts.sessions import start
 from jobsite.core.clock import now
 from jobsite.core.db import changed_one, writing
-from jobsite.core.errors import Conflict, Refused, require
+from jobsite.core.errors import Conflict, Denied, NotFound, Refused, require
 from jobsite.core.events import record
 from jobsite.core.limits import Limits
 
@@ -31,6 +31,10 @@ _guessing = threading.Lock()
 
 class LoginFailed(Refused):
     """The name or the token was wrong, used or old; the sentence does not say which."""
+
+
+class NobodyAnswers(Refused):
+    """Whoever knows the tokens does not answer, so that nobody can tell whether this one is right."""
 
 
 @cache
@@ -90,21 +94,34 @@ def sign_in(*, user: str, token: str, address: str, limits: Limits, user_agent: 
 def authenticate(*, by: Backend, user: str, token: str, limits: Limits) -> User:
     """The person whose single-use token a backend was given, which is used up; no session is started.
 
-    For programs at Level 4 (specification 9.4): they may tell what was wrong, so `LoginFailed` does.
-    Raises `TooMany` once the tries of 15 minutes are used up (10 for an account, 100 for a backend).
+    For programs at Level 4 (specification 9.4): they may tell what was wrong, so `LoginFailed` does. Who is no member of
+    the backend that asks is refused, and their token is not used up. Raises `TooMany` once the tries of 15 minutes are used up (10 for an account, 100 for a backend).
     """
     person = user_signing_in(user)
     try:
         _try(person, user, token, limits, {"sign-in per backend": by.slug})
-        if person is None:
-            raise LoginFailed("User matching query does not exist.")
+        if person is None or by not in backends_of(person):
+            raise LoginFailed(FAILED)
         with writing():
             _use_token(person)
     except LoginFailed:
-        raise LoginFailed(_why_refused(person, user)) from None
+        raise LoginFailed(_why_refused(by, person, user)) from None
     except Conflict:
         raise LoginFailed(f"No login token set for {user}") from None
     return User.get_by_id(person.id)
+
+
+def authorise(*, by: Backend, user: str) -> User:
+    """The person of that username, who may still work on this backend (specification 9.4).
+
+    Raises `NotFound` for a name nobody has, and `Denied` with what is wrong.
+    """
+    person = user_named(user)
+    if person is None:
+        raise NotFound("No User matches the given query.")
+    if by not in backends_of(person) or why_no_token(person) is not None:
+        raise Denied(_why_refused(by, person, user))
+    return person
 
 
 def _try(person: User | None, named: str, token: str, limits: Limits, also: Mapping[str, str]) -> None:
@@ -132,11 +149,11 @@ def _fits(person: User | None, token: str) -> bool:
     return person.login_token_expires_at > now() and why_no_token(person) is None
 
 
-def _why_refused(person: User | None, named: str) -> str:
+def _why_refused(by: Backend, person: User | None, named: str) -> str:
     """What was wrong, in the words of the specification, 9.4."""
     if person is None:
         return "User matching query does not exist."
-    if not person.is_active or (membership_asked_for() and not backends_of(person)):
+    if by not in backends_of(person):
         return f"User {named} does not have access to any backends"
     if why_no_token(person) is not None:
         return f"User {named} is not a github user"
