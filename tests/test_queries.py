@@ -20,8 +20,7 @@ from .test_routes import UNRELEASED, world  # noqa: F401
 
 MOST = 10
 ALLOWED = {
-    "outputs.files": 11,
-    "outputs.file": 16,
+    "outputs.file": 12,
     "desk.queue": 6,
     "desk.show_request": 12,
     "desk.show_group": 10,

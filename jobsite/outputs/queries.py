@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from hashlib import sha256 as digest
 from typing import Any
@@ -60,16 +60,16 @@ class FilePage:
     entry: Entry | None
     log: LogEntry | None
     sha256: str
-    state: FileState | None
     verdict: Verdict | None
     viewed: Viewed | None
     why_not: str
-    provenance: Provenance
     policy: PolicyVersion
-    around: tuple[str | None, str | None]
-    parts: Sequence[Part]
     versions: Sequence[Version] = ()
     compared: Comparison | None = None
+    state: FileState | None = None
+    provenance: Provenance | None = None
+    around: tuple[str | None, str | None] = (None, None)
+    parts: Sequence[Part] = ()
     changed: bool = False
 
     @property
@@ -85,10 +85,14 @@ class FilePage:
 
 @dataclass(frozen=True)
 class _Requested:
-    """What releases say of paths (in the person's own request) and of contents (released from here)."""
+    """What releases say of paths (in the person's own request) and of contents (released from here).
+
+    `under_way` is the person's own request as that room knows it, for its other parts.
+    """
 
     by_path: Mapping[str, FileState]
     by_content: Mapping[str, FileState]
+    under_way: Any
 
     def state(self, entry: Entry, counts: Mapping[str, int] | None) -> FileState:
         """The state of an output."""
@@ -105,14 +109,17 @@ def files_page(workspace: Workspace, backend: Backend, filters: Filters) -> File
     everything, listed = outputs_of(workspace), outputs_of(workspace, filters.q)
     policy, requested = policy_of(workspace.project), _requested(workspace, everything)
     found, left_out = chosen(listed.entries, filters)
-    if filters.needs_findings:
-        page = page_of(_rows(found, policy, requested), filters, left_out, everything.entries)
+    tree = None
+    if filters.needs_findings or filters.view == "tree":
+        rows = _rows(found, policy, requested)
+        tree = tree_of(rows) if filters.view == "tree" else None
+        page = page_of(rows, filters, left_out, everything.entries)
     else:
         bare = [FileRow(entry, requested.state(entry, None), None) for entry in found]
         page = page_of(bare, filters, left_out, everything.entries)
         page = page.with_rows(_rows([row.entry for row in page.rows], policy, requested))
-    tree = tree_of(_rows(found, policy, requested)) if filters.view == "tree" else None
-    added = parts("level4-select", person=_person(), workspace=workspace, backend=backend)
+    about = {"person": _person(), "workspace": workspace, "backend": backend}
+    added = parts("level4-select", under_way=requested.under_way, **about)
     logs = [log for log in listed.logs if not filters.folder or log.path.startswith(filters.folder)]
     return FilesPage(filters, page, tree, logs, listed.problems, version_of(everything), policy, added)
 
@@ -130,52 +137,74 @@ def _requested(workspace: Workspace, listed: Listing) -> _Requested:
     present = {entry.path: entry.content_hash for entry in listed.entries if not entry.excluded}
     by_path: dict[str, FileState] = {}
     by_content: dict[str, FileState] = {}
+    under_way = None
     for part in parts("level4-states", person=_person(), workspace=workspace, present=present):
         by_path |= part.data.get("states", {})
         by_content |= part.data.get("released", {})
-    return _Requested(by_path, by_content)
+        under_way = under_way or part.data.get("under_way")
+    return _Requested(by_path, by_content, under_way)
 
 
-def file_page(
-    workspace: Workspace, backend: Backend, path: str, asked: Asked, against: str, of: str
+def contents_of(
+    workspace: Workspace, path: str, asked: Asked, against: str, *, with_versions: bool = False
 ) -> FilePage:
-    """One file with a window of its content. `against` is the SHA-256 of the version to compare it with, "" for none;
-    `of` is the version of the list that the link stood in. Raises `NotFound`.
+    """One file with a window of its content, and nothing that is known around it. `against` is the SHA-256 of the
+    version to compare it with, "" for none. Raises `NotFound`. One query, two with versions.
     """
     log = log_or_stop(workspace, path)
     entry = None if log else entry_or_stop(workspace, path)
-    listed, policy = outputs_of(workspace), policy_of(workspace.project)
+    policy = policy_of(workspace.project)
     with ExitStack() as opened:
         file, why_not = _opened(workspace, entry, log, opened)
         content = entry.content_hash if entry else remembered_hash(file) if file else ""
         verdict = findings_for(Wanted(path, content), policy) if content else None
         if verdict and log:  # nobody asks for its release, so that its type and its figures do not matter
             verdict = verdict.of_rules("IE")
-        counts = verdict.counts if verdict else None
-        findings = verdict.findings if verdict else ()
-        versions = _versions(workspace, path, content, opened) if entry else ()
-        compared = _compared(versions, against, path, content, file) if asked.view == "diff" else None
+        is_compared = asked.view == "diff"
+        versions = (
+            _versions(workspace, path, content, opened) if entry and (with_versions or is_compared) else ()
+        )
+        compared = _compared(versions, against, path, content, file) if is_compared else None
         shown = None
         if file and not compared:
-            by = loaded(policy)
+            findings, by = verdict.findings if verdict else (), loaded(policy)
             shown = viewed(file, path=path, sha256=content, asked=asked, findings=findings, policy=by)
         return FilePage(
             path=path,
             entry=entry,
             log=log,
             sha256=content,
-            state=_requested(workspace, listed).state(entry, counts) if entry else None,
             verdict=verdict,
             viewed=shown,
             why_not=why_not,
-            provenance=provenance_of(workspace, entry, log, job_of(entry)),
             policy=policy,
-            around=_around(listed, path),
-            parts=_file_parts(workspace, backend, entry, verdict) if entry else (),
             versions=versions,
             compared=compared,
-            changed=bool(of) and of != version_of(listed),
         )
+
+
+def file_page(
+    workspace: Workspace, backend: Backend, path: str, asked: Asked, against: str, of: str
+) -> FilePage:
+    """One file with a window of its content and all that is known of it. `of` is the version of the list that the link
+    stood in. Raises `NotFound`. Five queries.
+    """
+    shown = contents_of(workspace, path, asked, against, with_versions=True)
+    listed, entry = outputs_of(workspace), shown.entry
+    around = replace(
+        shown,
+        provenance=provenance_of(workspace, entry, shown.log, job_of(entry)),
+        around=_around(listed, path),
+        changed=bool(of) and of != version_of(listed),
+    )
+    if entry is None:
+        return around
+    requested = _requested(workspace, listed)
+    return replace(
+        around,
+        state=requested.state(entry, shown.verdict.counts if shown.verdict else None),
+        parts=_file_parts(workspace, backend, shown, entry, requested.under_way),
+    )
 
 
 def _opened(
@@ -213,10 +242,11 @@ def _compared(
 
 
 def _file_parts(
-    workspace: Workspace, backend: Backend, entry: Entry, verdict: Verdict | None
+    workspace: Workspace, backend: Backend, shown: FilePage, entry: Entry, under_way: Any
 ) -> Sequence[Part]:
     about = {"person": _person(), "workspace": workspace, "backend": backend}
-    return [*parts("level4-select", **about), *parts("level4-file", entry=entry, verdict=verdict, **about)]
+    select = parts("level4-select", under_way=under_way, **about)
+    return [*select, *parts("level4-file", entry=entry, verdict=shown.verdict, **about)]
 
 
 def job_of(entry: Entry | None) -> Job | None:

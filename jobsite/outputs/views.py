@@ -5,7 +5,7 @@ from flask_login import current_user
 
 from jobsite.accounts.queries import backends_of
 from jobsite.core.errors import NotFound
-from jobsite.core.web import Routes, page, see
+from jobsite.core.web import Routes, fragment_asked, page, see
 from jobsite.outputs.access import (
     LOOK,
     backend_at_level4,
@@ -18,7 +18,7 @@ from jobsite.outputs.listing import PAGE, Filters
 from jobsite.outputs.looks import CODE, CONTENT, looked
 from jobsite.outputs.policies import loaded, policy_of
 from jobsite.outputs.provenance import code_of
-from jobsite.outputs.queries import file_page, files_page, moment, nearest_folder
+from jobsite.outputs.queries import contents_of, file_page, files_page, moment, nearest_folder
 from jobsite.outputs.reading_through import being_read
 from jobsite.outputs.serving import content_answer
 from jobsite.outputs.states import LOOKS, STATES
@@ -27,6 +27,7 @@ from jobsite.store.reading import NotAtLevel4, open_level4
 
 routes = Routes("outputs")
 
+CONTENTS = ("contents",)
 LEVEL4 = "/<workspace>/level-4/<backend>/"
 
 
@@ -54,9 +55,12 @@ def file(workspace: str, backend: str, path: str) -> Response:
     if path.endswith("/"):
         return _list(workspace, backend, path)
     found, where = workspace_at_level4(workspace), backend_at_level4(backend)
-    of = request.args.get("of", "")
+    of, against, asked = request.args.get("of", ""), request.args.get("against", ""), Asked.of(request.args)
     try:
-        shown = file_page(found, where, path, Asked.of(request.args), request.args.get("against", ""), of)
+        if fragment_asked(CONTENTS):
+            shown = contents_of(found, path, asked, against)
+        else:
+            shown = file_page(found, where, path, asked, against, of)
     except NotFound:
         if not of:
             raise
@@ -65,7 +69,7 @@ def file(workspace: str, backend: str, path: str) -> Response:
         looked(by=current_user, what=shown.what, workspace=found, path=path, sha256=shown.sha256)
     return page(
         "outputs/file.html",
-        fragments=("contents",),
+        fragments=CONTENTS,
         workspace=found,
         backend=where,
         shown=shown,

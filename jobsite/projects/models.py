@@ -77,6 +77,7 @@ class Project(Model):
     updated_by = TextField()
 
     permissions: frozenset[str] = frozenset()
+    own_permissions: frozenset[str] = frozenset()
     is_member = False
     orgs: Sequence[Mapping[str, str]] = ()
 
@@ -208,6 +209,7 @@ class Workspace(Model):
     updated_by = TextField()
 
     permissions: frozenset[str] = frozenset()
+    own_permissions: frozenset[str] = frozenset()
     is_member = False
     orgs: Sequence[Mapping[str, str]] = ()
 

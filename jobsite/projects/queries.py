@@ -139,7 +139,8 @@ def _know(thing: Project | Workspace) -> None:
         return
     roles = ProjectMembership.roles.python_value(thing.own_roles)
     thing.is_member = roles is not None
-    thing.permissions = current_user.permissions | permissions_of(roles or ())
+    thing.own_permissions = permissions_of(roles or ())
+    thing.permissions = current_user.permissions | thing.own_permissions
 
 
 def _membership(person: User | AnonymousPerson, project: Project | int) -> ProjectMembership | None:
