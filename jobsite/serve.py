@@ -30,6 +30,7 @@ from jobsite.outputs.tasks import finish_and_check, follow_ends
 from jobsite.releases.requests.uploading import follow_uploads
 from jobsite.settings import Settings
 from jobsite.sync.following import fetch_requests, push_jobs
+from jobsite.sync.people import follow_people
 
 THREADS = 16
 
@@ -106,6 +107,7 @@ WORKERS = (
     Worker("uploads", "secure", follow_uploads),
     Worker("job requests", "secure", fetch_requests, apart=True),
     Worker("reports", "secure", push_jobs, apart=True),
+    Worker("people", "secure", follow_people, apart=True),
 )
 
 

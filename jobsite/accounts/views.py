@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from flask import Response, flash, request
+from flask import Response, current_app, flash, request
 from flask_login import current_user
 
 from jobsite import settings
@@ -35,7 +35,7 @@ def login_with_token() -> Response:
     form = SignInForm()
     require(_why_not_here())
     try:
-        person, token = signing_in.sign_in(
+        person, token = current_app.extensions["jobsite.sign_in"](
             user=form.user.data or "",
             token=form.token.data or "",
             address=request.remote_addr or "",
@@ -44,6 +44,8 @@ def login_with_token() -> Response:
         )
     except TooMany as refusal:
         return login_page(form, str(refusal), 429, {"Retry-After": str(refusal.retry_after)})
+    except signing_in.NobodyAnswers as refusal:
+        return login_page(form, str(refusal), 503, {"Retry-After": "60"})
     except signing_in.LoginFailed as refusal:
         return login_page(form, str(refusal), 422)
     begin(person, token)

@@ -5,7 +5,7 @@ import socket
 import struct
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
@@ -88,7 +88,7 @@ def _handler(peer: Peer) -> type[BaseHTTPRequestHandler]:
             found = peer.answers.get(f"{request.method} {request.path}", (404, {"detail": "Not found."}))
             self.reply(*(found(request) if callable(found) else found))
 
-        def reply(self, status: int, data: Any, headers: dict[str, str] = {}) -> None:
+        def reply(self, status: int, data: Any, headers: Mapping[str, str] = {}) -> None:
             body = b"" if data is None else data if isinstance(data, bytes) else json.dumps(data).encode()
             self.send_response(status)
             for name, value in {"Content-Length": str(len(body)), **headers}.items():
