@@ -27,6 +27,7 @@ from jobsite.core.clock import now
 from jobsite.core.compression import init_compression
 from jobsite.core.db import close_database
 from jobsite.core.limits import Limits
+from jobsite.core.sides import exists_on
 from jobsite.core.web import MOST_FIELDS, error_page, init_web
 from jobsite.instance import open_instance, secret_key
 from jobsite.jobs.log_views import routes as logs
@@ -94,18 +95,20 @@ ROOMS = (
     gallery,
     search,
 )
-PARTS: tuple[Mapping[str, tuple[Any, ...]], ...] = (
-    project_parts,
-    job_parts,
-    output_parts,
-    release_parts,
-    desk_parts,
-    level4_parts,
-    publishing_parts,
-    notification_parts,
-    alert_parts,
-    staff_parts,
+PARTS: tuple[tuple[str, Mapping[str, tuple[Any, ...]]], ...] = (
+    ("any", project_parts),
+    ("any", job_parts),
+    ("any", output_parts),
+    ("public", release_parts),
+    ("secure", desk_parts),
+    ("secure", level4_parts),
+    ("public", publishing_parts),
+    ("any", notification_parts),
+    ("any", alert_parts),
+    ("any", staff_parts),
 )
+"""What each room adds to pages, with the side on which it does."""
+
 UNSUBSCRIBE = "jobsite.notifications.views.unsubscribe_at_once"
 """Posted by mail programs, without a cookie (RFC 8058): its signed address is what protects it from forgery."""
 
@@ -136,7 +139,7 @@ def create_app(settings: Settings) -> Flask:
     app.jinja_options = {**app.jinja_options, **TEMPLATES}
     app.config.update(_config(settings))
     app.extensions["jobsite.limits"] = Limits(settings.rate_limits)
-    app.extensions["jobsite.parts"] = _gathered(PARTS)
+    app.extensions["jobsite.parts"] = _gathered(settings.side)
     app.extensions["jobsite.sign_in"] = people.sign_in if settings.is_apart else signing_in.sign_in
     init_compression(app)
     init_web(app)  # before CSRFProtect, which reads forms: some are to be refused unread
@@ -164,8 +167,9 @@ def _folder(name: str) -> Path:
     return next(folder for folder in (package / name, package.parent / name) if folder.is_dir())
 
 
-def _gathered(rooms: tuple[Mapping[str, tuple[Any, ...]], ...]) -> dict[str, tuple[Adds, ...]]:
-    """What all rooms add to each page, in the order of the rooms."""
+def _gathered(side: str) -> dict[str, tuple[Adds, ...]]:
+    """What all rooms of a side add to each page, in the order of the rooms."""
+    rooms = [room for kind, room in PARTS if exists_on(kind, side)]
     pages = {page for room in rooms for page in room}
     return {page: tuple(add for room in rooms for add in room.get(page, ())) for page in pages}
 
@@ -223,6 +227,7 @@ def _form_refused(error: CSRFError) -> Response:
 def _init_templates(app: Flask, settings: Settings) -> None:
     site = {
         "public": settings.public,
+        "public_url": settings.public_url if settings.is_apart else "",
         "secure": settings.secure,
         "support": settings.support,
         "mails": bool(settings.smtp_url),

@@ -30,7 +30,7 @@ from jobsite.publishing import actions as publishing
 from jobsite.releases.models import ReleaseFile
 from jobsite.releases.requests import copies
 from jobsite.releases.requests.models import ReleaseRequest, RequestFile, RequestGroup
-from jobsite.settings import Settings
+from jobsite.settings import Settings, current
 from jobsite.status.alerts import add_alert
 
 from .releases.released import Made
@@ -51,13 +51,11 @@ def things_of_ada(cast: SimpleNamespace, request: JobRequest, job: Job, path: st
         "path": path, "ref": "main", "username": "ben", "repo": in_address(workspace.repo.url), "rest": "logs/x",
         "first": GONE, "dashboard": "projects", "policy": "default", "version": "1", "commit": "0" * 40,
     }  # fmt: skip
-    return {
-        "": general,
-        **_of_one_person(cast.ada, general),
-        **released_things(cast, workspace, request.backend),
-        **drafted_things(cast, cast.ada, workspace, request.backend),
-        **requested_things(cast.ada, workspace, request.backend),
-    }
+    found = {"": general, **_of_one_person(cast.ada, general)}
+    if current().public:
+        found |= released_things(cast, workspace, request.backend)
+        found |= drafted_things(cast, cast.ada, workspace, request.backend)
+    return {**found, **(requested_things(cast.ada, workspace, request.backend) if current().secure else {})}
 
 
 def things_of_dan(cast: SimpleNamespace) -> Values:
@@ -206,38 +204,16 @@ def waiting_request(workspace: Workspace, backend: object, by: object) -> JobReq
 def _of_one_person(person: object, general: Mapping[str, str]) -> Values:
     """What has numbers or signatures of its own, by the endpoints that take them."""
     start(person=person, way="token", user_agent="Another browser")
-    make_api_token(by=person, user=person, name="A program", days=3)
     session = Session.select().where(Session.user == person).order_by(Session.id.desc()).get()
-    token = ApiToken.select().where(ApiToken.user == person).get()
     notice = Notice.create(user=person, kind="token_made", key=f"k{person.id}", facts={"username": "x"})
-    delivery = Delivery.create(
-        channel="mail", kind="token_made", facts={"username": "x"}, user=person, state=GIVEN_UP
-    )
     alert = add_alert(by="system", title=f"Of {person.username}", message="Words.", level="info")
-    repo = Repo.get(Repo.id == Workspace.get(Workspace.name == general["name"]).repo_id)
-    workspace = Workspace.get(Workspace.name == general["name"])
-    redirect = Redirect.create(
-        old_url=f"/old-of-{person.username}/", workspace=workspace, created_by="system", expires_at=now()
-    )
-    wanted = f"new-{person.username}@example.org"
-    email_change.ask(by=person, email=wanted)
-    signed = email_change.confirmation_path(User.get_by_id(person.id), wanted).split("/")[-2]
     own = {
+        **(_of_one_person_outside(person, general) if current().public else {}),
         "accounts.end_session": {"number": session.id},
-        "accounts.ask_to_revoke": {"number": token.id},
-        "accounts.revoke_api_token": {"number": token.id},
-        "accounts.email_page": {"signed": signed},
-        "accounts.confirm_email": {"signed": signed},
         "notifications.read_one": {"number": notice.id},
         "notifications.read_one_again": {"number": notice.id},
-        "notifications.unsubscribe_page": {"link": link_for(person, "jobs")},
-        "notifications.unsubscribe_at_once": {"link": link_for(person, "jobs")},
         "staff.edit_alert": {"alert": alert.id},
         "staff.delete_alert": {"alert": alert.id},
-        "staff.repository": {"repo": repo.id},
-        "staff.sign_off_repository": {"repo": repo.id},
-        "staff.delete_redirect": {"redirect": redirect.id},
-        "staff.retry_delivery": {"identifier": delivery.identifier},
         "status.backend_contact": {"slug": general["backend"]},
         "status.backend_database": {"slug": general["backend"]},
         "manual.show": {"slug": "roles"},
@@ -247,6 +223,34 @@ def _of_one_person(person: object, general: Mapping[str, str]) -> Values:
     }
     return {
         name: {**general, **{key: str(value) for key, value in given.items()}} for name, given in own.items()
+    }
+
+
+def _of_one_person_outside(person: User, general: Mapping[str, str]) -> dict[str, dict[str, object]]:
+    """The same of what only the public side has."""
+    make_api_token(by=person, user=person, name="A program", days=3)
+    token = ApiToken.select().where(ApiToken.user == person).get()
+    delivery = Delivery.create(
+        channel="mail", kind="token_made", facts={"username": "x"}, user=person, state=GIVEN_UP
+    )
+    workspace = Workspace.get(Workspace.name == general["name"])
+    redirect = Redirect.create(
+        old_url=f"/old-of-{person.username}/", workspace=workspace, created_by="system", expires_at=now()
+    )
+    wanted = f"new-{person.username}@example.org"
+    email_change.ask(by=person, email=wanted)
+    signed = email_change.confirmation_path(User.get_by_id(person.id), wanted).split("/")[-2]
+    return {
+        "accounts.ask_to_revoke": {"number": token.id},
+        "accounts.revoke_api_token": {"number": token.id},
+        "accounts.email_page": {"signed": signed},
+        "accounts.confirm_email": {"signed": signed},
+        "notifications.unsubscribe_page": {"link": link_for(person, "jobs")},
+        "notifications.unsubscribe_at_once": {"link": link_for(person, "jobs")},
+        "staff.repository": {"repo": workspace.repo_id},
+        "staff.sign_off_repository": {"repo": workspace.repo_id},
+        "staff.delete_redirect": {"redirect": redirect.id},
+        "staff.retry_delivery": {"identifier": delivery.identifier},
     }
 
 

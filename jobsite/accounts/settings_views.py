@@ -154,7 +154,7 @@ def _tokens(form: ApiTokenForm, status: int = 200) -> Response:
 
 def _settings(form: PersonForm, status: int = 200) -> Response:
     person = me()
-    backends, identities = backends_of(person), identities_of(person)
+    backends, identities = backends_of(person), identities_of(person) if settings.current().public else []
     facts: dict[str, Any] = {
         "entry": form,
         "person": person,

@@ -1,11 +1,12 @@
 """What would run: the pure plan, fed with the latest jobs of a workspace on a backend."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from peewee import fn
 
 from jobsite.accounts.models import Backend
+from jobsite.accounts.queries import runs_here
 from jobsite.core.errors import Invalid
 from jobsite.jobs.definitions import Definition
 from jobsite.jobs.models import Job, JobOutput, JobRequest
@@ -35,12 +36,13 @@ def plan_request(
 ) -> Plan:
     """What each wanted action and its needs would do. Raises `Invalid` with the field's sentence.
 
-    `latest` spares the queries of `latest_jobs` where the caller has just asked them.
+    `latest` spares the queries of `latest_jobs` where the caller has just asked them. Where the files are elsewhere, a job
+    that succeeded counts as having left its outputs.
     """
     if not actions:
         raise Invalid({"requested_actions": "Choose at least one action to run."})
     latest = latest_jobs(workspace, backend) if latest is None else latest
-    recorded = _recorded([job for job in latest.values() if job.state == "succeeded"])
+    recorded = _recorded(latest.values()) if runs_here(backend) else None
     facts = {name: _latest(workspace, job, recorded) for name, job in latest.items()}
     try:
         return plan(definition.pipeline, actions, facts, force=force, commit=definition.commit)
@@ -48,21 +50,18 @@ def plan_request(
         raise Invalid({"requested_actions": str(refusal)}) from None
 
 
-def _recorded(jobs: list[Job]) -> dict[int, dict[str, str]]:
-    """The outputs of each job, path to hash, in one query."""
+def _recorded(jobs: Iterable[Job]) -> dict[int, dict[str, str]]:
+    """The outputs of each job that succeeded, path to hash, in one query."""
     found: dict[int, dict[str, str]] = defaultdict(dict)
-    for job, path, sha256 in (
-        JobOutput.select(JobOutput.job, JobOutput.path, JobOutput.sha256)
-        .where(JobOutput.job.in_(jobs))
-        .tuples()
-    ):
+    rows = JobOutput.select(JobOutput.job, JobOutput.path, JobOutput.sha256)
+    ended = [job for job in jobs if job.state == "succeeded"]
+    for job, path, sha256 in rows.where(JobOutput.job.in_(ended)).tuples():
         found[job][path] = sha256
     return found
 
 
-def _latest(workspace: Workspace, job: Job, recorded: dict[int, dict[str, str]]) -> Latest:
-    files = recorded.get(job.id, {})
-    there = job.state == "succeeded" and has_outputs(Roots.of(current().instance), workspace.name, files)
+def _latest(workspace: Workspace, job: Job, recorded: dict[int, dict[str, str]] | None) -> Latest:
+    there = job.state == "succeeded" and (recorded is None or _is_there(workspace, recorded.get(job.id, {})))
     return Latest(
         job_id=job.identifier,
         state=job.state,
@@ -72,3 +71,7 @@ def _latest(workspace: Workspace, job: Job, recorded: dict[int, dict[str, str]])
         commit=job.job_request.commit,
         run_command=job.run_command,
     )
+
+
+def _is_there(workspace: Workspace, files: dict[str, str]) -> bool:
+    return has_outputs(Roots.of(current().instance), workspace.name, files)

@@ -93,17 +93,14 @@ def job_in(workspace: Workspace, number: int, identifier: str) -> tuple[Job, lis
 
     Raises `NotFound` when there is none, or more than one.
     """
-    rows = (
-        Job.select(Job, JobRequest, Backend, User, Attempt)
-        .join(JobRequest)
-        .join(User)
-        .switch(JobRequest)
-        .join(Backend)
-        .switch(Job)
-        .join(Attempt, JOIN.LEFT_OUTER, attr="attempt")
+    rows = _with_attempts(
+        Job.select(Job, JobRequest, Backend, User)
+        .join_from(Job, JobRequest)
+        .join_from(JobRequest, User)
+        .join_from(JobRequest, Backend)
         .where((JobRequest.id == number) & (JobRequest.workspace == workspace))
         .where(Job.identifier.startswith(identifier))
-        .order_by(Job.id, Attempt.number)
+        .order_by(Job.id)
     )
     found = [row for row in rows if row.identifier == identifier] or list(rows)
     if len({row.id for row in found}) != 1:
@@ -111,7 +108,16 @@ def job_in(workspace: Workspace, number: int, identifier: str) -> tuple[Job, lis
     job = found[0]
     job.workspace = job.job_request.workspace = workspace
     job.backend = job.job_request.backend
-    return job, [row.attempt for row in found if row.attempt is not None and row.attempt.id]
+    tried = [getattr(row, "attempt", None) for row in found]
+    return job, [attempt for attempt in tried if attempt is not None and attempt.id]
+
+
+def _with_attempts(rows: ModelSelect) -> ModelSelect:
+    """A row for each attempt of each job instead of one for each job, where attempts are known."""
+    if not settings.current().secure:
+        return rows
+    tried = rows.select_extend(*Attempt._meta.sorted_fields)
+    return tried.join_from(Job, Attempt, JOIN.LEFT_OUTER, attr="attempt").order_by_extend(Attempt.number)
 
 
 def whole_request(text: str) -> JobRequest:

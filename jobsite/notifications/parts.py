@@ -5,6 +5,7 @@ from jobsite.notifications.choices import choices_of
 from jobsite.notifications.queries import unread_count, unread_of
 from jobsite.notifications.rules import CHOICES, GROUPS
 from jobsite.projects.parts import MENU, Part
+from jobsite.settings import current
 
 UNREAD = "unread"
 OF_PEOPLE = {UNREAD: unread_of(Session.user)}
@@ -20,7 +21,9 @@ def frame_parts(*, person: User | AnonymousPerson) -> list[Part]:
 
 
 def settings_parts(*, person: User) -> list[Part]:
-    """What one chose to get by e-mail, in words, with the way to change it. One query."""
+    """What one chose to get by e-mail, in words, with the way to change it, where mails are sent. One query."""
+    if not current().public:
+        return []
     choice = choices_of(person)
     off = [GROUPS[name].label for name in choice.off if name in GROUPS]
     return [Part("notifications/_settings.html", "aside", {"jobs": CHOICES[choice.jobs], "off": off})]

@@ -56,7 +56,7 @@ def follow_events(stop: threading.Event) -> None:
 
 def _look() -> None:
     read_news()
-    for channel in due_channels():
+    for channel in due_channels() if current().public else ():
         nudge(deliver, channel)
 
 
@@ -94,7 +94,7 @@ def _store(news: News, event: Event) -> None:
     held = is_old_news(event.at, now())
     for person in (one for one in news.people if not one.is_bot):
         _tell(person, news, event, held)
-    if held:
+    if held or not current().public:
         return
     if news.address and not news.people:
         Delivery.create(channel=MAIL, kind=news.kind, facts=news.facts, recipient=news.address)
@@ -105,14 +105,14 @@ def _store(news: News, event: Event) -> None:
 
 
 def _tell(person: User, news: News, event: Event, held: bool) -> None:
-    """The entry of one person's inbox, and the mail beside it if the person wants it."""
+    """The entry of one person's inbox, and the mail beside it if the person wants it: the public side alone sends any."""
     if news.address:
         Delivery.create(channel=MAIL, kind=news.kind, facts=news.facts, user=person, recipient=news.address)
         return
     key = news.key or f"event:{event.id}"
     if Notice.get_or_none(Notice.user == person, Notice.key == f"{news.kind}:{key}"):
         return
-    wanted = news.mailed and _mails(person, news.kind)
+    wanted = news.mailed and current().public and _mails(person, news.kind)
     Notice.create(
         user=person,
         kind=news.kind,

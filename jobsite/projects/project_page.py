@@ -8,6 +8,7 @@ from jobsite.projects import data_permissions, lists
 from jobsite.projects.models import Project, Repo, Workspace
 from jobsite.projects.parts import parts
 from jobsite.projects.prose import rendered
+from jobsite.projects.queries import why_not_here
 from jobsite.projects.rules import why_not_permitted
 
 BUTTONS = {"edit": "project_manage", "create": "workspace_create", "members": "user_edit_project_roles"}
@@ -29,9 +30,12 @@ def facts(shown: Project, person: User | AnonymousPerson) -> dict[str, Any]:
         "inside": inside,
         "standing": shown.state if inside else None,
         "description": rendered(shown.status_description) if inside else "",
-        "data_permissions": data_permissions.of(shown) if inside else [],
+        "data_permissions": data_permissions.of(shown) if inside and settings.current().public else None,
         "copilot": shown.copilot if inside else None,
-        "why_not": {name: why_not_permitted(needed, shown.permissions) for name, needed in BUTTONS.items()},
+        "why_not": {
+            name: why_not_here() or why_not_permitted(needed, shown.permissions)
+            for name, needed in BUTTONS.items()
+        },
         "purpose_page": _purpose_page(shown),
         "parts": parts("project", person=person, project=shown),
     }

@@ -25,6 +25,7 @@ from jobsite.projects.models import (
 )
 from jobsite.projects.moved import MovedForGood, moved_to
 from jobsite.projects.rules import why_not_permitted, why_not_run_jobs
+from jobsite.settings import current
 
 Actor = User | AnonymousPerson | str
 
@@ -177,6 +178,14 @@ def _stop(permission: str, held: frozenset[str], *, hidden: Sequence[str]) -> No
         raise NotFound(why_not)
     require(why_not)
     granted(permission)
+
+
+def why_not_here() -> str | None:
+    """Why nothing of projects and workspaces is changed on this side, as a sentence; None where it is."""
+    if current().public:
+        return None
+    where = current().public_url
+    return f"This is done on the public side: {where}" if where else "This is done on the public side."
 
 
 def why_not_run(by: User, workspace: Workspace) -> str | None:

@@ -1,6 +1,6 @@
 """Addresses of old: where a thing that was renamed or moved is now, for a year.
 
-They are looked up only for addresses that nothing else answers (specification 3 and 6).
+They are looked up only for addresses that nothing else answers (specification 3 and 6). The public side alone keeps them.
 """
 
 from datetime import timedelta
@@ -14,6 +14,7 @@ from jobsite.core.errors import require
 from jobsite.core.events import record
 from jobsite.projects.models import Organisation, Project, Redirect, Workspace
 from jobsite.projects.rules import why_not_permitted
+from jobsite.settings import current
 
 LIFETIME = timedelta(days=365)
 EXEMPT = ("api", "staff")
@@ -26,7 +27,7 @@ def target_of(path: str) -> str | None:
     The longest address of old that the path begins with decides. One query, none for `/api` and `/staff`.
     """
     parts = [part for part in path.split("/") if part][:DEEPEST]
-    if not parts or parts[0] in EXEMPT:
+    if not parts or parts[0] in EXEMPT or not current().public:
         return None
     prefixes = ["/" + "/".join(parts[:count]) + "/" for count in range(1, len(parts) + 1)]
     found = (
@@ -58,7 +59,7 @@ def moved(*, by: User | str, old: str, new: str, **thing: Organisation | Project
 
     Part of the change that moves it: within its transaction, told by its event. Nothing when both are the same.
     """
-    if old == new:
+    if old == new or not current().public:
         return
     settled(new)
     Redirect.delete().where(Redirect.old_url == old).execute()
@@ -67,7 +68,8 @@ def moved(*, by: User | str, old: str, new: str, **thing: Organisation | Project
 
 def settled(path: str) -> None:
     """Something new is at this address: nothing of old leads away from it any more."""
-    Redirect.delete().where(Redirect.old_url == path).execute()
+    if current().public:
+        Redirect.delete().where(Redirect.old_url == path).execute()
 
 
 def _redirects() -> ModelSelect:

@@ -14,11 +14,17 @@ from jobsite.projects.forms import WorkspaceForm
 from jobsite.projects.models import Workspace
 from jobsite.projects.parts import parts
 from jobsite.projects.project_views import me, page_number, routes
-from jobsite.projects.queries import why_not_run, workspace_or_stop
+from jobsite.projects.queries import why_not_here, why_not_run, workspace_or_stop
 from jobsite.projects.rules import why_not_permitted
 
 __all__ = ["routes"]
 
+BUTTONS = {
+    "edit": "workspace_create",
+    "archive": "workspace_archive",
+    "notify": "workspace_toggle_notifications",
+}
+LOOK = {"unreleased_outputs_view", "airlock_readonly_access"}
 RUNNING = ("running",)
 """The region of home that asks again as long as something runs; it is made without the rest."""
 
@@ -79,17 +85,14 @@ def workspace(name: str) -> Response:
     """A workspace: what it is for, what can be done, and where its outputs are."""
     shown = workspace_or_stop(name)
     person = me()
-    held = shown.permissions
     reasons = {
-        "run": why_not_run(person, shown),
-        "edit": why_not_permitted("workspace_create", held),
-        "archive": why_not_permitted("workspace_archive", held),
-        "notify": why_not_permitted("workspace_toggle_notifications", held),
+        name: why_not_here() or why_not_permitted(needed, shown.permissions)
+        for name, needed in BUTTONS.items()
     }
     data: dict[str, Any] = {
         "orgs": shown.orgs,
-        "reasons": reasons,
-        "sees_outputs": bool({"unreleased_outputs_view", "airlock_readonly_access"} & held),
+        "reasons": {**reasons, "run": why_not_here() or why_not_run(person, shown)},
+        "sees_outputs": bool(LOOK & shown.permissions),
         "parts": parts("workspace", person=person, workspace=shown),
     }
     return page("projects/workspace.html", workspace=shown, **data)

@@ -12,6 +12,7 @@ from jobsite.jobs.listing import page_in
 from jobsite.notifications.actions import retry
 from jobsite.notifications.queries import backlog, delivery_or_stop, failed_deliveries, heartbeats
 from jobsite.projects.lists import Page
+from jobsite.settings import current
 from jobsite.staff import health, places, searching, why
 from jobsite.staff.area import ROWS, asked, listed, routes, staff
 from jobsite.staff.dashboards import DASHBOARDS, sorted_rows
@@ -41,13 +42,15 @@ def dashboard(dashboard: str) -> Response:
 def show_health() -> Response:
     """The installation: workers, deliveries, backends, disk."""
     staff()
-    failed, total = failed_deliveries(number=page_in(request.args), size=ROWS)
+    sends = current().public
+    failed, total = failed_deliveries(number=page_in(request.args), size=ROWS) if sends else ([], 0)
     data: dict[str, Any] = {
+        "sends": sends,
         "disk": health.disk(),
         "cards": health.cards(places.backends()),
         "alerts": open_alerts(),
         "beats": heartbeats(),
-        "backlog": backlog(),
+        "backlog": backlog() if sends else (),
         "failed": Page(failed, page_in(request.args), ROWS, total),
     }
     return page("staff/health.html", **data)

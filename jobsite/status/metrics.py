@@ -42,8 +42,9 @@ class _Numbers(Collector):
         yield from _of_backends(backends)
         if settings.current().secure:
             yield _turns()
-        waiting = Delivery.select().where(Delivery.state == WAITING).count()
-        yield _gauge("jobsite_outbox_backlog", "Deliveries that are not sent yet.", [], [((), waiting)])
+        if settings.current().public:
+            waiting = Delivery.select().where(Delivery.state == WAITING).count()
+            yield _gauge("jobsite_outbox_backlog", "Deliveries that are not sent yet.", [], [((), waiting)])
 
 
 def _gauge(name: str, help: str, labels: list[str], numbers: Numbers) -> GaugeMetricFamily:
@@ -94,7 +95,7 @@ def _of_backends(backends: list[Backend]) -> Iterator[Metric]:
     yield _gauge("jobsite_backend_flag", "1 where the flag is set.", ["backend", "flag"], flags)
     alerts = BackendAlert.select(BackendAlert.backend, BackendAlert.kind)
     stands = BackendAlert.cleared_at.is_null() & BackendAlert.raised_at.is_null(False)
-    raised = set(alerts.where(stands).tuples())
+    raised = set(alerts.where(stands).tuples()) if settings.current().secure else set()
     numbers = [
         ((one.slug, kind), float((one.id, kind) in raised))
         for one in backends
