@@ -106,8 +106,9 @@ system-venv:
 	  echo "jobsite needs Python 3.11 or newer; name one with  make PYTHON=python3.12 …" >&2; exit 1; }
 	$(call install,$(PYTHON) -c 'import ensurepip$(comma) venv',python3-venv,Making a virtual environment)
 
+# A browser without windows: the same engine as chromium's, at three quarters of its processor time.
 system-browser:
-	$(call install,command -v chromium,chromium fonts-dejavu-core,The browser tests)
+	$(call install,command -v chromium-headless-shell || command -v chromium,chromium-headless-shell fonts-dejavu-core,The browser tests)
 
 comma := ,
 
