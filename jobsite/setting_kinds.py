@@ -137,6 +137,14 @@ def duration(value: Any) -> timedelta:
     return timedelta(seconds=seconds)
 
 
+def age(value: Any) -> timedelta:
+    """A time of at most a day, or 0 for none."""
+    found = timedelta(0) if str(value).strip() in ("0", "") else duration(value)
+    if found > timedelta(days=1):
+        raise ValueError("must be at most 1 d, or 0 for none")
+    return found
+
+
 def size(value: Any) -> int:
     """Bytes, from a size with its unit, such as `16 MiB`."""
     return _quantity(value, _SIZES, "16 MiB or 4 GiB")

@@ -235,6 +235,14 @@ class Settings:
     undo_seconds: int = setting(
         60, "So many seconds an approved release waits and can be stopped", kinds.number(0, 86_400)
     )
+    release_login: timedelta = setting(
+        timedelta(0),
+        "A release is approved by a login of at most this age, such as 15 min; 0: of any age",
+        kinds.age,
+    )
+    copies_kept: timedelta = setting(
+        timedelta(days=730), "So long the copies of a request's files stay once it has ended", kinds.duration
+    )
     public_url: str = setting("", "Side secure: address of the public side; empty: there is none", kinds.url)
     backend_token: str = setting(
         "", "Side secure: the token of this backend at the public side", kinds.text, secret=True

@@ -4,8 +4,8 @@ Bytes are stored before the row says that they are there, and removed after the 
 between leaves bytes that nobody is shown, and `sweep` removes them.
 """
 
-from collections.abc import Iterable
-from typing import NoReturn
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NoReturn
 
 from jobsite.accounts.models import Backend, User
 from jobsite.accounts.queries import backends_of
@@ -25,6 +25,9 @@ from jobsite.store.journal import fail_point
 FAIL_POINTS = ("releases.received", "releases.stored", "releases.deleted")
 """Where `JOBSITE_FAIL_AT` can make the process die, in the order in which they are passed."""
 
+TOGETHER = 1000
+"""So many rows are stored with one statement."""
+
 UPLOAD = "release_file_upload"
 AUDIT = "staff_area_access"
 """Auditors may take back what was released, though they release nothing (specification 2.4, T13)."""
@@ -37,7 +40,7 @@ def create_release(*, by: User, backend: Backend, workspace: str, announced: Ann
     be taken, or that are not those of the release of this id (specification 8.4).
     """
     where = workspace_named(workspace)
-    _require_any(by, backend, where, UPLOAD)
+    require_any(by, backend, where, UPLOAD)
     if wrong := why_not_announced(announced, limit=current().level4_max_filesize):
         raise Invalid(wrong)
     with writing():
@@ -45,8 +48,7 @@ def create_release(*, by: User, backend: Backend, workspace: str, announced: Ann
         if found is not None:
             return _same(found, where, backend, announced)
         release = _new_release(by, backend, where, announced)
-        for file in announced.files:
-            _new_file(by, release, file)
+        _new_files(by, release, announced.files)
         count = sum(file.name not in rules.RECORDS for file in announced.files)
         record("release:announced", by=by.username, subject=f"release:{release.id}", files=count)
     return release
@@ -67,7 +69,7 @@ def receive_file(
     sentences of the wire under `detail`, among them that these bytes are here already (specification 8.5).
     """
     release = release_named(release_id)
-    _require_any(by, backend, release.workspace, UPLOAD)
+    require_any(by, backend, release.workspace, UPLOAD)
     limit = current().level4_max_filesize
     refuse(detail=rules.too_large(limit) if length is not None and length > limit else None)
     try:
@@ -93,8 +95,8 @@ def revoke(
     For output checkers and auditors. What is recalled already is left as it is. Raises `NotFound`, `Denied`, `Invalid` (specification 8.7).
     """
     release = release_named(release_id)
-    _require_any(by, backend, release.workspace, UPLOAD, AUDIT)
-    refuse(public_reason=rules.why_not_reason(public_reason), detail=_why_not_its(release, backend))
+    require_any(by, backend, release.workspace, UPLOAD, AUDIT)
+    refuse(public_reason=rules.why_not_reason(public_reason), detail=why_not_its(release, backend))
     wanted = None if names is None else list(dict.fromkeys(names))
     with writing():
         files = _still_there(release, wanted)
@@ -154,7 +156,7 @@ def sweep() -> int:
     return removed
 
 
-def _require_any(by: User, backend: Backend, workspace: Workspace, *permissions: str) -> None:
+def require_any(by: User, backend: Backend, workspace: Workspace, *permissions: str) -> None:
     """Raises `Denied` for who has none of these permissions for this workspace and backend, whatever the reason."""
     member = any(one.id == backend.id for one in backends_of(by))
     if not (member and permissions_in(by, workspace.project_id) & set(permissions)):
@@ -183,28 +185,46 @@ def _new_release(by: User, backend: Backend, workspace: Workspace, announced: An
     )
 
 
-def _new_file(by: User, release: Release, file: AnnouncedFile) -> None:
-    row = ReleaseFile.create(
-        id=ulid(now()),
-        release=release,
-        workspace=release.workspace_id,
-        name=file.name,
-        sha256=file.sha256,
-        size=file.size,
-        mtime=file.mtime,
-        metadata=dict(file.metadata),
-        is_record=file.name in rules.RECORDS,
-        created_at=now(),
-        created_by=by.username,
-    )
-    if file.review:
-        ReleaseFileReview.create(
-            release_file=row,
-            status=file.review["status"],
-            comments=file.review.get("comments") or {},
-            created_at=now(),
-            created_by=by.username,
-        )
+def _new_files(by: User, release: Release, files: Sequence[AnnouncedFile]) -> None:
+    """The rows of announced files, and what was said of them already, whatever their number in a few statements."""
+    made = {
+        "release": release,
+        "workspace": release.workspace_id,
+        "created_at": now(),
+        "created_by": by.username,
+    }
+    rows = [{"id": ulid(now()), **made, **_columns(file)} for file in files]
+    for start in range(0, len(rows), TOGETHER):
+        ReleaseFile.insert_many(rows[start : start + TOGETHER]).execute()
+    said = [(row["id"], file.review) for row, file in zip(rows, files, strict=True) if file.review]
+    store_reviews(by=by, reviews=said)
+
+
+def store_reviews(*, by: User, reviews: Sequence[tuple[str, Mapping[str, Any]]]) -> None:
+    """Store what a program said of files, by their ids, inside the transaction that needs it."""
+    rows = [
+        {
+            "release_file": file_id,
+            "status": review["status"],
+            "comments": review.get("comments") or {},
+            "created_at": now(),
+            "created_by": by.username,
+        }
+        for file_id, review in reviews
+    ]
+    for start in range(0, len(rows), TOGETHER):
+        ReleaseFileReview.insert_many(rows[start : start + TOGETHER]).execute()
+
+
+def _columns(file: AnnouncedFile) -> dict[str, Any]:
+    return {
+        "name": file.name,
+        "sha256": file.sha256,
+        "size": file.size,
+        "mtime": file.mtime,
+        "metadata": dict(file.metadata),
+        "is_record": file.name in rules.RECORDS,
+    }
 
 
 def _awaited(release: Release, backend: Backend, name: str, received: storage.Received) -> ReleaseFile:
@@ -214,7 +234,7 @@ def _awaited(release: Release, backend: Backend, name: str, received: storage.Re
     file = ReleaseFile.get_or_none(release=release.id, name=name)
     if file is None:
         raise Invalid({"detail": rules.not_requested(name, release.id)})
-    refuse(detail=_why_not_its(release, backend))
+    refuse(detail=why_not_its(release, backend))
     refuse(detail=None if received.sha256 == file.sha256 else rules.OTHER_CONTENT)
     if file.uploaded_at is not None:
         raise Invalid({"detail": rules.already_uploaded(name, backend.slug)})
@@ -241,7 +261,8 @@ def _somebody_was_faster(file: ReleaseFile, release: Release, backend: Backend) 
     raise Invalid({"detail": rules.already_uploaded(file.name, backend.slug)})
 
 
-def _why_not_its(release: Release, backend: Backend) -> str | None:
+def why_not_its(release: Release, backend: Backend) -> str | None:
+    """Why a backend changes nothing of a release: it came from another."""
     if release.backend_id == backend.id:
         return None
     return rules.other_backend(release.backend.slug, backend.slug)

@@ -97,6 +97,13 @@ def latest_files(workspace: Workspace) -> list[LatestFile]:
     return sorted(found, key=lambda latest: latest.name)
 
 
+def outputs_of(release: Release) -> list[ReleaseFile]:
+    """The outputs of a release by name, each with release and backend. One query."""
+    rows = ReleaseFile.select(ReleaseFile, Release, Backend).join(Release).join(Backend)
+    its = (ReleaseFile.release == release.id) & ~ReleaseFile.is_record
+    return list(rows.where(its).order_by(ReleaseFile.name))
+
+
 def with_words(files: Iterable[LatestFile], text: str) -> list[LatestFile]:
     """The files in whose name or action each word of `text` stands, ignoring case; a word with `*` has to fit a name."""
     words = text.casefold().split()[:MOST_WORDS]

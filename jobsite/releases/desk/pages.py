@@ -12,6 +12,7 @@ from htmx_flask import request as htmx_request
 
 from jobsite.accounts.models import User
 from jobsite.core.errors import Conflict, Denied, Invalid, Refused
+from jobsite.core.limits import TooMany
 from jobsite.core.web import granted, page, redirect_here
 from jobsite.outputs.access import LOOK
 from jobsite.releases.desk.acts import Act, At, act_of
@@ -110,4 +111,4 @@ def _status(refusal: Refused | None) -> int:
         return 200
     if fragment_wanted() or isinstance(refusal, Invalid):
         return 422  # htmx swaps no other refusal
-    return {Denied: 403, Conflict: 409}.get(type(refusal), 422)
+    return {Denied: 403, Conflict: 409, TooMany: 429}.get(type(refusal), 422)

@@ -4,9 +4,12 @@ from typing import Any
 
 from flask import Response, flash, request
 
+from jobsite.accounts.signing_in import LoginFailed, NobodyAnswers
 from jobsite.core.errors import Conflict, Denied, Invalid, NotFound, Refused
+from jobsite.core.limits import TooMany
 from jobsite.core.web import Routes
 from jobsite.outputs.access import LOOK
+from jobsite.releases.desk import second_login
 from jobsite.releases.desk.acts import STEP_VERBS, At, submit, submit_review
 from jobsite.releases.desk.pages import answer, back, known, loaded, me, sent
 from jobsite.releases.desk.steps import STEPS, Step
@@ -65,14 +68,18 @@ def show_step(request_id: str, step: str, refusal: Refused | None = None) -> Res
         "blocked": shown.in_the_way.get(asked.action, ()),
         "released": _released(asked, shown),
         "changes": ahead(request_id, me()) if asked.action == "request_again" else (),
-        "fields": {ask.name for ask in asked.fields},
+        "fields": {"token", *(ask.name for ask in asked.fields)},
+        **second_login.needed_for(asked.action),
     }
-    return answer("requests/step.html", shown.head, refusal=refusal, **data)
+    response = answer("requests/step.html", shown.head, refusal=refusal, **data)
+    return second_login.let_forms_reach_providers(response) if data["old_login"] else response
 
 
 @routes(f"{REQUEST}-/<step>/", needs=LOOK, side="secure", methods=("POST",))
 def take_step(request_id: str, step: str) -> Response:
     asked = _step(step, known(request_id).request.status)
+    if request.form.get("do") == second_login.LOG_IN:
+        return _logged_in_again(request_id, step)
     name = next(name for name, one in STEPS.items() if one is asked)
     try:
         moved = sent(At(me(), request_id, request.form), STEP_VERBS[name])
@@ -80,6 +87,15 @@ def take_step(request_id: str, step: str) -> Response:
         return show_step(request_id, step, refusal)
     flash(asked.done, "good")
     return back("desk.show_request", "", request_id=moved.id)
+
+
+def _logged_in_again(request_id: str, step: str) -> Response:
+    try:
+        second_login.log_in_again()
+    except (LoginFailed, NobodyAnswers, TooMany, Denied) as refusal:
+        return show_step(request_id, step, refusal)
+    flash("You have logged in again.", "good")
+    return back("desk.show_step", "", request_id=request_id, step=step)
 
 
 def _step(name: str, status: str) -> Step:

@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterator
 from jobsite.core.wording import counted
 from jobsite.releases.requests.answering import stops, unexplained
 from jobsite.releases.requests.decisions import CONFLICTED, INCOMPLETE
-from jobsite.releases.requests.models import RequestGroup
+from jobsite.releases.requests.models import RequestFile, RequestGroup
 from jobsite.releases.requests.pages import Missing
 from jobsite.releases.requests.rules import APPROVE, CHANGES, CHECKLIST, PUBLIC, REMOVED
 from jobsite.releases.requests.whole import Whole
@@ -115,15 +115,29 @@ _UNDECIDED = {
 }
 
 
+_LAPSED = "{lapsed} may not count any more, because who gave it may not review this request now: {left} more needed."
+
+
 def before_approve(whole: Whole) -> list[Missing]:
     """What keeps the request from being approved (T10, OC1); the checks are run again beside it."""
     found = [] if whole.outputs else [Missing("The request has no file to release.")]
+    left = whole.needed - len(whole.eligible_reviewers)
+    if whole.lapsed and left > 0:
+        found.append(Missing(_LAPSED.format(lapsed=counted(len(whole.lapsed), "review"), left=left)))
     for file in whole.outputs:
         decided = whole.decision(file)
+        if decided == APPROVE and left <= 0 and _approvals(whole, file) < whole.needed:
+            decided = INCOMPLETE
         if decided != APPROVE:
             found.append(Missing(_UNDECIDED[decided], file.group.slug, file.path))
         found += [Missing(one["sentence"], file.group.slug, file.path) for one in stops(whole.findings(file))]
     return found
+
+
+def _approvals(whole: Whole, file: RequestFile) -> int:
+    """How many approved the file of those whose review counts and who may still review."""
+    votes = whole.votes_on(file)
+    return sum(who in votes and votes[who].value == APPROVE for who in whole.eligible_reviewers)
 
 
 def as_sentence(missing: Collection[Missing]) -> str | None:

@@ -16,6 +16,7 @@ from jobsite.releases.requests.rechecking import with_news
 from jobsite.releases.requests.reopening import reopen
 from jobsite.releases.requests.rules import OUTPUT, PRIVATE, PUBLIC, why_not_reason
 from jobsite.releases.requests.sealing import seal, succeed, void
+from jobsite.releases.requests.second_login import why_not_login
 from jobsite.releases.requests.standing import Acting, acting, change, refuse_changed, standing, tell
 from jobsite.releases.requests.steps import move, say
 from jobsite.releases.requests.whole import Whole
@@ -28,13 +29,14 @@ def approve(*, by: User, request_id: str) -> ReleaseRequest:
     """Release the files of a reviewed request once the undo window has ended (T10).
 
     Everything is looked at again at this moment: roles, decisions, objections, checks and the bytes (OC1, OC10, OC35).
-    Raises `Denied` with what is missing, `Conflict` when the checks found something new, a copy is damaged or somebody
-    was faster, `NotFound`.
+    Raises `Denied` with what is missing or where the login is too old, `Conflict` when the checks found something new, a
+    copy is damaged or somebody was faster, `NotFound`.
     """
     seen = standing(by, request_id)
     if _is_approved_by(seen):
         return seen.request
     seen.require("approve")
+    require(why_not_login(by))
     state = seen.whole()
     _refuse_unready(state)
     found = found_in_request(state, seen.policy)

@@ -7,8 +7,8 @@ from typing import Any
 
 from peewee import JOIN, ModelSelect, fn
 
-from jobsite.accounts.models import Backend, User
-from jobsite.accounts.queries import backends_reached
+from jobsite.accounts.models import Backend, BackendMembership, User
+from jobsite.accounts.queries import backends_reached, membership_asked_for
 from jobsite.accounts.rules import permissions_of
 from jobsite.core.clock import now
 from jobsite.core.db import changed_one
@@ -19,7 +19,7 @@ from jobsite.outputs.policies import policy_of
 from jobsite.projects.models import Project, ProjectMembership, Workspace
 from jobsite.releases.requests.checking import reviews_of
 from jobsite.releases.requests.models import Declaration, ReleaseRequest, RequestFile, RequestGroup, Review
-from jobsite.releases.requests.rules import COMPLETE, PUBLIC, Facts, why_not, why_not_create
+from jobsite.releases.requests.rules import COMPLETE, CONSOLIDATING, PUBLIC, Facts, why_not, why_not_create
 from jobsite.releases.requests.tickets import keep_ticket
 from jobsite.releases.requests.visibility import Moment, Viewer
 from jobsite.releases.requests.whole import Whole, whole
@@ -80,8 +80,30 @@ class Acting:
         return [checker for turn, checker in self.reviews if turn == self.request.turn]
 
     def whole(self) -> Whole:
-        """The request with all its rows. Four queries."""
-        return whole(self.request, self.needed, self.reviews)
+        """The request with all its rows. Four queries, and one more where the reviews are looked at for a decision."""
+        lapsed = self._lapsed() if self.request.phase == CONSOLIDATING else frozenset()
+        return whole(self.request, self.needed, self.reviews, lapsed)
+
+    def _lapsed(self) -> frozenset[str]:
+        """Who submitted a review in this turn and may not review the request any more. One query."""
+        project, backend = self.request.workspace.project_id, self.request.backend_id
+        theirs = (ProjectMembership.project == project) & (ProjectMembership.user == User.id)
+        rows = User.select(User, _roles_there()).where(User.username.in_(self.reviewers), User.is_active)
+        rows = rows.join(ProjectMembership, JOIN.LEFT_OUTER, on=theirs)
+        if membership_asked_for():
+            members = BackendMembership.select(BackendMembership.user)
+            rows = rows.where(User.id.in_(members.where(BackendMembership.backend == backend)))
+        return frozenset(self.reviewers) - {person.username for person in rows if self._may_review(person)}
+
+    def _may_review(self, person: User) -> bool:
+        facts = Facts(
+            is_author=self.request.author == person,
+            is_developer=DEVELOP in permissions_of(json.loads(person.roles_there)),
+            is_checker=CHECK in person.permissions,
+            colleagues=self.facts.colleagues,
+            has_declared=any(one.checker == person.username for one in self.declared),
+        )
+        return facts.is_eligible
 
     @property
     def side(self) -> str:
@@ -113,7 +135,7 @@ def _as_seen_by(person: User) -> ModelSelect:
     declaration = fn.json_array(Declaration.id, Declaration.checker, Declaration.text, Declaration.at)
     declared = Declaration.select(fn.json_group_array(declaration))
     more = (
-        fn.COALESCE(ProjectMembership.roles.cast("text"), "[]").coerce(False).alias("roles_there"),
+        _roles_there(),
         reviews.alias("reviews_given"),
         declared.where(Declaration.request == ReleaseRequest.id).alias("declared"),
     )
@@ -134,6 +156,11 @@ def with_all() -> ModelSelect:
     requests = ReleaseRequest.select(ReleaseRequest, Workspace, Project, Backend, User)
     requests = requests.join_from(ReleaseRequest, Workspace).join_from(Workspace, Project)
     return requests.join_from(ReleaseRequest, Backend).join_from(ReleaseRequest, User)
+
+
+def _roles_there() -> Any:
+    """The roles in the project, as JSON, of whom a membership is joined."""
+    return fn.COALESCE(ProjectMembership.roles.cast("text"), "[]").coerce(False).alias("roles_there")
 
 
 def _facts_of(

@@ -29,11 +29,10 @@ from jobsite.releases.requests.models import ReleaseRequest
 from jobsite.releases.requests.retrying import delay, error_words, is_retried, is_success
 from jobsite.releases.requests.rules import REQUEST
 from jobsite.releases.requests.sealing import sealed_texts
-from jobsite.releases.requests.sending import Answer, send
+from jobsite.releases.requests.sending import Answer, Send, send
 from jobsite.releases.requests.standing import Acting, standing, tell
 from jobsite.releases.requests.upload_models import UploadStep
 from jobsite.releases.rules import RECORD
-from jobsite.releases.storage import pieces_of
 from jobsite.settings import current
 from jobsite.store.journal import fail_point
 
@@ -50,20 +49,21 @@ NOT_WAITING = "This upload does not wait for anybody."
 log = logging.getLogger("jobsite.uploads")
 
 
-def follow_uploads(stop: threading.Event) -> None:
+def follow_uploads(stop: threading.Event, send: Send = send) -> None:
     """Send what is due, at every ring of the hub and whenever the next step is due, until `stop` is set."""
     heard, seconds = hub.heard(), 0.0
-    _survive(sweep)
+    if current().public:
+        _survive(sweep)
     while not stop.is_set():
-        due = _survive(run_due)
+        due = _survive(lambda: run_due(send))
         seconds = (due - now()).total_seconds() if due else IDLE
         close_database()
         stop.wait(0.2)  # so that events that come one after the other are looked at together
         heard = hub.wait(heard, min(max(seconds, 0.0), IDLE))
 
 
-def run_due() -> datetime | None:
-    """Send every step that is due, and finish what is complete. Gives when the next is due, None when nothing waits.
+def run_due(send: Send = send) -> datetime | None:
+    """Send every step that is due by `send`, and finish what is complete. Gives when the next is due, None when nothing waits.
 
     While another process of this instance does the same, nothing happens here.
     """
@@ -71,7 +71,7 @@ def run_due() -> datetime | None:
         if not mine:
             return now() + timedelta(seconds=AFTER_A_FAULT)
         while step := _due_step():
-            _attempt(step)
+            _attempt(step, send)
         _finish_complete()
     return min((step.not_before for step in _next_steps()), default=None)
 
@@ -105,7 +105,7 @@ def _wake(by: User, request_id: str, happened: str, **changes: Any) -> None:
         tell(found.request, happened, by=by)
 
 
-def _attempt(step: UploadStep) -> None:
+def _attempt(step: UploadStep, send: Send) -> None:
     """One attempt at one step: claim it, send it, note the answer."""
     if not _claimed(step):
         return
@@ -113,7 +113,7 @@ def _attempt(step: UploadStep) -> None:
     request = _request(step)
     try:
         with _content(request, step) as file:
-            answer = send(request, step, pieces_of(file))
+            answer = send(request, step, file)
     except Conflict as damaged:
         answer = Answer(400, str(damaged))
     fail_point("uploads.sent")
@@ -150,7 +150,8 @@ def _note(request: ReleaseRequest, step: UploadStep, answer: Answer) -> None:
         return _store(step, done_at=now(), last_error="", last_status=answer.status)
     words = error_words(answer.status, answer.detail)
     if is_retried(answer.status, step.attempts):
-        later = now() + delay(step.attempts, random.uniform(-1, 1))  # noqa: S311  no secret depends on it
+        wait = delay(step.attempts, random.uniform(-1, 1))  # noqa: S311  no secret depends on it
+        later = now() + max(wait, timedelta(seconds=answer.retry_after))
         _store(step, not_before=later, last_error=words, last_status=answer.status)
         return _note_state(request.id, "waiting")
     _store(step, stuck_at=now(), last_error=words, last_status=answer.status)

@@ -77,6 +77,7 @@ class Whole:
     """A request with its groups by position, its files by group and path, and what people said that still counts.
 
     `needed` is how many reviews it needs; `reviews` are those of this turn and of the one before, as (turn, checker).
+    `lapsed` are reviewers of this turn who may not review it any more, known while it is being decided.
     """
 
     request: ReleaseRequest
@@ -88,6 +89,7 @@ class Whole:
     overrules: Mapping[int, Overrule]
     comments: tuple[Comment, ...]
     marks: tuple[Mark, ...]
+    lapsed: frozenset[str] = frozenset()
 
     @property
     def decided_turn(self) -> int:
@@ -98,6 +100,11 @@ class Whole:
     def reviewers(self) -> list[str]:
         """Who submitted a review that counts, the earliest first."""
         return [checker for turn, checker in self.reviews if turn == self.decided_turn]
+
+    @property
+    def eligible_reviewers(self) -> list[str]:
+        """Those of them who may still review it: their approvals alone count at the release."""
+        return [checker for checker in self.reviewers if checker not in self.lapsed]
 
     @property
     def outputs(self) -> list[RequestFile]:
@@ -164,7 +171,9 @@ class Whole:
         return found
 
 
-def whole(request: ReleaseRequest, needed: int, reviews: Sequence[tuple[int, str]]) -> Whole:
+def whole(
+    request: ReleaseRequest, needed: int, reviews: Sequence[tuple[int, str]], lapsed: frozenset[str]
+) -> Whole:
     """The request with all its rows: four queries whatever their number. `reviews` are those that
     count of this turn and the one before, the earliest first, as (turn, checker)."""
     groups, files = _groups_and_files(request)
@@ -181,6 +190,7 @@ def whole(request: ReleaseRequest, needed: int, reviews: Sequence[tuple[int, str
         overrules=overrules,
         comments=tuple(comments),
         marks=tuple(_marks(request)),
+        lapsed=lapsed,
     )
 
 
