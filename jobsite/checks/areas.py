@@ -29,6 +29,7 @@ COUNTRIES = ("K02", "K03", "K04")  # the United Kingdom and its parts
 
 _PRACTICE_CODE = re.compile(r"[A-Za-z][0-9]{5}")
 _AREA_CODE = re.compile(r"[EWNSK][0-9]{8}")
+_AREA_IN_TEXT = re.compile(r"(?<![A-Za-z0-9])[EWNSK][0-9]{8}(?![A-Za-z0-9])")
 _SMALL_AREA = re.compile(r"(?:lsoa|msoa)[0-9a-z]*|la|ward")
 
 
@@ -45,6 +46,11 @@ def organisations(column: Column, place: Place) -> Iterator[Remark]:
         yield Remark(
             "I5", place, f"Column '{column.header}' names {counted(different, 'organisation')}.", FIX
         )
+
+
+def areas_in(text: str, allowed: Sequence[str]) -> list[str]:
+    """The area codes in a text that may not be named."""
+    return [code for code in _AREA_IN_TEXT.findall(text) if not code.startswith((*allowed, *COUNTRIES))]
 
 
 def areas(column: Column, place: Place, allowed: Sequence[str]) -> Iterator[Remark]:

@@ -22,6 +22,7 @@ from jobsite.store.decoding import NotAsItsSuffix
 from jobsite.store.suffix_checks import checked_svg, unpacked
 
 _TABULAR = "F4 F9 I1 I2 I3 I4 I5 I6 I7 I8 I9 I10 " + TABLE_RULES
+_LARGEST = 32 * 1024 * 1024  # bytes of a file that is read whole; of JSON, which takes the more memory, half
 _SMALL = 64 * 1024  # characters of a JSON file that may be the settings of a tool beside its records
 
 
@@ -74,7 +75,7 @@ def _examined(subject: Subject, policy: Policy, stream: BinaryIO) -> Report:
     one = _Examination(subject, policy, facts)
     one.ruling.apply("F1 F6", content.check_name, subject.name, policy)
     one.ruling.apply("F3", content.check_size, facts.size, policy)
-    foreign = list(content.check_signature(subject.name, facts.start))
+    foreign = list(content.check_signature(subject.name, facts.start, policy))
     for remark in foreign:
         one.ruling.add(remark)
     suffix = content.suffix_of(subject.name)
@@ -120,10 +121,10 @@ def _check_table(one: _Examination, table: Table) -> None:
 def _text(one: _Examination, stream: BinaryIO) -> None:
     lines = texts.Lines()
     numbered = enumerate(lines_of(stream, one.facts), 1)
-    one.ruling.apply("I2 I3 I8", identifying_lines, lines.noted(numbered))
+    one.ruling.apply("I2 I3 I6 I8", identifying_lines, lines.noted(numbered), one.policy.areas_allowed)
     one.ruling.apply("L1", texts.printed, lines.runs, one.reader, one.policy)
     for table in texts.tables(lines.runs, one.reader):
-        one.ruling.apply("I1 I4 I5 I6 I9", _on_lines, table, identifying(table, one.policy))
+        one.ruling.apply("I1 I4 I5 I9", _on_lines, table, identifying(table, one.policy))
     one.content = lines.start
     one.ruling.skip(_TABULAR, "The file is a text; tables printed in it are judged by L1.")
     one.ruling.skip("F7 F8 G2", "The file is a text.")
@@ -132,19 +133,20 @@ def _text(one: _Examination, stream: BinaryIO) -> None:
 def _on_lines(table: Table, remarks: Iterable[Remark]) -> Iterator[Remark]:
     """What the rules say of a table printed in a text, on its first line; what goes line by line is said already."""
     for remark in remarks:
-        if remark.rule not in ("I2", "I3", "I7", "I8", "I10"):
+        if remark.rule not in ("I2", "I3", "I6", "I7", "I8", "I10"):
             yield remark._replace(place=Place("line", line=table.first_line))
 
 
 def _json(one: _Examination, stream: BinaryIO) -> None:
-    text = _bounded_text(one, stream)
+    text = _bounded_text(one, stream, shares=2)
     try:
         value = parsed(text)
     except (ValueError, RecursionError) as error:
         why = str(error) if isinstance(error, ValueError) else "it is nested too deeply"
         name = PurePosixPath(one.subject.name).name
         one.ruling.add(Remark("F2", Place(), f"{name} is not valid JSON ({why})."))
-        one.ruling.apply("I2 I3 I8", identifying_lines, enumerate(text.splitlines(), 1))
+        lines = enumerate(text.splitlines(), 1)
+        one.ruling.apply("I2 I3 I6 I8", identifying_lines, lines, one.policy.areas_allowed)
         return
     one.content = value if records_of(value) or len(text) <= _SMALL else None
     one.ruling.apply("I1 I2 I3 I4 I5 I6 I7 I8 I9 I10", json_remarks, value, one.reader, one.policy)
@@ -192,7 +194,7 @@ def _markup(one: _Examination, text: str, *, is_svg: bool) -> None:
     found = markup.read_markup(text, is_svg)
     one.ruling.apply("F7", markup.active, found)
     one.ruling.apply("F8", markup.hidden, found)
-    one.ruling.apply("I2 I3 I8", identifying_lines, found.lines)
+    one.ruling.apply("I2 I3 I6 I8", identifying_lines, found.lines, one.policy.areas_allowed)
     if is_svg:
         one.marks, one.points = found.vertices, found.points
         one.ruling.apply("G2", markup.marks, found)
@@ -213,14 +215,14 @@ def _image(one: _Examination, stream: BinaryIO) -> None:
     one.ruling.skip(_TABULAR + " F7 G2 L1", "Nothing that stands in an image of dots can be read.")
 
 
-def _bounded(one: _Examination) -> None:
-    """Whatever has to be read whole is read up to the limit of the policy only: it could not be released anyhow."""
-    if one.facts.size > one.policy.limits["file_bytes"]:
-        raise NotReadable("it is above the size limit")
+def _bounded(one: _Examination, shares: int = 1) -> None:
+    """What has to be read whole is read up to a size that rules can hold in memory, whatever the policy allows."""
+    if one.facts.size > _LARGEST // shares:
+        raise NotReadable("it is too large to be read whole")
 
 
-def _bounded_text(one: _Examination, stream: BinaryIO) -> str:
-    _bounded(one)
+def _bounded_text(one: _Examination, stream: BinaryIO, shares: int = 1) -> str:
+    _bounded(one, shares)
     return "".join(lines_of(stream, one.facts))
 
 

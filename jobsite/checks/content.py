@@ -16,14 +16,18 @@ MIB = 1024 * 1024
 _SIGNATURES = (
     (b"\x89PNG\r\n\x1a\n", "a PNG image", (".png",)),
     (b"\xff\xd8\xff", "a JPEG image", (".jpg", ".jpeg")),
-    (b"\x1f\x8b", "a gzip archive", (".svgz",)),
-    (b"%PDF-", "a PDF document", ()),
-    (b"PK\x03\x04", "a ZIP archive or an Office document", ()),
-    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an Office document", ()),
-    (b"GIF8", "a GIF image", ()),
-    (b"SQLite format 3\0", "a SQLite database", ()),
-    (b"ARROW1", "an Arrow file", ()),
-    (b"PAR1", "a Parquet file", ()),
+    (b"\x1f\x8b", "a gzip archive", (".svgz", ".gz", ".tgz")),
+    (b"%PDF-", "a PDF document", (".pdf",)),
+    (
+        b"PK\x03\x04",
+        "a ZIP archive or an Office document",
+        (".zip", ".xlsx", ".docx", ".pptx", ".ods", ".odt"),
+    ),
+    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an Office document", (".xls", ".doc", ".ppt")),
+    (b"GIF8", "a GIF image", (".gif",)),
+    (b"SQLite format 3\0", "a SQLite database", (".sqlite", ".db")),
+    (b"ARROW1", "an Arrow file", (".arrow", ".feather")),
+    (b"PAR1", "a Parquet file", (".parquet",)),
     (b"\x7fELF", "a program", ()),
 )
 _INSTEAD = {".xlsx": "save the table as CSV", ".xls": "save the table as CSV", ".htm": "name it .html"}
@@ -55,9 +59,12 @@ def check_size(size: int, policy: Policy) -> Iterator[Remark]:
         yield Remark("F3", Place(), f"{_mebibytes(size)}; the limit is {_mebibytes(limit)}.")
 
 
-def check_signature(name: str, start: bytes) -> Iterator[Remark]:
-    """F2: the first bytes are those of another kind of file than the name says."""
+def check_signature(name: str, start: bytes, policy: Policy) -> Iterator[Remark]:
+    """F2: the first bytes are those of another kind of file than the name says. F1 stands alone on a type that is not
+    allowed: such a name says nothing of its content."""
     suffix, last = suffix_of(name), PurePosixPath(name).name
+    if suffix[1:] not in (*policy.release, *policy.ask):
+        return
     for signature, what, suffixes in _SIGNATURES:
         if start.startswith(signature) and suffix not in suffixes:
             yield Remark("F2", Place(), f"{last} is {what} by its content.")

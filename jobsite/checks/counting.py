@@ -90,11 +90,12 @@ def rounding_of(table: Table, column: Column, counts: Counts) -> int | None:
     values = [cell.value for cell in column.cells if cell.kind == NUMBER]
     if not any(values):
         return None
-    if all(_fits(value, counts.base) for value in values):
+    if all(_fits(value, counts.base) for value in set(values)):
         if len(values) < ENOUGH or 2 * len(set(values)) < ENOUGH:
             return counts.base
         coarser = (counts.base * factor for factor in (200, 100, 40, 20, 10, 4, 2))
-        return next((base for base in coarser if all(_fits(value, base) for value in values)), counts.base)
+        different = set(values)
+        return next((base for base in coarser if all(_fits(value, base) for value in different)), counts.base)
     is_few = any(is_small(value, counts) for value in values) and not is_named_midpoint(column, counts)
     if not all(is_midpoint(value, counts) for value in values) or (
         is_few and _has_others(table, column, counts)

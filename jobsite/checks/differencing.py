@@ -81,11 +81,12 @@ def differences(one: Keyed, other: Keyed) -> Iterator[Difference]:
     if not one.measures.keys() & other.measures.keys() or one.rows is None or other.rows is None:
         return
     shared = one.constants.keys() & other.constants.keys()
-    if any(one.constants[name] != other.constants[name] for name in shared):
+    unlike = [values for name in shared if len(values := {one.constants[name], other.constants[name]}) > 1]
+    if any(values.isdisjoint(TOTAL_WORDS) for values in unlike):
         return
     ours, theirs = set(one.dimensions), set(other.dimensions)
     if ours == theirs:
-        rule = "D1" if one.constants.keys() == other.constants.keys() else "D2"
+        rule = "D2" if unlike or one.constants.keys() != other.constants.keys() else "D1"
         yield from _same_cells(one, other, rule)
     elif len(theirs - ours) == 1 and ours < theirs:
         yield from _finer(one, other, *(theirs - ours))
@@ -95,11 +96,18 @@ def differences(one: Keyed, other: Keyed) -> Iterator[Difference]:
 
 def _same_cells(one: Keyed, other: Keyed, rule: str) -> Iterator[Difference]:
     """D1; or D2 where one of them is a part of the other, as a constant column says."""
+    reach = _reach(one.counts, 1)
     for name in one.measures.keys() & other.measures.keys():
+        ours, theirs = one.measures[name].cells, other.measures[name].cells
         for key, row in (one.rows or {}).items():
             counterpart = (other.rows or {}).get(key)
-            if counterpart is not None:
+            if counterpart is not None and 0 < abs(ours[row].value - theirs[counterpart].value) <= reach:
                 yield from _judged(one, row, other, name, [counterpart], rule)
+
+
+def _reach(counts: Counts, parts: int) -> int:
+    """The largest difference of a cell and the sum of so many others that may be a few people, however they are rounded."""
+    return counts.threshold + (parts + 1) * max(counts.base, counts.midpoint)
 
 
 def _finer(one: Keyed, other: Keyed, dimension: str) -> Iterator[Difference]:
@@ -148,8 +156,7 @@ def _judged(
         return
     printed = [counterpart for counterpart in rows if theirs.cells[counterpart].kind == NUMBER]
     amount = ours.cells[row].value - sum(theirs.cells[counterpart].value for counterpart in printed)
-    slack = (len(rows) + 1) * max(one.counts.base, one.counts.midpoint)
-    if not amount or abs(amount) > one.counts.threshold + slack or (HIDDEN in kinds and amount < 0):
+    if not amount or abs(amount) > _reach(one.counts, len(rows)) or (HIDDEN in kinds and amount < 0):
         return
     spans = [other.span(name, counterpart) for counterpart in printed]
     mine = one.span(name, row)

@@ -47,7 +47,7 @@ def check_group(
     for report, remark in acro_remarks(reports, policy):
         group.apply(report, "A1 A2 A3 A4 A5", list, [remark])
     for report in reports:
-        group.apply(report, "C4", _mixed, report, reports, policy.counts)
+        group.apply(report, "C4", _mixed, report, reports, tables)
     findings = group.findings()
     if statement is not None:
         findings += _on_statement(statement, reports, policy, findings)
@@ -140,15 +140,22 @@ def _may_differ(report: Report, other: Report) -> bool:
 
 
 class _Tables:
-    """The tables of reports by their keys, made once."""
+    """The tables of reports by their keys, and the roundings of their columns, made once."""
 
     def __init__(self, counts: Counts) -> None:
         self.counts = counts
         self._known: dict[Table, Keyed] = {}
+        self._rounded: dict[str, list[tuple[Table, Column, int]]] = {}
 
     def of(self, report: Report) -> list[Keyed]:
         """Those of a report, in its order."""
         return [self._known.setdefault(table, Keyed(table, self.counts)) for table in report.tables]
+
+    def rounded(self, report: Report) -> list[tuple[Table, Column, int]]:
+        """The columns of a report that are named as counts and follow a rounding, with its base."""
+        if report.name not in self._rounded:
+            self._rounded[report.name] = _rounded(report, self.counts)
+        return self._rounded[report.name]
 
 
 def _against(tables: list[Keyed], others: list[Keyed], other_name: str) -> Iterator[Remark]:
@@ -169,15 +176,14 @@ def _changed(report: Report, earlier: Sequence[Earlier], tables: _Tables) -> Ite
                 yield from since_release(table, counterpart, name, one.when, tables.counts.threshold)
 
 
-def _mixed(report: Report, reports: Sequence[Report], counts: Counts) -> Iterator[Remark]:
+def _mixed(report: Report, reports: Sequence[Report], tables: _Tables) -> Iterator[Remark]:
     """C4 between the tables of a group: one remark on each later file that follows another rounding."""
-    ours = _rounded(report, counts)
     for other in reports:
         if other.name >= report.name or other.kind != OUTPUT or report.kind != OUTPUT:
             continue
-        for table, column, base in ours:
-            for _, counterpart, its in _rounded(other, counts):
-                if differ(counterpart, its, column, base, counts):
+        for table, column, base in tables.rounded(report):
+            for _, counterpart, its in tables.rounded(other):
+                if differ(counterpart, its, column, base, tables.counts):
                     place = table.whole_column(column)
                     sentence = f"'{column.header}' is rounded in another way than '{counterpart.header}' in {other.name}."
                     yield Remark(

@@ -8,7 +8,7 @@ from itertools import pairwise
 from statistics import median
 
 from jobsite.checks import patterns
-from jobsite.checks.areas import areas, organisations
+from jobsite.checks.areas import areas, areas_in, organisations
 from jobsite.checks.findings import FIX, LOOK, NOTE, STOP, Place
 from jobsite.checks.patterns import ISSUED, TEST, date_in, nhs_numbers, packed_date, postcodes
 from jobsite.checks.policy import Policy
@@ -30,9 +30,11 @@ _POSTCODE_NAMES = frozenset(["postcode", "postcodes", "pcd", "pcds", "outcode"])
 
 
 def identifying(table: Table, policy: Policy) -> Iterator[Remark]:
-    """All I rules on a table."""
+    """All I rules on a table. Its headers are looked at as cells: a table may be turned."""
     for column in table.columns:
         place = table.whole_column(column)
+        if table.first_row == 1:
+            yield from identifying_values("", [column.header], place, partial(_head, table, column))
         yield from person_column(column.header, place)
         yield from identifying_values(column.header, column.texts, place, partial(_cell, table, column))
         yield from dates(column.header, column.texts, place)
@@ -45,6 +47,10 @@ def identifying(table: Table, policy: Policy) -> Iterator[Remark]:
 
 def _cell(table: Table, column: Column, row: int) -> Place:
     return table.cell(row, column)
+
+
+def _head(table: Table, column: Column, _: int) -> Place:
+    return table.cell(-1, column)
 
 
 def person_column(header: str, place: Place) -> Iterator[Remark]:
@@ -121,8 +127,9 @@ def contact_data(text: str) -> list[str]:
     return [*found, *(["a telephone number"] if patterns.has_telephone(text) else [])]
 
 
-def identifying_lines(lines: Iterable[tuple[int, str]]) -> Iterator[Remark]:
-    """I2, I3 and I8 on numbered lines of a text; five different numbers or postcodes stop the whole file."""
+def identifying_lines(lines: Iterable[tuple[int, str]], allowed: Sequence[str]) -> Iterator[Remark]:
+    """I2, I3, I6 and I8 on numbered lines of a text; five different numbers or postcodes stop the whole file. `allowed` are
+    the beginnings of area codes that may be named."""
     numbers: set[str] = set()
     codes: set[str] = set()
     for line, text in lines:
@@ -135,6 +142,8 @@ def identifying_lines(lines: Iterable[tuple[int, str]]) -> Iterator[Remark]:
         if found := set(postcodes(text)):
             codes |= found
             yield Remark("I3", place, f"Line {line} holds a postcode.", FIX)
+        if areas_in(text, allowed):
+            yield Remark("I6", place, f"Line {line} names an area below the permitted level.")
         for what in contact_data(text):
             yield Remark("I8", place, f"Line {line} holds {what}.")
     if len(numbers) >= MANY:

@@ -43,6 +43,7 @@ _LINKS = frozenset(
         "ping",
     ]
 )
+_HREFS = ("href", "xlink:href")
 _OUTSIDE = re.compile(r"\s*(?:[a-z][a-z0-9+.-]*:|//|\\\\)", re.IGNORECASE)
 _CSS_OUTSIDE = re.compile(r"url\(\s*['\"]?\s*(?:https?:|ftp:|//)|@import", re.IGNORECASE)
 _HIDDEN_STYLE = re.compile(
@@ -165,7 +166,11 @@ class _Parser(HTMLParser):
                 active["outside reference"] += 1
         if self._is_svg and tag in ("desc", "metadata"):
             hidden[tag] += 1
-        if self._is_svg and tag == "image":
+        if (
+            self._is_svg
+            and tag == "image"
+            and not any(_is_outside(attributes.get(name) or "") for name in _HREFS)
+        ):
             hidden["embedded image"] += 1
         if _is_hidden(tag, attributes):
             hidden["element that is not drawn"] += 1

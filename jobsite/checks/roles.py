@@ -228,6 +228,11 @@ def is_label_name(name: str) -> bool:
     return not _NOT_GUESSED.isdisjoint(name.split("_")) or name in _NAMES_OF_CODES
 
 
+def is_range(header: str) -> bool:
+    """Whether an extreme is the distance of two others, not one of them."""
+    return "range" in normalised(header).split("_")
+
+
 def is_numerator_name(header: str) -> bool:
     """Whether a count so headed is the upper part of a rate."""
     return not _NUMERATORS.isdisjoint(normalised(header).split("_")) and not is_denominator_name(header)

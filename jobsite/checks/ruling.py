@@ -1,21 +1,30 @@
 """How rules are written and run: a rule yields remarks; the ruling makes findings of them by the policy. Pure.
 
-A rule is a function that yields `Remark`s. It never silences another one: what it raises becomes E1 (specification 5.1)."""
+A rule is a function that yields `Remark`s. It never silences another one: what it raises becomes E1, and so does taking
+more time or memory than a rule may (specification 5.1)."""
 
 import logging
+import os
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from jobsite.checks.catalogue import RULES
 from jobsite.checks.findings import FIX, LOOK, STOP, Finding, Place
 from jobsite.checks.policy import Policy
+from jobsite.checks.reading import NotReadable
 from jobsite.checks.subjects import OUTPUT, SUPPORTING, Skipped
 
 LONGEST_SENTENCE = 500  # characters
 MOST_ALIKE = 200  # findings per rule and file
-LONGEST = 10.0  # seconds per rule and file
+LONGEST = 10.0  # seconds of processor time per rule and file: a busy machine changes no verdict
+MOST_MEMORY = 500  # MiB per rule and file, above what is held when it begins
+_BETWEEN = 0.05  # seconds between two looks at the memory
+
+_STATM = Path("/proc/self/statm")
+_PAGE = os.sysconf("SC_PAGE_SIZE") / (1024 * 1024)
 
 _log = logging.getLogger(__name__)
 
@@ -30,24 +39,45 @@ class Remark(NamedTuple):
 
 
 class Overdue(Exception):
-    """A rule took too long."""
+    """A rule took too long, or too much memory; the text completes "it took …"."""
 
 
 class Clock:
-    """The time that is left for a rule."""
+    """The processor time and the memory that are left for a rule."""
 
-    def __init__(self, seconds: float = LONGEST) -> None:
-        self._end = time.monotonic() + seconds
+    def __init__(self, seconds: float | None = None) -> None:
+        self._end = time.thread_time() + (LONGEST if seconds is None else seconds)
+        self._most = _held() + MOST_MEMORY
+        self._next = 0.0
+
+    @property
+    def left(self) -> float:
+        """Seconds, below 0 once they are over."""
+        return self._end - time.thread_time()
 
     @property
     def is_over(self) -> bool:
         """Whether the time is over."""
-        return time.monotonic() > self._end
+        return self.left < 0
 
     def check(self) -> None:
-        """Raises Overdue once the time is over; loops of more than linear cost call it."""
-        if self.is_over:
-            raise Overdue
+        """Raises Overdue once the time is over or the memory gone; loops of more than linear cost call it."""
+        left = self.left
+        if left < 0:
+            raise Overdue(f"more than {LONGEST:g} seconds")
+        if left < self._next or not self._next:
+            self._next = left - _BETWEEN
+            self.check_memory()
+
+    def check_memory(self) -> None:
+        """Raises Overdue where more memory is held than a rule may take."""
+        if _held() > self._most:
+            raise Overdue(f"more than {MOST_MEMORY:g} MiB of memory")
+
+
+def _held() -> float:
+    """MiB of memory that this process holds."""
+    return int(_STATM.read_text().split()[1]) * _PAGE
 
 
 class Ruling:
@@ -59,23 +89,37 @@ class Ruling:
         self._found: dict[str, Finding] = {}
         self._omitted: Counter[tuple[str, str, Place]] = Counter()
         self._count: Counter[str] = Counter()
+        self._left: dict[str, float] = {}
         self.skipped: dict[str, Skipped] = {
             rule: Skipped(rule, f"Rule {rule} is switched off by the policy.") for rule in policy.off
         }
 
     def apply(self, rules: str, work: Callable[..., Iterable[Remark]], *arguments: Any) -> None:
-        """Runs a function that serves these rules ("C1 C2"); if it fails, E1 says so for each."""
-        clock = Clock()
+        """Runs a function that serves these rules ("C1 C2"); if it fails or takes too much, E1 says so for each.
+
+        Every call of the same rules takes from the same time; once it is over they are left alone. Raises NotReadable."""
+        if self.has_given_up(rules):
+            return
+        clock = Clock(self._left.get(rules))
         try:
             for remark in work(*arguments):
                 self.add(remark)
                 clock.check()
+            clock.check()
+            clock.check_memory()
+            self._left[rules] = clock.left
+        except NotReadable:
+            raise
         except Exception as error:  # noqa: BLE001 - a rule that fails is a finding, whatever made it fail
             _log.warning("Rules %s failed: %s", rules, type(error).__name__)
-            why = "it took too long" if isinstance(error, Overdue) else "it failed on this content"
+            self._left[rules] = -1 if isinstance(error, Overdue | MemoryError) else clock.left
             for rule in rules.split():
                 if rule not in self.policy.off:
-                    self.not_run(rule, why)
+                    self.not_run(rule, _why(error))
+
+    def has_given_up(self, rules: str) -> bool:
+        """Whether these rules took more than they may."""
+        return self._left.get(rules, 0) < 0
 
     def not_run(self, rule: str, why: str) -> None:
         """E1: the rule could not be applied. It stops where the rule guards types or identifiers."""
@@ -129,6 +173,12 @@ class Ruling:
             for (rule, severity, place), number in self._omitted.items()
         ]  # fmt: skip
         return [*self._found.values(), *omitted]
+
+
+def _why(error: Exception) -> str:
+    if isinstance(error, Overdue):
+        return f"it took {error}"
+    return "it took too much memory" if isinstance(error, MemoryError) else "it failed on this content"
 
 
 def _whole(place: Place) -> Place:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from jobsite.checks.findings import FIX, LOOK
 from jobsite.checks.policy import Counts, Policy
-from jobsite.checks.roles import COUNT, DOF, EDGE, EXTREME, STATISTIC
+from jobsite.checks.roles import COUNT, DOF, EDGE, EXTREME, STATISTIC, is_range
 from jobsite.checks.ruling import Remark
 from jobsite.checks.tables import Column, Series, Table
 from jobsite.checks.values import HIDDEN, NUMBER, is_small
@@ -28,7 +28,7 @@ def _extreme(table: Table, series: Series, counts: Counts) -> Iterator[Remark]:
     whole = len(series.rows) == table.height
     place = table.whole_column(series.column) if whole else table.cell(rows[0], series.column)
     few = "one person's value" if series.role == EXTREME else "the value of a few people"
-    severity = FIX if series.role == EXTREME else LOOK
+    severity = FIX if series.role == EXTREME and not is_range(series.header) else LOOK
     yield Remark("C9", place, f"'{series.header}' may be {few}.", severity)
 
 

@@ -172,7 +172,7 @@ def _give_role(column: Column, given: Mapping[str, str]) -> None:
         column.role = _role_that_fits(column, role)
     elif _is_guessed_count(column):
         column.role, column.guessed = COUNT, True
-    elif any(cell.percent for cell in column.cells):
+    elif any(cell.percent for cell in column.cells) and all(cell.value >= 0 for cell in column.cells):
         column.role = roles.RATE
     elif _is_label(column):
         column.role = LABEL

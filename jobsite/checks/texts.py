@@ -49,7 +49,7 @@ class Lines:
         self.runs: list[Run] = []
         self.start = ""
         self._open: Run | None = None
-        self._before: tuple[int, list[str]] = (0, [])
+        self._before: tuple[int, str] = (0, "")
 
     def noted(self, lines: Iterable[tuple[int, str]]) -> Iterator[tuple[int, str]]:
         """The same lines; `runs` is complete when the last has been taken. Raises Overdue."""
@@ -70,7 +70,7 @@ class Lines:
             else:
                 self._before = (number, self._before[1])
             return
-        cells = _cells(text)
+        cells = self._row(number, text)
         has_number = any(number_in(cell) for cell in cells)
         if (
             self._open
@@ -84,17 +84,27 @@ class Lines:
         self._close()
         if len(cells) > 1 and has_number:
             self._open = Run(number, number, self._header(number, len(cells)), [cells])
-            self._before = (number, cells)
-        else:
-            self._before = (number, _header_cells(text))
+        self._before = (number, text[:LONGEST])
 
     def _header(self, number: int, width: int) -> list[str]:
-        line, cells = self._before
+        line, text = self._before
         if line != number - 1:
             return []
-        if len(cells) == width - 1:
-            return ["", *cells]
-        return cells if len(cells) == width else []
+        for cells in (_header_cells(text), text.split()):
+            if len(cells) == width - 1:
+                return ["", *cells]
+            if len(cells) == width:
+                return cells
+        return []
+
+    def _row(self, number: int, text: str) -> list[str]:
+        """The cells of a line. Data frames part their columns by one blank or more: there the words of the head tell."""
+        words = text.split()
+        if self._open and self._open.header[:1] == [""] and len(words) == len(self._open.header):
+            return words
+        line, head = self._before
+        is_frame = line == number - 1 and words[:1] in (["0"], ["1"]) and len(head.split()) == len(words) - 1
+        return words if is_frame and any(number_in(word) for word in words[1:]) else _cells(text)
 
     def _close(self) -> None:
         if self._open and len(self._open.rows) + bool(self._open.header) >= FEWEST:

@@ -4,7 +4,18 @@ import io
 
 import pytest
 
-from jobsite.checks import LOOK, SEVERITIES, STOP, Finding, Place, Subject, check_file, in_order, worst
+from jobsite.checks import (
+    LOOK,
+    SEVERITIES,
+    STOP,
+    Finding,
+    Place,
+    Subject,
+    check_file,
+    in_order,
+    ruling,
+    worst,
+)
 from jobsite.checks.findings import PLACES
 from jobsite.checks.ruling import MOST_ALIKE, Remark, Ruling
 
@@ -90,6 +101,57 @@ def test_a_rule_that_fails_becomes_a_finding_and_stops_where_it_guards_identifie
     assert ("E1", LOOK, "Rule C1 was not applied: it failed on this content.") in found
     assert ("E1", STOP, "Rule I2 was not applied: it failed on this content.") in found
     assert len({one.key for one in ruling.findings()}) == 3
+
+
+def test_a_rule_that_takes_too_long_becomes_a_finding_and_is_not_run_again(monkeypatch) -> None:
+    monkeypatch.setattr(ruling, "LONGEST", 0.02)
+    runs = []
+
+    def slow(turns: int):
+        runs.append(turns)
+        total = sum(range(turns))
+        yield from (Remark("C1", Place(), f"Found {total}.") for _ in range(turns == 0))
+
+    one = Ruling(POLICY, "a.csv", "0" * 64)
+    one.apply("C1 I2", slow, 0)
+    one.apply("C1 I2", slow, 5_000_000)
+    one.apply("C1 I2", slow, 1)
+    assert runs == [0, 5_000_000] and one.has_given_up("C1 I2")
+    found = {(each.rule, each.severity, each.sentence) for each in one.findings()}
+    assert found == {
+        ("C1", "fix", "Found 0."),
+        ("E1", LOOK, "Rule C1 was not applied: it took more than 0.02 seconds."),
+        ("E1", STOP, "Rule I2 was not applied: it took more than 0.02 seconds."),
+    }
+
+
+@pytest.mark.parametrize("last", [True, False])
+def test_a_rule_that_takes_too_much_memory_becomes_a_finding(monkeypatch, last: bool) -> None:
+    monkeypatch.setattr(ruling, "MOST_MEMORY", 20)
+    kept = []
+
+    def large():
+        kept.append(b"x" * (60 * 1024 * 1024))
+        yield from () if last else iter([Remark("C1", Place(), "Found.")])
+        kept.append(b"")
+
+    one = Ruling(POLICY, "a.csv", "0" * 64)
+    one.apply("I3", large)
+    [found] = [each for each in one.findings() if each.rule == "E1"]
+    assert (found.severity, found.sentence) == (
+        STOP,
+        "Rule I3 was not applied: it took more than 20 MiB of memory.",
+    )
+
+
+def test_a_rule_without_memory_left_becomes_a_finding() -> None:
+    def starved():
+        raise MemoryError
+        yield
+
+    one = Ruling(POLICY, "a.csv", "0" * 64)
+    one.apply("F7", starved)
+    assert [each.sentence for each in one.findings()] == ["Rule F7 was not applied: it took too much memory."]
 
 
 def test_names_of_columns_cannot_break_a_sentence() -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from jobsite.checks import SEVERITIES, Subject, check_file, check_group, policy_from, reading
+from jobsite.checks import SEVERITIES, Subject, check_file, check_group, checking, policy_from, reading
 from jobsite.checks.roles import named_role
 
 from .given import POLICY, report_on, rules_in
@@ -91,10 +91,18 @@ def test_memory_does_not_grow_with_the_size_of_a_table(tmp_path, monkeypatch) ->
     assert peaks[1] < 2 * peaks[0]
 
 
-def test_what_is_read_whole_is_read_up_to_the_limit_only() -> None:
+def test_a_file_above_the_limit_is_checked_all_the_same() -> None:
     small = policy_from({"limits": {"file_bytes": 100}})
+    mail = b'{"a": "' + b"x" * 100 + b' ada@example.org"}'
+    for name, data in (("a.json", mail), ("a.svg", b"<svg><script/>" + b" " * 200 + b"</svg>")):
+        assert rules_in(data, name, policy=small)[0] == "F3"
+        assert {"I8", "F7"} & set(rules_in(data, name, policy=small))
+
+
+def test_what_is_read_whole_is_read_up_to_a_size_only(monkeypatch) -> None:
+    monkeypatch.setattr(checking, "_LARGEST", 200)
     for name, data in (("a.json", b"[" + b"1," * 100 + b"1]"), ("a.svg", b"<svg>" + b" " * 200 + b"</svg>")):
-        assert rules_in(data, name, policy=small) == ["F3", "F5"]
+        assert rules_in(data, name) == ["F5"]
 
 
 def test_a_packed_drawing_is_unpacked_up_to_the_limit() -> None:

@@ -1,6 +1,6 @@
 """Cases of the rules on counts, rates, statistics and models, C1 to C12, and of how values and columns are read."""
 
-from tests.checks.labelled_fresh import case, one, table
+from tests.checks.labelled_fresh.case import case, one, table
 
 TEN = (("a", 15, 210), ("b", 25, 320), ("c", 35, 430), ("d", 45, 540), ("e", 55, 650))
 TEN += (("f", 65, 760), ("g", 75, 870), ("h", 85, 980), ("i", 95, 1090), ("j", 105, 1200))
@@ -148,7 +148,8 @@ CASES = (
     # C9
     one("a maximum", table("sex max_age\na 93.5\nb 97.5"), "C9 fix column 2"),
     one("a minimum", table("sex Min\na 18.5\nb 19.5"), "C9 fix column 2"),
-    one("an extreme percentile", table("sex p100\na 93.5\nb 97.5"), "C9 look column 2"),
+    one("an extreme percentile", table("sex p100\na 93.5\nb 97.5"), "C9 fix column 2"),
+    one("a range", table("sex range\na 75.5\nb 72.5"), "C9 look column 2"),
     one("a percentile of few", table("sex n p99\na 795 93.5\nb 1200 97.5"), "C9 look column 3"),
     one("a percentile of many", table("sex n p99\na 800 93.5\nb 1200 97.5")),
     one("a middle percentile", table("sex n p50\na 100 43.5\nb 1200 47.5")),
@@ -194,7 +195,8 @@ CASES = (
     one("years", table("x n\n1999 120\n2003 115")),
     one("one, two, three", table("x n\n1 120\n2 115\n3 130")),
     one("labels by their header", table("age_years quintile n\n43 2 120\n44 5 115\n61 1 130")),
-    one("years and others", table("x n\n1999 120\n2103 115"), "C2 look column 1"),
+    one("years and others", table("sex x n\na 1999 120\nb 2103 115"), "C2 look column 2"),
+    one("different numbers that lead are keys", table("x n\n1999 120\n2103 115")),
     one("negative numbers are no counts", table("x sex\n-3 a\n4 b\n\u22126 c")),
     one("decimals are no counts", table("x sex\n3.5 a\n4 b\n6 c")),
     one(
@@ -211,4 +213,63 @@ CASES = (
         "C1 fix cell 1 2",
         file="t.html",
     ),
+)
+
+CASES += (
+    case(
+        "a number said elsewhere in the group",
+        {"a.csv": table("term coef se\nsex 0.51 0.12\nage 1.22 0.31"), "b.csv": table("model n\nfirst 1200")},
+    ),
+    one("hazards without a number", table("term HR p_value\nsex 1.51 0.012\nage 0.92 0.510"), "C11 look any"),
+    one("a number of people named so", table("sex Number_of_patients\na 5\nb 120"), "C1 fix cell 1 2"),
+    one(
+        "counts with a percent sign in their cells",
+        table("sex percent events\na 13.1% 15\nb 27.7% 50\nc 10.0% 120"),
+        "C7 look column 2",
+    ),
+    one("a guessed column beside a named one", table("sex n seen\na 120 5\nb 115 40"), "C1 look cell 1 3"),
+    one("tokens with blanks inside", 'sex,n\na,< 8\nb,"[ redacted ]"\nc,N / A\nd,120\n'),
+    one(
+        "a rate within its printed figures",
+        table("sex cases population rate\na 15 700 2.14\nb 40 900 4.44\nc 25 1100 2.27"),
+    ),
+    one(
+        "a rate just outside its printed figures",
+        table("sex cases population rate\na 15 700 2.16\nb 40 900 4.44\nc 25 1100 2.27"),
+        "C5 fix cell 1 4",
+    ),
+    one(
+        "a prevalence of six people",
+        table("sex denominator prevalence\na 2000 0.30%\nb 1000 12.0%"),
+        "C6 fix cell 1 3",
+        "C7 look column 3",
+    ),
+    one(
+        "a rate of nobody",
+        table("sex n percent\na 120 0.0\nb 200 20.0"),
+        "C7 look column 3",
+        "C8 look cell 1 3",
+    ),
+    one(
+        "midpoints and a small value that is none",
+        table("sex n\na 9\nb 123\nc 4"),
+        "C1 fix cell 3 2",
+        "C2 fix column 2",
+    ),
+    one("three among midpoints", table("sex n\na 9\nb 123\nc 3"), "C3 note column 2"),
+    one(
+        "nearest only",
+        table("sex n\na 9\nb 123\nc 27"),
+        "C2 fix column 2",
+        policy={"counts": {"allow": ["nearest"]}},
+    ),
+    one(
+        "midpoint only",
+        table("sex n\na 120\nb 115"),
+        "C2 fix column 2",
+        policy={"counts": {"allow": ["midpoint6"]}},
+    ),
+    one("nobody at all", table("sex n\na 0\nb 0")),
+    one("a column of running numbers from nought", table("x n\n0 120\n1 115\n2 130")),
+    one("an index without a head", ",sex,n\n0,a,120\n1,b,115\n2,c,130\n"),
 )

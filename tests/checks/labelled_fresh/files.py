@@ -5,7 +5,7 @@ import gzip
 import struct
 import zlib
 
-from tests.checks.labelled_fresh import Case, case, one, table
+from tests.checks.labelled_fresh.case import Case, case, one, table
 
 
 def png(*chunks: tuple[bytes, bytes]) -> bytes:
@@ -179,7 +179,13 @@ CASES = (
         svg('<image href="data:image/png;base64,iVBORw0KGgo="/>'),
         "F8 look p.svg file",
     ),
-    one("a hidden part", PLAIN.format("<p hidden>a</p>"), "F6 fix file", "F8 look file", file="t.html"),
+    one(
+        "a hidden part of a page",
+        PLAIN.format("<p hidden>a</p>"),
+        "F6 fix file",
+        "F8 look file",
+        file="t.html",
+    ),
     figure("a png with its size only", "p.png", png((b"pHYs", b"\0\0\x0b\x13\0\0\x0b\x13\x01"))),
     figure("a title", "p.svg", svg("<title>People by sex</title><rect/>")),
     figure("half drawn", "p.svg", svg('<rect opacity="0.5"/>')),
@@ -224,4 +230,76 @@ CASES = (
     ),
     figure("as many points as rows", "p.svg", svg(CIRCLE * 2)),
     figure("bars", "p.svg", svg("<rect/>" * 30)),
+)
+
+CASES += (
+    one(
+        "three stops at once",
+        "\x89PNG" * 20,
+        "F1 stop file",
+        "F3 stop file",
+        file="t.xls",
+        policy={"limits": {"file_bytes": 50}},
+    ),
+    one("a packed file that is none", "text\n", "F2 stop file", "F6 fix file", "G1 fix file", file="t.svgz"),
+    one(
+        "an svg that is a page",
+        "<!DOCTYPE html><html><body>a</body></html>",
+        "F2 stop file",
+        "G1 fix file",
+        file="t.svg",
+    ),
+    one("two values of json", '{"a": 1}\n{"a": 2}\n', "F2 stop file", file="t.json"),
+    one("a NUL in a table", b"sex,n\na\x00b,120\n", "F5 stop any"),
+    one("bars between the cells", "sex|n\na|5\nb|120\n", "C1 fix cell 1 2"),
+    one("a row with a cell too many", "sex,n\na,120,5\nb,115\n", "C1 look cell 1 3"),
+    one("a row with a cell too few", "sex,n\na\nb,5\n", "C1 fix cell 2 2"),
+    one("a doubled quote", 'sex,n\n"a ""x""",120\nb,5\n', "C1 fix cell 2 2"),
+    one("a formula in a quoted cell", 'site,n\n"=HYPERLINK(""x"")",120\nb,115\n', "F9 look cell 1 1"),
+    one("a formula as a header", "=x,n\na,120\nb,115\n", "F9 look cell 0 1"),
+    one("a signed percentage", table("site change\na -5.5%\nb +5.5%")),
+    one(
+        "an object in a page",
+        PLAIN.format('<object data="a.bin"></object>'),
+        "F6 fix file",
+        "F7 fix file",
+        file="t.html",
+    ),
+    one(
+        "a picture in a page from elsewhere",
+        PLAIN.format('<img src="//example.org/a.png">'),
+        "F6 fix file",
+        "F7 fix file",
+        file="t.html",
+    ),
+    one(
+        "a comment in a page",
+        PLAIN.format("<!-- made on Monday -->"),
+        "F6 fix file",
+        "F8 look file",
+        file="t.html",
+    ),
+    one(
+        "a part of a page that is not shown",
+        PLAIN.format('<p style="display:none">a</p>'),
+        "F6 fix file",
+        "F8 look file",
+        file="t.html",
+    ),
+    figure("metadata", "p.svg", svg("<metadata>x</metadata><rect/>"), "F8 look p.svg file"),
+    figure(
+        "international text",
+        "p.png",
+        png((b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0<x/>")),
+        "F8 look p.png file",
+    ),
+    figure("a colour profile only", "p.png", png((b"gAMA", b"\0\0\xb1\x8f"))),
+    case("a figure whose data come twice", {"a/km.svg": svg("<rect/>"), "b/km.csv": DATA, "b/km.json": "{}"}),
+    case(
+        "two files of one content, one released",
+        {"t.csv": DATA, "u.csv": DATA},
+        "F10 stop t.csv file",
+        "F10 stop u.csv file",
+        earlier={"t.csv": DATA},
+    ),
 )

@@ -3,7 +3,7 @@
 import hashlib
 import json
 
-from tests.checks.labelled_fresh import Case, case, table
+from tests.checks.labelled_fresh.case import Case, case, table
 
 AGES = table("age n\n40-49 120\n50-59 115\n60-69 130")
 CONTEXT = (
@@ -145,7 +145,7 @@ CASES = (
     case("another table", {"t.csv": AGES}, earlier={"t.csv": table("region n\nNorth 120\nSouth 125")}),
     # X
     asked("good words", {"context": CONTEXT + " age: band of ten years."}),
-    asked("an empty context", {"context": "Table of people"}, "X1 fix any", "X3 look any", "X4 look any"),
+    asked("an empty context", {"context": "Table of people"}, "X1 fix any", "X3 look any"),
     asked("empty controls", {"controls": ""}, "X1 fix any", "X2 look any"),
     asked(
         "no rounding named",
@@ -209,4 +209,41 @@ CASES = (
     acro("weaker degrees of freedom", "A4 look any any", config={**LIMITS, "safe_dof_threshold": 5}),
     acro("stronger limits", config=LIMITS),
     acro("a pass switches nothing off", "C1 fix t.csv cell 2 2", table_=AGES.replace("115", "5")),
+)
+
+CASES += (
+    acro(
+        "a review beside a changed file", "A2 look any any", "A3 fix any any", status="review", seen="age,n\n"
+    ),
+    asked(
+        "hidden cells said and small ones there",
+        {},
+        "C1 fix t.csv cell 2 2",
+        "X6 look any",
+        files={"t.csv": AGES.replace("115", "5")},
+    ),
+    asked(
+        "a relation of blanks",
+        {"differs": "  "},
+        "D3 fix t.csv pair t.csv",
+        "X5 fix any",
+        earlier={"t.csv": AGES.replace("120", "118")},
+    ),
+    asked(
+        "a relation stated",
+        {"differs": "Two people left."},
+        "D3 fix t.csv pair t.csv",
+        earlier={"t.csv": AGES.replace("120", "118")},
+    ),
+    asked(
+        "some columns described and some not",
+        {"context": CONTEXT + " n_ev: events."},
+        "X4 look any",
+        files={"t.csv": table("age n_ev qx_c\n40-49 120 a\n50-59 115 b")},
+    ),
+    asked(
+        "all columns described",
+        {"described": frozenset({"N_EV", "age"})},
+        files={"t.csv": table("age n_ev\n40-49 120\n50-59 115")},
+    ),
 )

@@ -1,6 +1,6 @@
 """Cases of the rules on totals and hidden cells, S1 to S5, and on the numbers in texts, L1."""
 
-from tests.checks.labelled_fresh import one, table
+from tests.checks.labelled_fresh.case import one, table
 
 CASES = (
     # S1
@@ -138,4 +138,55 @@ CASES = (
         file="t.txt",
     ),
     one("rounded counts in a text", "sex n\na 120\nb 115\nc 130\n", file="t.txt"),
+)
+
+CASES += (
+    one("several totals of one column", table("group n\na 20\nb 30\nTotal 50\nc 25\nd 15\nTotal 40")),
+    one("a total above its parts", table("group n\nAll 115\na 40\nb 70"), "S1 fix cell 1 2"),
+    one("a sum in capitals", table("sex n\na 40\nb 75\nSUM 125"), "S1 fix cell 3 2"),
+    one(
+        "a hidden cell in the second block",
+        table("region age n\nN 40-49 20\nN 50-59 30\nN Total 50\nS 40-49 [redacted]\nS 50-59 15\nS Total 45"),
+        "S2 fix cell 4 3",
+    ),
+    one(
+        "a total column computed after hiding",
+        table("group male female total\na 40 50 90\nb 60 [redacted] 60\nc 30 20 50"),
+    ),
+    one("all beside n is a denominator", table("group n all\na 40 120\nb 55 200\nc 20 300")),
+    one(
+        "total beside a percentage is a denominator",
+        table("group percent n total\na 33.3 40 120\nb 27.5 55 200"),
+    ),
+    one("a midpoint total", table("sex n_midpoint6\na 9\nb 123\nTotal 135"), "S1 fix cell 3 2"),
+    one(
+        "a printed frame whose columns stand close",
+        "     id sex   age\n0   a17   f  43.5\n1   b18   m  57.5\n2   c19   f  61.5\n",
+        "L1 fix any",
+        file="t.txt",
+    ),
+    one("steps with numbers", "Steps taken\n1 load data\n2 clean data\n3 draw figures\n", file="t.txt"),
+    one(
+        "a log of times",
+        "All done\n10:15:01 began\n10:15:07 read\n10:15:09 ended\n",
+        "F6 fix file",
+        file="t.log",
+    ),
+    one(
+        "a table in Markdown",
+        "# People\n\n| sex | n |\n| --- | --- |\n| a | 5 |\n| b | 120 |\n| c | 115 |\n",
+        "L1 look any",
+        file="t.md",
+    ),
+    one(
+        "a rounded table in Markdown",
+        "# People\n\n| sex | n |\n| --- | --- |\n| a | 15 |\n| b | 120 |\n| c | 115 |\n",
+        file="t.md",
+    ),
+    one(
+        "a traceback with rows of data",
+        "Traceback (most recent call last):\n  File \"a.py\", line 3, in <module>\nKeyError: 'x'\n\n   patient  age\n0  a171     43\n1  b182     57\n2  c193     61\n",
+        "L1 fix any",
+        file="t.txt",
+    ),
 )
