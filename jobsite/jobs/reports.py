@@ -89,6 +89,7 @@ def _report(request: JobRequest, job: Job, metrics: dict[str, float] | None, at:
         "completed_at": wire(job.completed_at),
         "trace_context": None,
         "metrics": metrics,
+        "requires_db": job.is_database_action,
     }
 
 
