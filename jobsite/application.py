@@ -60,6 +60,7 @@ from jobsite.releases.requests.level4_parts import PARTS as level4_parts
 from jobsite.releases.views import routes as releases
 from jobsite.search.views import routes as search
 from jobsite.settings import Settings, current
+from jobsite.staff.parts import OF_PLACES
 from jobsite.staff.parts import PARTS as staff_parts
 from jobsite.staff.views import routes as staff
 from jobsite.status.alerts import PARTS as alert_parts
@@ -106,6 +107,7 @@ PARTS: tuple[tuple[str, Mapping[str, tuple[Any, ...]]], ...] = (
     ("any", notification_parts),
     ("any", alert_parts),
     ("any", staff_parts),
+    ("public", OF_PLACES),
 )
 """What each room adds to pages, with the side on which it does."""
 

@@ -77,18 +77,19 @@ def login_page(
     form: SignInForm, failure: str = "", status: int = 200, headers: dict[str, str] | None = None
 ) -> Response:
     """The sign-in page, with what went wrong."""
+    ways = {key: way for key, way in PROVIDERS.items() if way.name() and settings.current().public}
     data: dict[str, Any] = {
         "entry": form,
         "failure": failure,
         "why_not": _why_not_here(),
         "next": safe_next(""),
-        "ways": [(f"accounts.start_{key}", way.name()) for key, way in PROVIDERS.items() if way.name()],
+        "ways": [(f"accounts.start_{key}", way.name()) for key, way in ways.items()],
         "sign_up": f"{github.PUBLIC}/signup" if settings.current().github_url == github.PUBLIC else "",
     }
     response = page("accounts/login.html", status=status, **data)
     response.headers.update(headers or {})
     # Browsers hold the redirect after a form to what the page with the form allows.
-    origins = [origin for way in PROVIDERS.values() if way.name() for origin in way.origins()]
+    origins = [origin for way in ways.values() for origin in way.origins()]
     policy = PAGE_POLICY.replace("form-action 'self'", " ".join(["form-action 'self'", *origins]))
     response.headers["Content-Security-Policy"] = policy
     return response

@@ -15,6 +15,7 @@ from werkzeug.datastructures import MultiDict
 from jobsite.core.db import LARGEST_ID, MOST_WORDS, database
 from jobsite.core.errors import Invalid
 from jobsite.core.events import Event
+from jobsite.settings import current
 
 ROWS = 50
 CHUNK = 1000
@@ -97,8 +98,9 @@ class Entry:
 
     @property
     def page(self) -> str | None:
-        """Where staff look after the subject, or None."""
-        return f"/staff/{_PAGES[self.kind]}/{self.name}/" if self.kind in _PAGES and self.name else None
+        """Where staff of this side look after the subject, or None."""
+        there = self.kind in _PAGES and (current().public or self.kind == "backend")
+        return f"/staff/{_PAGES[self.kind]}/{self.name}/" if there and self.name else None
 
     @property
     def facts(self) -> list[tuple[str, str]]:

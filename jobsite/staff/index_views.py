@@ -23,7 +23,8 @@ def index() -> Response:
     """Where everything is, and one box that searches all of it (`q`)."""
     person = staff()
     found = searching.found(asked("q"), people="user_manage" in person.permissions)
-    return page("staff/index.html", fragments=("found",), q=asked("q"), found=found, dashboards=DASHBOARDS)
+    data: dict[str, Any] = {"found": found, "dashboards": DASHBOARDS if current().public else {}}
+    return page("staff/index.html", fragments=("found",), q=asked("q"), **data)
 
 
 @routes("/staff/dashboards/<dashboard>/", needs="staff_area_access", side="public")

@@ -1,5 +1,7 @@
 """What the staff area adds elsewhere: the way in, and a button on the pages of what staff look after."""
 
+from typing import Any
+
 from jobsite.accounts.models import AnonymousPerson, User
 from jobsite.projects.models import Organisation, Project, Workspace
 from jobsite.projects.parts import MENU, Part
@@ -35,13 +37,14 @@ def person_parts(*, person: Person, shown: User) -> list[Part]:
     return _button(person, f"/staff/users/{shown.username}/") if allowed else []
 
 
-PARTS = {
-    "frame": (frame_parts,),
+PARTS = {"frame": (frame_parts,)}
+OF_PLACES: dict[str, tuple[Any, ...]] = {
     "project": (project_parts,),
     "workspace": (workspace_parts,),
     "org": (org_parts,),
     "person": (person_parts,),
 }
+"""Where staff look after all of this: the public side."""
 
 
 def _button(person: Person, address: str) -> list[Part]:

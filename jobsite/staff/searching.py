@@ -1,5 +1,6 @@
 """One box for everything staff look after. One query for each kind of thing, with its count in it."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
@@ -10,6 +11,7 @@ from jobsite.accounts.models import Backend, User
 from jobsite.core.db import Model, with_words
 from jobsite.jobs.models import JobRequest
 from jobsite.projects.models import Organisation, Project, Workspace
+from jobsite.settings import current
 from jobsite.staff.people import NAMES
 
 MOST = 8
@@ -41,17 +43,21 @@ def found(text: str, *, people: bool) -> list[Kind]:
     """
     if not text.strip():
         return []
-    kinds = (
-        _kind("Backends", "/staff/backends/", Backend, (Backend.slug, Backend.name), text, _backend),
+    backends = _kind("Backends", "/staff/backends/", Backend, (Backend.slug, Backend.name), text, _backend)
+    kinds = (backends, *(_looked_after(text, people) if current().public else ()), _requests(text))
+    return [kind for kind in kinds if kind is not None and kind.total]
+
+
+def _looked_after(text: str, people: bool) -> Iterator[Kind | None]:
+    """What staff look after on the public side alone."""
+    yield from (
         _kind(
             "Organisations", "/staff/organisations/", Organisation, (Organisation.slug, Organisation.name), text, _org
         ),
         _kind("Projects", "/staff/projects/", Project, (Project.slug, Project.number, Project.name), text, _project),
         _kind("Users", "/staff/users/", User, NAMES, text, _user) if people else None,
         _kind("Workspaces", "/staff/workspaces/", Workspace, (Workspace.name,), text, _workspace),
-        _requests(text),
     )  # fmt: skip
-    return [kind for kind in kinds if kind is not None and kind.total]
 
 
 def _kind(
