@@ -27,10 +27,12 @@ from jobsite.jobs.execution import executor, why_no_jobs
 from jobsite.jobs.lock import InstanceLock
 from jobsite.notifications.reading import follow_events
 from jobsite.outputs.tasks import finish_and_check, follow_ends
+from jobsite.releases.requests.sending import send
 from jobsite.releases.requests.uploading import follow_uploads
-from jobsite.settings import Settings
+from jobsite.settings import Settings, current
 from jobsite.sync.following import fetch_requests, push_jobs
 from jobsite.sync.people import follow_people
+from jobsite.sync.uploads import send as send_over_http
 
 THREADS = 16
 
@@ -100,11 +102,16 @@ def run_jobs(stop: threading.Event) -> None:
     Engine(executor(), finish=lambda job_id: nudge(finish_and_check, job_id)).run(stop)
 
 
+def upload(stop: threading.Event) -> None:
+    """The uploader of releases, until `stop` is set: to this installation, or over HTTP where the public side is elsewhere."""
+    follow_uploads(stop, send if current().public else send_over_http)
+
+
 WORKERS = (
     Worker("notifications", "any", follow_events),
     Worker("scheduler", "secure", run_jobs),
     Worker("checks", "secure", follow_ends),
-    Worker("uploads", "secure", follow_uploads),
+    Worker("uploads", "secure", upload),
     Worker("job requests", "secure", fetch_requests, apart=True),
     Worker("reports", "secure", push_jobs, apart=True),
     Worker("people", "secure", follow_people, apart=True),

@@ -7,17 +7,16 @@ import json as json_format
 import logging
 import random
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
-from typing import Any, BinaryIO
+from typing import Any
 from urllib.parse import quote, urlencode
 
 from jobsite.core.clock import now
 from jobsite.core.errors import Refused
-from jobsite.core.files import PIECE
 from jobsite.core.outgoing import Answer as Raw
 from jobsite.core.outgoing import NoAnswer, exchange
 from jobsite.settings import current
@@ -95,10 +94,12 @@ class PublicSide:
         sent = {"Content-Type": "application/json", **headers}
         return self._ask("POST", path, sent, lambda: body, seconds)
 
-    def upload(self, path: str, *, file: BinaryIO, size: int, headers: Mapping[str, str]) -> Answer:
-        """The answer to a POST of the `size` bytes of an open file, from its beginning. Raises `Unreachable`."""
+    def upload(
+        self, path: str, *, pieces: Callable[[], Iterable[bytes]], size: int, headers: Mapping[str, str]
+    ) -> Answer:
+        """The answer to a POST of `size` bytes; `pieces` begins anew at each call, of which there may be two. Raises `Unreachable`."""
         sent = {"Content-Type": "application/octet-stream", "Content-Length": str(size), **headers}
-        return self._ask("POST", path, sent, lambda: _from_start(file), UPLOAD)
+        return self._ask("POST", path, sent, pieces, UPLOAD)
 
     def _ask(
         self,
@@ -208,12 +209,6 @@ def _read(raw: Raw) -> Answer:
         data = None
         log.warning("an answer of status %s is no JSON: %r", raw.status, text)
     return Answer(raw.status, data, raw.headers, text)
-
-
-def _from_start(file: BinaryIO) -> Iterator[bytes]:
-    file.seek(0)
-    while piece := file.read(PIECE):
-        yield piece
 
 
 def _seconds(words: str) -> float:

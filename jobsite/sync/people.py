@@ -12,12 +12,11 @@ from peewee import JOIN
 from jobsite import settings
 from jobsite.accounts.mirror import shut_out
 from jobsite.accounts.models import Session, User
-from jobsite.accounts.rules import SYSTEM, neighbourhood
+from jobsite.accounts.rules import neighbourhood, why_not_username
 from jobsite.accounts.sessions import start
 from jobsite.accounts.signing_in import WAY, LoginFailed, NobodyAnswers
 from jobsite.core.clock import now
 from jobsite.core.db import close_database, writing
-from jobsite.core.errors import Invalid
 from jobsite.core.events import record
 from jobsite.core.limits import Limits
 from jobsite.sync.client import READ, Answer, Backoff, Unreachable, segment, side
@@ -35,6 +34,10 @@ LOOK_EVERY = 15.0
 """Who is logged in is asked about when what is known is older than `OLD`, so that it never becomes older than a minute."""
 
 log = logging.getLogger("jobsite.people")
+
+
+class Unusable(Unreachable):
+    """The public side answered, but not with anything that tells about this person."""
 
 
 def sign_in(*, user: str, token: str, address: str, limits: Limits, user_agent: str = "") -> tuple[User, str]:
@@ -80,19 +83,23 @@ def confirm(person: User, *, exactly: bool = True, seconds: float = READ) -> Use
         return None
     there = _person_in(answer, exactly=exactly)
     if there is None or there.username.lower() != person.username.lower():
-        raise Unreachable(f"The public side gave no answer about {person.username} that can be used.")
+        raise Unusable(f"The public side gave no answer about {person.username} that can be used.")
     return store(there)
 
 
 def refresh() -> bool:
-    """Confirm everybody who is logged in and was not confirmed for a while. Gives whether the public side answered."""
+    """Confirm everybody who is logged in and was not confirmed for a while. Gives whether that went well for all."""
+    answered = True
     for person in _due():
         try:
             confirm(person)
+        except Unusable as cause:
+            log.warning("%s", cause)
+            answered = False
         except Unreachable as cause:
             log.warning("nobody's permissions can be confirmed: %s", cause)
             return False
-    return True
+    return answered
 
 
 def follow_people(stop: threading.Event) -> None:
@@ -121,8 +128,8 @@ def _person_in(answer: Answer, *, exactly: bool = True) -> PersonThere | None:
     if answer.status in (400, 403, 404) and not answer.is_our_token:
         return None
     found = person_there(answer.data, None) if answer.status == 200 else None
-    if found is None:
-        raise Unreachable(f"The public side answered with status {answer.status}, and names no person.")
+    if found is None or why_not_username(found.username):
+        raise Unusable(f"The public side answered with status {answer.status}, and names no person.")
     roles = _exact_roles(found.username) if exactly else None
     return person_there(answer.data, roles)
 
