@@ -110,6 +110,8 @@ def released_things(cast: SimpleNamespace, workspace: Workspace, backend: Backen
     )
     names += ("delete", "latest", "latest_download")
     its = {f"releases.{endpoint}": values for endpoint in names}
+    of_programs = ("release_files", "file_bytes", "upload", "reviews", "recall")
+    its |= {f"api.{endpoint}": values for endpoint in of_programs}
     return {**its, "releases.latest_version": {**values, "path": f"{backend.slug}/{name}"}}
 
 
@@ -126,6 +128,7 @@ def drafted_things(cast: SimpleNamespace, by: User, workspace: Workspace, backen
     names = ("snapshot", "download", "bundle_zip", "cite", "describe", "publish", "reject", "withdraw")
     names += ("content", "file")
     its = {f"publishing.{endpoint}": values for endpoint in names}
+    its |= {f"api.{endpoint}": values | {"name": workspace.name} for endpoint in ("snapshot", "publish")}
     return {**its, "publishing.published": {**values, "file_id": files[published]}}
 
 

@@ -20,6 +20,7 @@ NAMED = {
     "e-mail changes per person": parse("5 per hour"),
     "searches per visitor": parse("600 per 5 minutes"),
     "requests per person": parse("120 per hour"),
+    "uploads per backend": parse("6000 per 15 minutes"),
 }
 
 WRONG = ("sign-in per address", "wrong API tokens per address")

@@ -19,6 +19,10 @@ from jobsite.accounts.queries import user_named
 from jobsite.accounts.rules import neighbourhood
 from jobsite.accounts.web import limits
 from jobsite.core.errors import Denied
+from jobsite.projects.models import Workspace
+from jobsite.projects.queries import permissions_in
+from jobsite.publishing.rules import DRAFT, PUBLISH, SEE
+from jobsite.releases.actions import UPLOAD, require_any
 from jobsite.releases.rules import NOT_AUTHENTICATED
 
 MISSING = "Authorization header is missing"
@@ -39,19 +43,19 @@ class Caller:
 
 @dataclass(frozen=True)
 class CallerKind:
-    """One way in which callers say who they are: `identify` gives them, or raises `Denied`; `security` names the headers and
-    cookies as OpenAPI has them, one mapping for each way that will do."""
+    """One way in which callers say who they are: `identify` gives them for what the address names, or raises `Denied`;
+    `security` names the headers and cookies as OpenAPI has them, one mapping for each way that will do."""
 
-    identify: Callable[[], Caller]
+    identify: Callable[[Any], Caller]
     what: str
     security: tuple[dict[str, list[str]], ...] = ()
 
 
-def _anybody() -> Caller:
+def _anybody(thing: Any) -> Caller:
     return Caller()
 
 
-def _backend() -> Caller:
+def _backend(thing: Any) -> Caller:
     header = request.headers.get("Authorization")
     if header is None:
         raise Denied(MISSING)
@@ -64,20 +68,34 @@ def _backend() -> Caller:
     return Caller(backend=found)
 
 
-def _backend_if_named() -> Caller:
-    return _backend() if "Authorization" in request.headers else Caller()
+def _backend_if_named(thing: Any) -> Caller:
+    return _backend(thing) if "Authorization" in request.headers else Caller()
 
 
-def _backend_and_person() -> Caller:
-    """The backend, and the active person it names; whether they may do what it asks for is for the verb to say."""
-    backend = _backend().backend
+def _backend_and_person(thing: Any) -> Caller:
+    """The backend and the active person it names; what they may do is for the verb to say."""
+    backend = _backend(thing).backend
     person = user_named(request.headers.get("OS-User", "").strip())
     if person is None or not person.is_active:
         raise Denied(NOT_AUTHENTICATED)
     return Caller(backend=backend, person=person)
 
 
-def _person_if_any() -> Caller:
+def _backend_and_checker(thing: Any) -> Caller:
+    """The same, of somebody who may release from this workspace on this backend."""
+    caller = _backend_and_person(thing)
+    if caller.person and caller.backend:
+        require_any(caller.person, caller.backend, _workspace(thing), UPLOAD)
+    return caller
+
+
+def _checker(thing: Any) -> Caller:
+    """The same, or somebody who is logged in and may release from this workspace."""
+    by_backend = "Authorization" in request.headers
+    return _backend_and_checker(thing) if by_backend else _logged_in_who_may(UPLOAD)(thing)
+
+
+def _person_if_any(thing: Any) -> Caller:
     """The owner of a personal token, or who is logged in, or nobody."""
     header = request.headers.get("Authorization")
     if header is None:
@@ -89,14 +107,17 @@ def _person_if_any() -> Caller:
         raise
 
 
-def _person() -> Caller:
-    found = _person_if_any()
-    if found.person is None:
+def _reader(thing: Any) -> Caller:
+    """Somebody who may see what was released from this workspace."""
+    caller, workspace = _person_if_any(thing), _workspace(thing)
+    if caller.person is None:
         raise Denied(NOBODY)
-    return found
+    if SEE not in permissions_in(caller.person, workspace.project_id):
+        raise Denied(f"{NOBODY} for workspace {workspace.name}")
+    return caller
 
 
-def _session() -> Caller:
+def _session(thing: Any) -> Caller:
     """Who is logged in, in this very site: a page of another site cannot know what `X-CSRFToken` has to be."""
     if (person := _logged_in()) is None:
         raise Denied(NOT_AUTHENTICATED)
@@ -108,9 +129,22 @@ def _session() -> Caller:
     return Caller(person=person)
 
 
-def _checker() -> Caller:
-    """A backend for a person, or a person who is logged in."""
-    return _backend_and_person() if "Authorization" in request.headers else _session()
+def _logged_in_who_may(permission: str) -> Callable[[Any], Caller]:
+    """Who is logged in and has this permission in the project of what the address names."""
+
+    def identify(thing: Any) -> Caller:
+        caller = _session(thing)
+        held = permissions_in(caller.person, _workspace(thing).project_id) if caller.person else ()
+        if permission not in held:
+            raise Denied(NOT_AUTHENTICATED)
+        return caller
+
+    return identify
+
+
+def _workspace(thing: Any) -> Workspace:
+    """The workspace that what an address names belongs to."""
+    return thing if isinstance(thing, Workspace) else thing.workspace
 
 
 def _logged_in() -> User | None:
@@ -125,22 +159,19 @@ def _count_wrong() -> None:
     limits().check(WRONG, where)
 
 
+_BY_BACKEND, _FOR_PERSON = {"backend": []}, {"backend": [], "person": []}
+_BY_TOKEN, _BY_READING, _BY_WRITING = {"personal": []}, {"session": []}, {"session": [], "csrf": []}
+
 ANYBODY = CallerKind(_anybody, "anybody")
-BACKEND = CallerKind(_backend, "a backend", ({"backend": []},))
-BACKEND_OR_ANYBODY = CallerKind(_backend_if_named, "anybody; a backend for its own", ({}, {"backend": []}))
-BACKEND_AND_PERSON = CallerKind(
-    _backend_and_person, "a backend for a person", ({"backend": [], "person": []},)
-)
-PERSON = CallerKind(_person, "a person", ({"personal": []}, {"session": []}))
-PERSON_OR_ANYBODY = CallerKind(
-    _person_if_any, "anybody; a person for what is not public", ({}, {"personal": []}, {"session": []})
-)
-SESSION = CallerKind(_session, "a person who is logged in", ({"session": [], "csrf": []},))
-CHECKER = CallerKind(
-    _checker,
-    "a backend for a person, or a person who is logged in",
-    ({"backend": [], "person": []}, {"session": [], "csrf": []}),
-)
+BACKEND = CallerKind(_backend, "a backend", (_BY_BACKEND,))
+BACKEND_OR_ANYBODY = CallerKind(_backend_if_named, "anybody; a backend for its own", ({}, _BY_BACKEND))
+BACKEND_AND_PERSON = CallerKind(_backend_and_person, "a backend for a person", (_FOR_PERSON,))
+BACKEND_AND_CHECKER = CallerKind(_backend_and_checker, "a backend for who may release there", (_FOR_PERSON,))
+CHECKER = CallerKind(_checker, "who may release there, by a backend or logged in", (_FOR_PERSON, _BY_WRITING))
+READER = CallerKind(_reader, "who may see released files of the workspace", (_BY_TOKEN, _BY_READING))
+READER_OR_ANYBODY = CallerKind(_person_if_any, "anybody where it is public", ({}, _BY_TOKEN, _BY_READING))
+DRAFTER = CallerKind(_logged_in_who_may(DRAFT), "a developer of the project who is logged in", (_BY_WRITING,))
+PUBLISHER = CallerKind(_logged_in_who_may(PUBLISH), "a publisher who is logged in", (_BY_WRITING,))
 
 SCHEMES = {
     "backend": (

@@ -117,7 +117,7 @@ def _view(endpoint: Endpoint) -> Callable[..., Response]:
     def view(**values: str) -> Response:
         try:
             thing = endpoint.thing(values) if endpoint.thing else None
-            caller = endpoint.caller.identify()
+            caller = endpoint.caller.identify(thing)
             return endpoint.answer(Call(thing, caller, _query(endpoint), _body(endpoint)))
         except Wrong as refusal:
             return answer(refusal.messages, 400)

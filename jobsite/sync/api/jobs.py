@@ -1,8 +1,6 @@
 """What runners fetch and report: job requests, jobs, what a person may do, and how the actions of a workspace stand
 (specification 9.2)."""
 
-from typing import Any
-
 from flask import Response, request
 
 from jobsite.accounts.contact import note_contact
@@ -11,7 +9,18 @@ from jobsite.releases.downloads import whole_address
 from jobsite.sync.api.callers import ANYBODY, BACKEND, BACKEND_OR_ANYBODY
 from jobsite.sync.api.endpoints import ROOT, Answer, Call, Endpoints, answer
 from jobsite.sync.api.listing import active_requests, memberships_of, statuses_of
-from jobsite.sync.api.shapes import Anything, Flag, Many, Moment, Optional, OrNull, Shape, Text, Whole
+from jobsite.sync.api.shapes import (
+    Anything,
+    Flag,
+    Many,
+    Moment,
+    Optional,
+    OrNull,
+    Shape,
+    Text,
+    Whole,
+    described,
+)
 from jobsite.sync.api.things import user_of, workspace_if_any, workspace_of
 
 api = Endpoints("api")
@@ -43,32 +52,25 @@ REPORTS = Many(
     most=10_000,
 )
 
-_TEXT: dict[str, Any] = {"type": "string"}
-_TEXTS: dict[str, Any] = {"type": "array", "items": _TEXT}
-_TIME: dict[str, Any] = {"type": "string", "format": "date-time"}
-
-
-def _object(**properties: Any) -> dict[str, Any]:
-    return {"type": "object", "properties": properties, "required": list(properties)}
-
-
-_REQUEST = _object(
-    identifier=_TEXT, backend=_TEXT, sha=_TEXT, force_run_dependencies={"type": "boolean"}, requested_actions=_TEXTS,
-    cancelled_actions=_TEXTS, created_by=_TEXT, created_at=_TIME, database_name={"const": "default"}, project=_TEXT,
-    orgs=_TEXTS, codelists_ok={"type": "boolean"},
-    workspace=_object(name=_TEXT, repo=_TEXT, branch=_TEXT, created_by=_TEXT, created_at=_TIME),
-)  # fmt: skip
+_TIME = {"type": "string", "format": "date-time"}
+_REQUEST = described(
+    identifier=str,
+    backend=str,
+    sha=str,
+    force_run_dependencies=bool,
+    requested_actions=[str],
+    cancelled_actions=[str],
+    created_by=str,
+    created_at=_TIME,
+    database_name={"const": "default"},
+    project=str,
+    orgs=[str],
+    codelists_ok=bool,
+    workspace=described(name=str, repo=str, branch=str, created_by=str, created_at=_TIME),
+)
 _LINK = {"type": ["string", "null"]}
-_PAGE = _object(
-    count={"type": "integer"}, next=_LINK, previous=_LINK, results={"type": "array", "items": _REQUEST}
-)
-_HELD = _object(
-    **{"global": _TEXTS},
-    projects={
-        "type": "array",
-        "items": {"type": "object", "required": ["slug"], "properties": {"slug": _TEXT}},
-    },
-)
+_PAGE = described(count=int, next=_LINK, previous=_LINK, results=[_REQUEST])
+_HELD = described(projects=[described(slug=str)], **{"global": [str]})
 
 
 @api(
@@ -101,7 +103,7 @@ def job_requests(call: Call) -> Response:
     caller=BACKEND,
     body=REPORTS,
     headers=FLAGS,
-    answers={200: Answer("they are stored", _object(status={"const": "success"}))},
+    answers={200: Answer("they are stored", described(status={"const": "success"}))},
 )
 def report(call: Call) -> Response:
     """All jobs of each request that is mentioned; those that are left out are removed. Repeating a report changes nothing."""
@@ -115,7 +117,7 @@ def report(call: Call) -> Response:
     "users/<username>/",
     caller=BACKEND,
     thing=user_of,
-    answers={200: Answer("roles and permissions", _object(permissions=_HELD, roles=_HELD))},
+    answers={200: Answer("roles and permissions", described(permissions=_HELD, roles=_HELD))},
 )
 def user(call: Call) -> Response:
     """What a person may do, on the whole site and in each project: the names of permissions and roles, sorted."""
@@ -129,7 +131,7 @@ def user(call: Call) -> Response:
     thing=workspace_if_any,
     query={"backend": Optional(Text(), "")},
     answers={
-        200: Answer("status by action", {"type": "object", "additionalProperties": _TEXT}),
+        200: Answer("status by action", {"type": "object", "additionalProperties": {"type": "string"}}),
         404: Answer("there is no such workspace; the body is empty"),
     },
 )
@@ -145,7 +147,7 @@ def statuses(call: Call) -> Response:
     "workspaces/<name>/status",
     caller=ANYBODY,
     thing=workspace_of,
-    answers={200: Answer("how it is released from", _object(uses_new_release_flow={"const": True}))},
+    answers={200: Answer("how it is released from", described(uses_new_release_flow={"const": True}))},
 )
 def release_flow(call: Call) -> Response:
     """That outputs of this workspace are released in the way described here; there is no other."""

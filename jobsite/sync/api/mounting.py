@@ -8,9 +8,9 @@ from werkzeug.routing import Map, Rule
 
 from jobsite.core.api_errors import API
 from jobsite.core.web import ANYONE, Routes
-from jobsite.sync.api import jobs
+from jobsite.sync.api import files, jobs, people, releases, snapshots
 
-TOPICS = (jobs.api,)
+TOPICS = (jobs.api, people.api, releases.api, files.api, snapshots.api)
 ENDPOINTS = tuple(endpoint for topic in TOPICS for endpoint in topic.all)
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 

@@ -142,6 +142,22 @@ class Anything:
 
 
 @dataclass(frozen=True)
+class ReadBy:
+    """What a function of another room reads, which raises `Invalid`; `kind` describes it."""
+
+    function: Callable[[Any], Any]
+    kind: Kind
+
+    def read(self, value: Any) -> Any:
+        """What the function gives."""
+        return self.function(value)
+
+    def schema(self) -> Described:
+        """What the kind takes."""
+        return self.kind.schema()
+
+
+@dataclass(frozen=True)
 class OrNull:
     """A value of a kind, or null, which is read as `instead`."""
 
@@ -244,14 +260,28 @@ def _each(readers: Mapping[Any, Callable[[], Any]]) -> dict[Any, Any]:
 
 def nested(fields: Mapping[str, str]) -> dict[str, Any]:
     """The sentences of a refused verb as clients read them: `files.0.size` is an object in an object, and each sentence
-    stands in a list. Those under `detail` are for the whole request, and stand alone."""
+    stands in a list; of two for a thing and for a part of it the first is told. `detail` is for the whole, and stands alone."""
     if "detail" in fields:
         return {"detail": fields["detail"]}
     told: dict[str, Any] = {}
     for name, sentence in fields.items():
         *parents, last = name.split(".")
-        place = told
+        place: Any = told
         for parent in parents:
-            place = place.setdefault(parent, {})
-        place[last] = [sentence]
+            place = place.setdefault(parent, {}) if isinstance(place, dict) else None
+        if isinstance(place, dict):
+            place.setdefault(last, [sentence])
     return told
+
+
+def described(**properties: Any) -> Described:
+    """An object with all of these: `str`, `bool`, `int`, a list of one of them, or what a schema says already."""
+    parts = {name: _described(kind) for name, kind in properties.items()}
+    return {"type": "object", "properties": parts, "required": list(parts)}
+
+
+def _described(kind: Any) -> Described:
+    if isinstance(kind, list):
+        return {"type": "array", "items": _described(kind[0])}
+    names = {str: "string", bool: "boolean", int: "integer"}
+    return kind if isinstance(kind, dict) else {"type": names[kind]}
