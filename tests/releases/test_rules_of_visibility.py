@@ -97,7 +97,7 @@ def test_every_event_passes_the_same_filter(happened: str) -> None:
         "created", "added", "updated", "file-withdrawn", "moved", "type-changed", "group-edited", "explained", "submitted",
         "resubmitted", "withdrawn", "taken", "let-go", "declared", "partially-reviewed", "reviewed", "returned", "rejected",
         "rechecked", "recheck-failed", "approved", "stopped", "released", "revoked", "repeated", "given", "upload-stuck",
-        "upload-retried", "upload-continued",
+        "upload-retried", "upload-continued", "copies-removed", "recall-unknown",
     }  # fmt: skip
     item = item_of_event(happened, turn=NOW, audience=PRIVATE, by="cat", by_checker=True, stale=False)
     now = Moment(INDEPENDENT, NOW)

@@ -155,6 +155,7 @@ def _released_before(request: ReleaseRequest) -> list[tuple[Wanted, str]]:
         RequestFile.request != request,
         RequestFile.released_at.is_null(False),
         RequestFile.cols.is_null(False),
+        ReleaseRequest.copies_removed_at.is_null(),
     )  # fmt: skip
     newest = rows.order_by(RequestFile.released_at.desc()).limit(MOST_EARLIER)
     return [(_wanted(file, OUTPUT), f"on {_day(file.released_at)}") for file in newest]

@@ -10,7 +10,9 @@ from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, timedelta
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
+
+from peewee import ModelSelect
 
 from jobsite.core.clock import now
 from jobsite.core.db import writing
@@ -24,7 +26,7 @@ from jobsite.core.files import (
     remove_beneath,
     sha256_of,
 )
-from jobsite.releases.requests.models import FileVersion, RequestFile
+from jobsite.releases.requests.models import FileVersion, ReleaseRequest, RequestFile
 from jobsite.settings import current
 
 _FOLDERS = ("releases", "copies")
@@ -102,7 +104,7 @@ def is_sound(sha256: str) -> bool:
 
 
 def strays() -> list[Stray]:
-    """What lies among the copies without a row of a request; the newest hour is left out, as it may be being added (OC30)."""
+    """What lies among the copies that no request needs; the newest hour is left out, as it may be being added (OC30)."""
     youngest = (now() - _FRESH).replace(tzinfo=UTC).timestamp()
     found = [stray for stray in _all() if stray.at < youngest]
     held = _held([stray.name for stray in found])
@@ -126,10 +128,36 @@ def _all() -> Iterator[Stray]:
                 yield Stray(name, status.st_size, status.st_ctime)  # its mtime is the output's
 
 
+def needed_by_others(request: ReleaseRequest) -> set[str]:
+    """The contents that requests beside this one hold: their copies stay. Two queries."""
+    mine = RequestFile.select(RequestFile.sha256).where(RequestFile.request == request)
+    before = FileVersion.select(FileVersion.sha256).join(RequestFile).where(RequestFile.request == request)
+    others = ReleaseRequest.id != request.id
+    return {
+        found
+        for rows, column in _holding()
+        for (found,) in rows.where(others, column.in_(mine) | column.in_(before)).tuples()
+    }
+
+
+def remove(sha256: str) -> None:
+    """Remove a copy that no request needs any more. Only inside the transaction that looked for that."""
+    remove_beneath(folder(), sha256)
+
+
 def _held(names: list[str]) -> set[str]:
     held: set[str] = set()
     for first in range(0, len(names), 500):
         some = names[first : first + 500]
-        for model in (RequestFile, FileVersion):
-            held |= {row for (row,) in model.select(model.sha256).where(model.sha256.in_(some)).tuples()}
+        for rows, column in _holding():
+            held |= {sha256 for (sha256,) in rows.where(column.in_(some)).tuples()}
     return held
+
+
+def _holding() -> Iterator[tuple[ModelSelect, Any]]:
+    """The contents of files and of earlier versions of requests whose copies are kept, and their column."""
+    kept = ReleaseRequest.copies_removed_at.is_null()
+    files = RequestFile.select(RequestFile.sha256).join(ReleaseRequest)
+    yield files.where(kept), RequestFile.sha256
+    versions = FileVersion.select(FileVersion.sha256).join(RequestFile).join(ReleaseRequest)
+    yield versions.where(kept), FileVersion.sha256

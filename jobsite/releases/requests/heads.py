@@ -13,6 +13,7 @@ from jobsite.releases.requests.missing import (
 )
 from jobsite.releases.requests.models import ReleaseRequest
 from jobsite.releases.requests.pages import Head, Missing, Progress
+from jobsite.releases.requests.retention import kept_until
 from jobsite.releases.requests.rules import ACTIONS, CONSOLIDATING, INDEPENDENT, STATUSES, why_not
 from jobsite.releases.requests.standing import undo_open
 
@@ -57,6 +58,7 @@ def head(sight: Sight) -> Head:
         reviews_in=reviews,
         reviews_needed=needed,
         taken_by=named(request.taken_by) if held else None,
+        copies_until=kept_until(request),
         next=_NEXT[request.status].format(left=max(needed - reviews, 1)),
         is_author=facts.is_author,
         on_author_side=facts.on_author_side,
@@ -68,7 +70,7 @@ def head(sight: Sight) -> Head:
 
 
 _AS_STORED = ("status", "turn", "submitted_at", "approved_at", "released_at", "undo_until", "upload_state", "is_forced",
-              "category", "policy", "policy_version", "repeats")  # fmt: skip
+              "category", "policy", "policy_version", "repeats", "copies_removed_at")  # fmt: skip
 
 
 def progress(sight: Sight) -> Progress | None:

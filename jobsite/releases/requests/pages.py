@@ -168,7 +168,10 @@ class GroupLine:
 
 @dataclass(frozen=True)
 class Head:
-    """What every page of a request shows on top. `label` has the number of reviews in it; `since` is when it came there."""
+    """What every page of a request shows on top. `label` has the number of reviews in it; `since` is when it came there.
+
+    `copies_until` is when the copies of its files go, known once it has ended.
+    """
 
     id: str
     workspace: str
@@ -198,6 +201,8 @@ class Head:
     reviews_needed: int
     taken_by: Person | None
     repeats: str
+    copies_until: datetime | None
+    copies_removed_at: datetime | None
     next: str
     is_author: bool
     on_author_side: bool

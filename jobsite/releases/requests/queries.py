@@ -8,7 +8,7 @@ from peewee import JOIN
 
 from jobsite.accounts.models import User
 from jobsite.core.db import LARGEST_ID
-from jobsite.core.errors import NotFound
+from jobsite.core.errors import Conflict, NotFound
 from jobsite.outputs.looks import CONTENT, PAGE, looked
 from jobsite.projects.models import Workspace
 from jobsite.releases.requests.activity import activity, events_of
@@ -32,6 +32,8 @@ from jobsite.releases.requests.people import named
 from jobsite.releases.requests.repeating import differences, present_in
 from jobsite.releases.requests.rules import LABELS, OUTPUT, REMOVED, UNDECIDED, why_not
 from jobsite.releases.requests.standing import Acting, standing
+
+GONE = "The copies of this request were removed on {day}, some time after it had ended. What was said of them stays."
 
 Neighbour = tuple[str, str] | None
 
@@ -96,7 +98,7 @@ def page_of_file(sight: Sight, file: RequestFile) -> FilePage:
     path, slug = file.path, file.group.slug
     groups = tuple(sight.group_line(one) for one in sight.state.groups)
     votes, versions, elsewhere = sight.votes(file), _versions(file), _elsewhere(sight, file)
-    released = [one for one in elsewhere if one.path == path and one.released_at is not None]
+    released = [one for one in elsewhere if one.path == path and _was_released(one)]
     return FilePage(
         head=head(sight),
         groups=groups,
@@ -131,6 +133,9 @@ def open_copy(request_id: str, file_id: int, viewer: User) -> tuple[BinaryIO, Re
 
 def open_for(acting: Acting, file: RequestFile) -> BinaryIO:
     """The copy of a file of a request that was loaded for a person; the look is recorded first. Raises `Conflict`."""
+    removed = acting.request.copies_removed_at
+    if removed is not None:
+        raise Conflict(GONE.format(day=f"{removed.day} {removed:%B %Y}"))
     opened, about = open_content(file.sha256), {"path": file.path, "sha256": file.sha256}
     workspace, number = acting.request.workspace, acting.request.id
     looked(by=acting.person, what=CONTENT, workspace=workspace, release_request=number, **about)
@@ -214,6 +219,11 @@ def _elsewhere(sight: Sight, file: RequestFile) -> list[RequestFile]:
     rows = rows.where(same, ReleaseRequest.workspace == sight.acting.request.workspace)
     others = rows.where(RequestFile.request != file.request_id, RequestFile.kind != REMOVED)
     return list(others.order_by(RequestFile.id.desc()).limit(20))
+
+
+def _was_released(file: RequestFile) -> bool:
+    """Whether it was, and its copy is still there to be compared with."""
+    return file.released_at is not None and file.request.copies_removed_at is None
 
 
 def _provenance(sight: Sight, file: RequestFile, elsewhere: list[RequestFile]) -> Provenance:

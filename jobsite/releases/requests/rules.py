@@ -66,6 +66,9 @@ REQUEST = Table(
 )
 """The steps T2 to T14; T1 makes a request in the first status."""
 
+ENDED = ("RELEASED", "REJECTED", "WITHDRAWN", "REVOKED")
+"""Statuses in which nothing of a request is asked for or on its way any more."""
+
 UPLOAD_STATES: Mapping[str, str] = {
     "held": "waiting for the end of the undo window",
     "running": "uploading",
@@ -228,7 +231,7 @@ ACTIONS: Mapping[str, Action] = _actions(
     Action("recall", "recall it", "A release can be recalled", "recaller", ("RELEASED",)),
     Action("take_over", "continue its upload", "An upload can be taken over", "checker", ("APPROVED",)),
     Action("request_again", "request it again", "A request can be made again", "author side",
-           ("APPROVED", "RELEASED", "REJECTED", "WITHDRAWN", "REVOKED"), True),
+           ("APPROVED", *ENDED), True),
 )  # fmt: skip
 """Every act on a request and its rule (specification 3). `force` is an operator's and stands outside."""
 
