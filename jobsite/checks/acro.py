@@ -28,7 +28,8 @@ def acro_remarks(reports: Sequence[Report], policy: Policy) -> Iterator[tuple[Re
                 on = report or results
                 cells = list(_flagged(sdc))
                 places = [_place(report, record, cell) for _, cell in cells]
-                yield from ((on, remark) for remark in _verdict(record, file, places))
+                there = Place() if report else Place(other=file)
+                yield from ((on, remark._replace(place=there)) for remark in _verdict(record, file, places))
                 yield from ((on, remark) for remark in _cells(cells, places))
                 if report:
                     yield from (
@@ -118,7 +119,8 @@ def _verdict(record: Mapping[str, Any], file: str, places: Sequence[tuple[Place,
     if status == "fail":
         mended = bool(places) and all(is_hidden for _, is_hidden in places)
         if isinstance(exception, str) and exception.strip():
-            sentence = f"ACRO failed {file}; its author asks for an exception there."
+            reason = " ".join(exception.split())[:_LONGEST]
+            sentence = f"ACRO failed {file}; its author asks for an exception there: {reason}"
         elif mended:
             sentence = f"ACRO failed {file}; every cell it flagged is empty or hidden now."
         else:

@@ -3,6 +3,7 @@
 import json
 import logging
 import warnings
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +12,7 @@ from jobsite.checks.acro import explanations
 
 from .given import POLICY, report_on
 
+RUN = Path(__file__).parent / "acro_run"
 TABLE = "area,F,M\nN,95,90\nS,50,55\nW,{},15\n"
 
 
@@ -116,6 +118,60 @@ def test_weaker_limits_than_the_policy_are_shown_with_both_values() -> None:
 )
 def test_records_of_any_form_are_borne(records: list) -> None:
     assert all("failed on" not in one.sentence for one in check_group(group(*records), POLICY))
+
+
+def of_the_run(**changed: bytes | str) -> list[Report]:
+    """The folder that ACRO 1.0.2 wrote, some of its files changed (`output_0_0` for output_0_0.csv)."""
+    files = {str(path.relative_to(RUN)): path.read_bytes() for path in sorted(RUN.rglob("*.*"))}
+    files |= {f"{name}.{'json' if name == 'config' else 'csv'}": data for name, data in changed.items()}
+    return [report_on(data, f"acro/{name}") for name, data in files.items()]
+
+
+def said_of(reports: list[Report]) -> list[str]:
+    found = [one for one in check_group(reports, POLICY) if one.rule.startswith("A")]
+    places = [(f" {one.row},{one.column}" if one.row else "") for one in found]
+    return [f"{one.rule} {one.severity} {one.file[5:]}{at}" for one, at in zip(found, places, strict=True)]
+
+
+def test_the_folder_that_acro_wrote_is_read_cell_by_cell() -> None:
+    crossed = ["A1 fix output_0_0.csv", "A5 fix output_0_0.csv 3,2", "A5 fix output_0_0.csv 3,3"]
+    deep = [
+        (3, 2),
+        (3, 3),
+        (4, 2),
+        (4, 3),
+        (5, 2),
+        (5, 3),
+    ]  # below two rows of headers and one for the index
+    statistics = ["A1 fix output_1_0.csv", *(f"A5 fix output_1_0.csv {row},{col}" for row, col in deep)]
+    not_here = ["A2 look results.json", "A2 look results.json"]  # ACRO's own summaries, a CSV and a JSON
+    assert said_of(of_the_run()) == crossed + statistics + not_here
+    first = next(one for one in check_group(of_the_run(), POLICY) if one.rule == "A1")
+    assert first.sentence.endswith("its author asks for an exception there: Published before.")
+
+
+def test_a_cell_hidden_after_acro_failed_it_is_mended_and_the_file_is_another() -> None:
+    mended = said_of(of_the_run(output_0_0="area,F,M\nN,20,20\nS,15,15\nW,[redacted],\n"))
+    assert [line for line in mended if "output_0_0" in line] == [
+        "A3 fix output_0_0.csv",
+        "A1 look output_0_0.csv",
+        "A5 note output_0_0.csv 3,2",
+        "A5 note output_0_0.csv 3,3",
+    ]
+
+
+def test_an_output_that_acro_passed_is_still_checked() -> None:
+    passed = of_the_run(output_2_0="area,n\nN,3\n")
+    assert [one.rule for one in passed if one.name.endswith("output_2_0.csv") for one in one.findings] == [
+        "C1",
+        "C2",
+    ]
+    assert "A3 fix output_2_0.csv" in said_of(passed)
+
+
+def test_weaker_limits_of_a_run_are_named_one_by_one() -> None:
+    weak = of_the_run(config='{"safe_threshold": 5, "safe_dof_threshold": 9, "new": {"kept": 1}}')
+    assert said_of(weak).count("A4 look config.json") + said_of(weak).count("A4 look results.json") == 2
 
 
 def test_a_record_that_acro_makes_itself(tmp_path) -> None:
