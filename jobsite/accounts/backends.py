@@ -81,7 +81,8 @@ def rotate_token(
         _change(backend, auth_token_hash=token_hash(token), old_token_hash=kept, old_token_until=until)
         if runs_here is None:
             runs_here = bool(there.auth_token_hash) and not there.is_remote
-        _set_remote(by, there, to=not runs_here)
+        backend.is_remote = there.is_remote
+        _set_remote(by, backend, to=not runs_here)
         _record("token-made", by, backend, **({"old_until": wire(until)} if until else {}))
     return token
 
@@ -89,6 +90,7 @@ def rotate_token(
 def _set_remote(by: User | str, backend: Backend, *, to: bool) -> None:
     if backend.is_remote != to:
         _change(backend, is_remote=to)
+        backend.is_remote = to
         _record("fetched-elsewhere" if to else "run-here", by, backend)
         database.after_commit(hub.ring)
 

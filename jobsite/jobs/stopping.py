@@ -4,6 +4,7 @@ The wish stands in the job's row. The engine passes it on, and the job moves on 
 """
 
 from jobsite.accounts.models import User, username_of
+from jobsite.accounts.queries import runs_here
 from jobsite.core import hub
 from jobsite.core.clock import now
 from jobsite.core.db import changed_one, database, writing
@@ -42,6 +43,8 @@ def kill(*, by: User | str, job: Job, reason: str, retry: bool = False) -> None:
         raise Invalid({"reason": "Give a reason: its author reads it."})
     if not job.is_active:
         raise Denied(f"{job.action} has already finished.")
+    if not runs_here(job.backend) and not job.attempts_made:
+        raise Denied(f"{job.action} does not run on this server: it is stopped on {job.backend.name}.")
     if retry and job.state != "running":
         raise Denied(f"{job.action} does not run, so there is nothing to try again.")
     if job.cancelling:

@@ -6,12 +6,12 @@ A backend is watched where it reports from elsewhere; on the secure side it is t
 from datetime import datetime, timedelta
 
 from jobsite.accounts.models import Backend
+from jobsite.accounts.queries import runs_here
 from jobsite.accounts.rules import SYSTEM
 from jobsite.core.clock import now, wire
 from jobsite.core.db import writing
 from jobsite.core.events import Event, record
 from jobsite.projects.models import Project
-from jobsite.settings import current
 
 MISSING, BACK = "backend:missing", "backend:back"
 ENDING = "project:copilot-ending"
@@ -21,11 +21,10 @@ AHEAD = timedelta(days=5)
 
 def watch_backends() -> None:
     """Note each active backend that has not been heard of for longer than its threshold, and each that is back."""
-    if current().secure:
-        return
     moment = now()
     for backend in Backend.select().where(Backend.is_active, Backend.last_seen_at.is_null(False)):
-        _watch(backend, moment)
+        if not runs_here(backend):
+            _watch(backend, moment)
 
 
 def watch_copilots() -> None:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from peewee import fn
 
 from jobsite.accounts.models import Backend
+from jobsite.accounts.queries import runs_here
 from jobsite.core.clock import now
 from jobsite.core.db import database
 from jobsite.core.errors import Conflict
@@ -98,7 +99,7 @@ def _backend(settings: Settings, backend: Backend) -> Iterator[Finding]:
     name = f"backend {backend.slug}"
     for problem in read_weights(weights_path(settings.instance, backend.slug)).problems:
         yield Finding(name, False, problem)
-    if not settings.secure:
+    if not (settings.secure and runs_here(backend)):
         yield _link(name, backend)
     standing = (BackendAlert.backend == backend) & BackendAlert.raised_at.is_null(False)
     alerts = BackendAlert.select().where(standing & BackendAlert.cleared_at.is_null())

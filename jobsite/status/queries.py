@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 
 from peewee import fn
 
-from jobsite import settings
 from jobsite.accounts.models import Backend
+from jobsite.accounts.queries import runs_here
 from jobsite.core.clock import now, wire
 from jobsite.core.errors import NotFound
 from jobsite.jobs.job_rows import JobRow
@@ -31,7 +31,7 @@ class BackendCard:
     @property
     def seen_at(self) -> datetime | None:
         """The last contact; None when there never was one. Jobs that run in this very program are always in sight."""
-        return self.at if settings.current().secure else self.backend.last_seen_at
+        return self.at if runs_here(self.backend) else self.backend.last_seen_at
 
     @property
     def is_missing(self) -> bool:
@@ -154,7 +154,7 @@ def last_contact(card: BackendCard) -> tuple[str, int]:
 def database_availability(backend: Backend) -> str:
     """The sentence on the database of a backend that other programs read (specification 7.2), to the letter."""
     known = backend.is_in_maintenance_mode or backend.maintenance_since is not None
-    if not known and not settings.current().secure:
+    if not known and not runs_here(backend):
         return f"DB maintenance mode not implemented in {backend.name}"
     since = f"(since {wire(backend.maintenance_since)}) " if backend.maintenance_since else ""
     return f"DB maintenance mode {'on' if backend.is_in_maintenance_mode else 'off'} {since}"
