@@ -8,6 +8,7 @@ import click
 MODULES = {
     "jobsite.instance_commands": "init settings",
     "jobsite.serve_command": "serve",
+    "jobsite.backup_commands": "backup restore",
     "jobsite.accounts.commands": "user backend",
     "jobsite.projects.commands": "org project member workspace",
     "jobsite.pipelines.commands": "check",

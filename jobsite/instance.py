@@ -9,6 +9,7 @@ from pathlib import Path
 from jobsite import settings as all_settings
 from jobsite.core.db import close_connections, open_database
 from jobsite.core.sides import WrongSide
+from jobsite.restoring import complete
 from jobsite.settings import Settings, SettingsError
 
 FOLDERS = ("repos", "releases")
@@ -22,6 +23,7 @@ def open_instance(settings: Settings) -> None:
     one does not keep, and `DatabaseTooNew` when the database is of a newer version.
     """
     try:
+        complete(settings.instance)
         _make_passage(settings.instance)
         for folder in FOLDERS + (FOLDERS_OF_LEVEL_4 if settings.secure else ()):
             (settings.instance / folder).mkdir(parents=True, exist_ok=True, mode=0o750)

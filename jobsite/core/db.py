@@ -196,6 +196,37 @@ def _statements() -> list[tuple[str, str]]:
     return rows
 
 
+def snapshot(target: Path) -> None:
+    """Copy the database as it is at this moment into the new file `target`, while others write. Raises sqlite3.Error.
+
+    All pages in one go: in portions it would begin anew at each write of somebody else, and never end.
+    """
+    make_private(target)
+    copy = sqlite3.connect(target)
+    try:
+        database.connection().backup(copy, pages=-1)
+        copy.execute("PRAGMA journal_mode = delete")
+    finally:
+        copy.close()
+
+
+def why_unusable(path: Path) -> str | None:
+    """Why the SQLite file `path` cannot be the database of this program: damaged, none of ours, or too new; else None."""
+    found = peewee.SqliteDatabase(f"file:{path}?mode=ro", uri=True)
+    try:
+        if found.execute_sql("PRAGMA quick_check(1)").fetchone() != ("ok",):
+            return "its database is damaged"
+        steps = Runner(found, directory=str(MIGRATIONS)).status()
+    except peewee.DatabaseError as error:
+        return f"its database cannot be read ({error})"
+    finally:
+        found.close()
+    if not any(step.applied for step in steps):
+        return "its database is none of jobsite"
+    unknown = [step.name for step in steps if step.path is None]
+    return f"it was made by a newer version of jobsite (it has {unknown[-1]})" if unknown else None
+
+
 def make_private(path: Path) -> None:
     """Make the file `path`, closed to others, if it is not there; SQLite gives its companions the same rights.
 

@@ -24,6 +24,7 @@ IDENTITIES = (
 )
 MANIFEST = f"{METADATA}/manifest.json"
 LOCK = f"{METADATA}/.lock"
+CHANGING = ".changing"  # locked by all who change files of workspaces, alone by who copies them all
 
 _WORKSPACE = re.compile(r"[A-Za-z0-9_-]+")
 _NAME = re.compile(r"[A-Za-z0-9_.-]+")
@@ -100,11 +101,35 @@ def log_path(action: str) -> str:
 
 
 @contextmanager
+def unchanged(roots: Roots) -> Iterator[None]:
+    """Nobody changes the files of any workspace in here: whoever wants to waits. It waits for those who do now."""
+    with _changing(roots, fcntl.LOCK_EX):
+        yield
+
+
+@contextmanager
+def _changing(roots: Roots, how: int) -> Iterator[None]:
+    roots.high.mkdir(mode=DIRECTORY_MODE, parents=True, exist_ok=True)
+    lock = os.open(roots.high / CHANGING, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(lock, how)
+        yield
+    finally:
+        os.close(lock)
+
+
+@contextmanager
 def locked(roots: Roots, workspace: str, *, wait: bool = True) -> Iterator[None]:
     """Only one process or thread at a time is in here for a workspace; the lock goes with its holder, even by kill -9.
 
-    Raises Busy when someone else holds it and `wait` is false.
+    While a backup is begun (`unchanged`) it waits for that. Raises Busy when someone else holds it and `wait` is false.
     """
+    with _locked_alone(roots, workspace, wait=wait), _changing(roots, fcntl.LOCK_SH):
+        yield
+
+
+@contextmanager
+def _locked_alone(roots: Roots, workspace: str, *, wait: bool) -> Iterator[None]:
     roots.make(workspace)
     with directory_beneath(roots.high_of(workspace), (METADATA,)) as directory:
         flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
