@@ -30,6 +30,7 @@ from jobsite.outputs.tasks import finish_and_check, follow_ends
 from jobsite.releases.requests.sending import send
 from jobsite.releases.requests.uploading import follow_uploads
 from jobsite.settings import Settings, current
+from jobsite.sync.events import follow_steps
 from jobsite.sync.following import fetch_requests, push_jobs
 from jobsite.sync.people import follow_people
 from jobsite.sync.uploads import send as send_over_http
@@ -115,6 +116,7 @@ WORKERS = (
     Worker("job requests", "secure", fetch_requests, apart=True),
     Worker("reports", "secure", push_jobs, apart=True),
     Worker("people", "secure", follow_people, apart=True),
+    Worker("release steps", "secure", follow_steps, apart=True),
 )
 
 

@@ -48,7 +48,7 @@ def disposition(name: str) -> str:
 def _create(request: ReleaseRequest, step: UploadStep, content: BinaryIO) -> Answer:
     path = f"releases/workspace/{segment(request.workspace.name)}"
     said = side().post(path, json=step.payload, headers=_as(step))
-    if said.status in (200, 201):
+    if said.status == 201:
         _remember(request, said)
     return _answer(said)
 
@@ -122,6 +122,8 @@ def _answer(said: Said) -> Answer:
     """As the uploader takes it: too large is a refusal like others, and a token that is refused is not the person's fault."""
     if said.is_our_token:
         return Answer(401, TOKEN_REFUSED)
+    if said.status == 200 and not isinstance(said.data, dict):
+        return Answer(NO_ANSWER, "something else answered in its place")
     status = 400 if said.status == 413 else said.status
     return Answer(status, said.detail, said.retry_after)
 

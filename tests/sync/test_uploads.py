@@ -1,5 +1,7 @@
 """Releases over HTTP: everything arrives whole and once, whatever fails on the way, and nothing else leaves."""
 
+# ruff: noqa: F811 - fixtures of the tests of releases, asked for by name
+
 import hashlib
 import json
 from collections.abc import Iterator
@@ -139,7 +141,7 @@ def test_a_connection_that_breaks_off_costs_nothing(peer: Peer, world: World, fa
     assert world.again(request).status == "RELEASED" and list(arrived) == PATHS
 
 
-@pytest.mark.parametrize("fault", ["500", "503", "429", "redirect"])
+@pytest.mark.parametrize("fault", ["500", "503", "429", "redirect", "html"])
 def test_what_cannot_be_taken_now_is_tried_again_and_no_sooner_than_asked_for(
     peer: Peer, world: World, fault: str
 ) -> None:
