@@ -7,8 +7,8 @@ from jobsite.outputs.listing import FileRow
 
 MOST_OPEN = 200
 """Entries of a folder that the tree shows; the list has the others."""
-MOST_ENTRIES = 2_000
-"""Files in a whole tree; beyond it folders are closed and lead to the list."""
+MOST_FILES = 1_000
+"""Files of a tree that is shown at once; beyond it, folders lead to a tree of their own."""
 
 
 @dataclass
@@ -30,6 +30,10 @@ class Folder:
     def left_out(self) -> int:
         """How many files of the folder itself it does not show."""
         return max(0, len(self.files) - MOST_OPEN)
+
+    def is_apart(self, folder: "Folder", asked: str) -> bool:
+        """Whether a folder of this tree has a tree of its own: where there are many files, unless it leads to `asked`."""
+        return self.total > MOST_FILES and not asked.startswith(folder.path)
 
 
 def tree_of(rows: Iterable[FileRow]) -> Folder:

@@ -62,6 +62,24 @@ def test_the_tree_has_the_logs_first_then_folders_then_files(as_ada: FlaskClient
     assert paths(folder) == ["output/deep/er/list.txt"]
 
 
+def test_folders_of_a_large_tree_have_trees_of_their_own(
+    as_ada: FlaskClient, level4: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish(level4, {f"output/many/{n}.csv": f"a,n\nx,{n * 5}\n" for n in range(250)}, "many")
+    monkeypatch.setattr("jobsite.outputs.tree.MOST_FILES", 100)
+    top = as_ada.get(LIST, query_string={"view": "tree", "action": "many"}).text
+    folder = re.search(rf'href="({LIST}output/\?[^"]+)"', top)
+    assert folder
+    assert "0.csv" not in words(top)
+    inner = as_ada.get(html.unescape(folder[1])).text
+    assert "many/ 250" in words(inner)
+    last = re.search(rf'href="({LIST}output/many/\?[^"]+)"', inner)
+    assert last
+    shown = as_ada.get(html.unescape(last[1])).text
+    assert len(re.findall(rf'href="{LIST}output/many/\d+\.csv', shown)) == 200
+    assert "50 more files of this folder" in words(shown)
+
+
 def test_what_the_releases_know_of_a_file_is_its_state(
     as_ada: FlaskClient, level4: World, app: Flask
 ) -> None:
