@@ -114,7 +114,7 @@ def _org(slug: str) -> Organisation:
 
 def _workspace(there: WorkspaceThere, project: Project) -> Workspace:
     repo, _ = Repo.get_or_create(url=normal(there.repo))
-    who = mirrored_username(there.created_by).username
+    who = there.created_by  # a name, or "system" for what a command made: nobody who has to be known here
     return Workspace.create(
         name=there.name,
         project=project,
