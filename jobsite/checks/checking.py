@@ -1,5 +1,6 @@
 """Checking one file: what it is, what is in it, and every rule that needs nothing else (specification 5.4). Pure."""
 
+import errno
 import io
 from collections.abc import Iterable, Iterator
 from pathlib import PurePosixPath
@@ -64,7 +65,7 @@ def check_file(subject: Subject, policy: Policy) -> Report:
         with opened(subject.source) as stream:
             return _examined(subject, policy, stream)
     except OSError as error:
-        why = error.strerror or str(error)
+        why = "links are not followed" if error.errno == errno.ELOOP else error.strerror or str(error)
         examination = _Examination(subject, policy, Facts("", 0, b"", None, 0))
         examination.ruling.add(_not_readable(why[:1].lower() + why[1:]))
         return examination.report()

@@ -57,14 +57,16 @@ def disclosure(
 
 
 def _subjects(paths: Sequence[Path]) -> Iterator[Subject]:
-    """The files, those of a folder named from there; more than one path keeps the folder in the names."""
-    number = 0
+    """Each file once, those of a folder named from there; more than one path keeps the folder in the names."""
+    seen: set[str] = set()
     for path in paths:
         if not os.path.lexists(path):
             raise click.ClickException(f"There is nothing at {path}.")
         for file in _files(path):
-            number += 1
-            if number > MOST_FILES:
+            if (place := os.path.abspath(file)) in seen:
+                continue
+            seen.add(place)
+            if len(seen) > MOST_FILES:
                 raise click.ClickException(f"There are more than {MOST_FILES:,} files.")
             inside = file.relative_to(path) if path.is_dir() and len(paths) == 1 else file
             yield Subject(inside.as_posix().encode("utf-8", "replace").decode(), file)
@@ -75,9 +77,14 @@ def _files(path: Path) -> Iterator[Path]:
     if not path.is_dir():
         yield path
         return
-    for folder, folders, names in os.walk(path):
+    for folder, folders, names in os.walk(path, onerror=_refuse):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         yield from (file for name in sorted(names) if not (file := Path(folder, name)).is_symlink())
+
+
+def _refuse(error: OSError) -> None:
+    """A folder that cannot be listed may hold anything."""
+    raise click.ClickException(f"{error.filename} cannot be read: {error.strerror}.")
 
 
 def _show(findings: Sequence[Finding], reports: Sequence[Report], policy: Policy) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from jobsite.checks.catalogue import RULES
-from jobsite.checks.findings import FIX, LOOK, STOP, Finding, Place
+from jobsite.checks.findings import FIX, LOOK, SEVERITIES, STOP, Finding, Place
 from jobsite.checks.policy import Policy
 from jobsite.checks.reading import NotReadable
 from jobsite.checks.subjects import OUTPUT, SUPPORTING, Skipped
@@ -156,9 +156,10 @@ class Ruling:
         self._found[finding.key] = finding
 
     def _severity(self, rule: str, said: str | None) -> str:
-        severity = said or RULES[rule].severity
-        if rule in self.policy.severity and severity == RULES[rule].severity:
-            severity = self.policy.severity[rule]
+        severity, usual = said or RULES[rule].severity, RULES[rule].severity
+        wanted = self.policy.severity.get(rule)
+        if wanted and (severity == usual or SEVERITIES.index(wanted) > SEVERITIES.index(severity)):
+            severity = wanted  # what is milder by itself stays milder, and never becomes graver than the rule
         if self._kind == SUPPORTING and (severity == FIX or (severity == STOP and rule[0] not in "IE")):
             return LOOK
         return severity

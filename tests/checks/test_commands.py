@@ -1,7 +1,11 @@
 """The command `disclosure`: what people see, what programs read, and the exit status."""
 
 import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from click.testing import CliRunner, Result
 
@@ -80,6 +84,46 @@ def test_links_and_folders_with_a_dot_are_left_out(tmp_path) -> None:
     (tmp_path / "in" / "link.csv").symlink_to(tmp_path / "secret.csv")
     result = run(tmp_path / "in")
     assert (result.exit_code, result.output.startswith("0 files")) == (0, True)
+
+
+def test_a_file_that_is_named_twice_is_checked_once(tmp_path) -> None:
+    folder_of(tmp_path, a="group,n\na,3\nb,30\n")
+    twice = run(tmp_path / "a.csv", tmp_path / "a.csv", tmp_path, "--json")
+    assert [one["rule"] for one in json.loads(twice.stdout)] == ["C1", "C2"]
+
+
+def test_a_link_named_outright_stops(tmp_path) -> None:
+    folder_of(tmp_path, a="group,n\na,20\nb,30\n")
+    (tmp_path / "link.csv").symlink_to(tmp_path / "a.csv")
+    [found] = json.loads(run(tmp_path / "link.csv", "--json").stdout)
+    assert (found["rule"], found["severity"]) == ("F5", "stop")
+    assert found["sentence"] == "This file could not be checked: links are not followed."
+
+
+def test_what_may_not_be_read_is_never_passed_over() -> None:
+    with TemporaryDirectory() as name:  # where any user may look, unlike the folders of pytest
+        outer = folder_of(Path(name), a="group,n\na,20\nb,30\n")
+        outer.chmod(0o755)
+        (outer / "a.csv").chmod(0)
+        with ordinary_user():
+            assert [one["rule"] for one in json.loads(run(outer, "--json").stdout)] == ["F5"]
+        (outer / "locked").mkdir(mode=0)
+        with ordinary_user():
+            locked = run(outer)
+        assert (locked.exit_code, "locked cannot be read: Permission denied." in locked.output) == (1, True)
+        (outer / "locked").chmod(0o700)
+
+
+@contextmanager
+def ordinary_user() -> Iterator[None]:
+    """Root reads everything: within the block the process is nobody."""
+    was = os.geteuid()
+    if was == 0:
+        os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(was)
 
 
 def test_many_findings_of_one_rule_are_counted_not_shown(tmp_path) -> None:

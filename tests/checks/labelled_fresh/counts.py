@@ -41,6 +41,19 @@ CASES = (
         "C1 look cell 1 2",
         policy={"severity": {"C1": "look"}},
     ),
+    one(
+        "a milder rule is milder for guesses as well",
+        table("sex seen\na 5\nb 120"),
+        "C1 note cell 1 2",
+        policy={"severity": {"C1": "note"}},
+    ),
+    one(
+        "a graver rule leaves guesses alone",
+        table("sex seen n\na 5 5\nb 120 120"),
+        "C1 look cell 1 2",
+        "C1 stop cell 1 3",
+        policy={"severity": {"C1": "stop"}},
+    ),
     # C2
     one("counts that are not rounded", table("sex n\na 121\nb 117\nc 40"), "C2 fix column 2"),
     one("one count that is not", table("sex n\na 120\nb 115\nc 41"), "C2 fix column 2"),
