@@ -1,41 +1,54 @@
-"""Release requests: what pages read and verbs do on a request of 100 files with two reviews (section 13 of the specification)."""
+"""Release requests as the desk shows them: 100 files in 10 groups, two reviews, 200 votes, 300 comments, 2,000 findings and
+5,000 rows of the audit (section 13 of the specification). Pages and acts go through the whole application, as cat asks.
+"""
 
+import itertools
 import tempfile
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
+from flask import Flask
+
+from bench.asking import Answer, Goals, Person, page_figures
 from bench.figure import Figure
-from jobsite.core.db import database, writing
-from jobsite.instance import close_instance, open_instance
-from jobsite.releases.requests.comments import comment
-from jobsite.releases.requests.listing import queue
-from jobsite.releases.requests.models import Comment, Opened, ReleaseRequest, RequestFile, Review, Vote
-from jobsite.releases.requests.queries import file_page, group_page, overview
+from bench.rows import insert
+from jobsite.accounts.models import User
+from jobsite.accounts.queries import user_or_stop
+from jobsite.application import create_app
+from jobsite.checks import LOOK, Finding, Place
+from jobsite.core.clock import now
+from jobsite.core.db import writing
+from jobsite.core.events import record
+from jobsite.instance import close_instance
+from jobsite.releases.requests.models import (
+    Comment,
+    Opened,
+    ReleaseRequest,
+    RequestFile,
+    RequestGroup,
+    Review,
+    Vote,
+)
 from jobsite.releases.requests.rechecking import recheck
-from jobsite.releases.requests.releasing import approve
-from jobsite.releases.requests.steps import submit
-from jobsite.releases.requests.voting import vote
+from jobsite.releases.requests.rules import CHECKLIST
 from jobsite.settings import Settings
-from tests.releases.world import EVERYTHING, World, make_world
+from tests.releases.world import World, make_world
 
-GROUPS, FILES_EACH, COMMENTS = 10, 10, 300
-CALLS = 40
+GROUPS, FILES_EACH, COMMENTS, FINDINGS, AUDIT, WAITING = 10, 10, 300, 2_000, 5_000, 50
 PATH = "output/t7.csv"
 
 
 def figures() -> list[Figure]:
-    """95th percentiles in milliseconds and numbers of queries, with the rules' results known."""
+    """95th percentiles in milliseconds, queries and kilobytes, with the rules' results known."""
     with tempfile.TemporaryDirectory() as folder:
-        open_instance(Settings(instance=Path(folder) / "instance"))
+        settings = Settings(instance=Path(folder) / "instance")
+        app = create_app(settings)
         try:
-            world = make_world(Path(folder) / "instance")
+            world = make_world(settings.instance)
             request = _large(world)
-            found = _verbs_of_the_author(world, request)
+            found = _submitted(app, world, request)
             _reviewed(world, request)
-            return [*found, *_pages(world, request), *_verbs_of_a_checker(world, request)]
+            _others_wait(request)
+            return [*found, *_pages(app, request), *_acts(app, request), *_released(app, request)]
         finally:
             close_instance()
 
@@ -52,108 +65,121 @@ def _large(world: World) -> ReleaseRequest:
     return request
 
 
-def _verbs_of_the_author(world: World, request: ReleaseRequest) -> list[Figure]:
-    ada = world.cast.ada
-    recheck(by=ada, request_id=request.id)
-    return [*_once("submit", 300, 40, lambda: submit(by=ada, request_id=request.id, checklist=EVERYTHING))]
+def _submitted(app: Flask, world: World, request: ReleaseRequest) -> list[Figure]:
+    """Submitting can be done once: it is timed once."""
+    recheck(by=world.cast.ada, request_id=request.id)
+    page, ada = f"/requests/{request.id}/-/submit/", Person(app, "ada")
+    ticked = {"check": [str(n) for n in range(len(CHECKLIST))]}
+    return page_figures("requests: submit", Goals(300, 40), lambda: ada.send(page, "checklist", ticked), 1)
 
 
 def _reviewed(world: World, request: ReleaseRequest) -> None:
-    """Two reviews, 200 votes and 300 comments, written as rows: what is measured is how they are read."""
+    """Two reviews with votes, comments, findings and audit, written as rows: what is measured is how they are read."""
     request = world.again(request)
     facts = {"request": request, "turn": request.turn, "at": request.moved_at}
-    files = list(RequestFile.select().where(RequestFile.request == request))
+    files = list(RequestFile.select().where(RequestFile.request == request).order_by(RequestFile.id))
+    for checker in ("cat", "cyd"):
+        insert(
+            Vote,
+            (
+                {**facts, "file": one, "checker": checker, "value": "APPROVED", "sha256": one.sha256}
+                for one in files
+            ),
+        )
+        seen = {"turn": request.turn, "at": request.moved_at, "person": checker}
+        insert(Opened, ({**seen, "file": one, "sha256": one.sha256} for one in files))
+    said = {**facts, "writer": "cat", "side": "CHECKER", "audience": "PRIVATE"}
+    in_turn = itertools.islice(itertools.cycle(files), COMMENTS)
+    insert(
+        Comment,
+        ({**said, "file": one, "group": one.group_id, "text": f"About {one.path}."} for one in in_turn),
+    )
     with writing():
+        for one in files:
+            RequestFile.update(findings=_findings(one), worst=LOOK).where(RequestFile.id == one.id).execute()
         for checker in ("cat", "cyd"):
-            Vote.insert_many(
-                [
-                    {**facts, "file": file, "checker": checker, "value": "APPROVED", "sha256": file.sha256}
-                    for file in files
-                ]
-            ).execute()
-            Opened.insert_many(
-                [
-                    {
-                        "file": file,
-                        "sha256": file.sha256,
-                        "person": checker,
-                        "turn": request.turn,
-                        "at": request.moved_at,
-                    }
-                    for file in files
-                ]
-            ).execute()
             Review.create(**facts, checker=checker)
-        said = {**facts, "writer": "cat", "side": "CHECKER", "audience": "PRIVATE"}
-        Comment.insert_many(
-            [
-                {**said, "file": files[n % 100], "group": files[n % 100].group_id, "text": f"Comment {n}."}
-                for n in range(COMMENTS)
-            ]
-        ).execute()
         ReleaseRequest.update(status="REVIEWED").where(ReleaseRequest.id == request.id).execute()
+        for number in range(AUDIT):
+            record(
+                "release:commented", by="cat", subject=f"release-request:{request.id}",
+                file=files[number % len(files)].path, turn=request.turn, audience="PRIVATE",
+            )  # fmt: skip
 
 
-def _pages(world: World, request: ReleaseRequest) -> list[Figure]:
-    cat = world.cast.cat
+def _findings(file: RequestFile) -> list[dict[str, object]]:
     return [
-        *_often("overview", 100, 12, lambda: overview(request.id, cat)),
-        *_often("group page", 80, 10, lambda: group_page(request.id, "group-0", cat)),
-        *_often("file page without content", 80, 12, lambda: file_page(request.id, "group-0", PATH, cat)),
-        *_often("queue", 80, 6, lambda: queue(cat, "queue")),
+        Finding(
+            "C3",
+            "1",
+            "default",
+            1,
+            LOOK,
+            file.path,
+            file.sha256,
+            Place(row=row, col=2, header="n"),
+            "Is this rounded?",
+        ).as_json()
+        for row in range(1, FINDINGS // (GROUPS * FILES_EACH) + 1)
     ]
 
 
-def _verbs_of_a_checker(world: World, request: ReleaseRequest) -> list[Figure]:
-    cat, values = world.cast.cat, iter(["CHANGES_REQUESTED", "APPROVED"] * CALLS)
-    act: dict[str, Any] = {"by": cat, "request_id": request.id, "path": PATH}
+def _others_wait(request: ReleaseRequest) -> None:
+    """Requests of others wait with this one, so that the queue is full."""
+    row = ReleaseRequest.select().where(ReleaseRequest.id == request.id).dicts().get()
+    about = {"date_joined": now(), "created_by": "system"}
+    insert(User, ({"username": f"a{n}", "fullname": f"Author {n}", **about} for n in range(1, WAITING)))
+    group = {"slug": "tables", "name": "tables", "context": "Counts.", "controls": "Rounded.", "position": 0}
+    file = RequestFile.select().where(RequestFile.request == request).dicts().first()
+    for number in range(1, WAITING):
+        new = f"{number:026}"
+        insert(
+            ReleaseRequest, [{**row, "id": new, "status": "SUBMITTED", "author": user_or_stop(f"a{number}")}]
+        )
+        insert(RequestGroup, [{**group, "request": new}])
+        its = RequestGroup.get(RequestGroup.request == new)
+        insert(RequestFile, [{**{k: v for k, v in file.items() if k != "id"}, "request": new, "group": its}])
+
+
+def _pages(app: Flask, request: ReleaseRequest) -> list[Figure]:
+    cat, at = Person(app, "cat"), f"/requests/{request.id}/"
+    rows = (
+        ("overview", at, Goals(100, 12, 40)),
+        ("group page", f"{at}group-0/", Goals(80, 10, 40)),
+        ("file page with its content", f"{at}group-0/{PATH}", Goals(80, 12 + 3, 40)),
+        ("queue of 50", "/requests/?tab=queue", Goals(80, 6, 30)),
+        ("audit of 5,000 rows", f"{at}-/audit/", Goals(None)),
+    )
     return [
-        *_often("vote", 60, 15, lambda: vote(**act, value=next(values)), calls=CALLS - 1),
-        *_often("comment", 60, 15, lambda: comment(**act, text="Fine.")),
-        *_once("release", 300, 40, lambda: approve(by=world.cast.cyd, request_id=request.id)),
+        figure
+        for name, address, goals in rows
+        for figure in page_figures(f"requests: {name}", goals, lambda address=address: cat.get(address))  # type: ignore[misc]
     ]
 
 
-def _often(
-    name: str, milliseconds: float, queries: int, act: Callable[[], object], calls: int = CALLS
-) -> list[Figure]:
-    """The 95th percentile over many calls, and the queries of one."""
-    with _counted() as asked:
-        act()
-    took = []
-    for _ in range(calls):
-        begun = time.perf_counter()
-        act()
-        took.append(time.perf_counter() - begun)
-    slowest = sorted(took)[int(len(took) * 0.95) - 1] * 1000
-    return [
-        Figure(f"requests: {name}, 100 files", slowest, "ms", milliseconds),
-        Figure(f"requests: {name}, queries", len(asked), "", queries),
-    ]
+def _acts(app: Flask, request: ReleaseRequest) -> list[Figure]:
+    cat, page = Person(app, "cat"), f"/requests/{request.id}/group-0/{PATH}"
+    votes, goals = itertools.cycle(("changes", "approve")), Goals(60, 15)
+    others = itertools.cycle(f"/requests/{request.id}/group-0/output/t{n}.csv" for n in range(FILES_EACH))
+
+    def comment() -> Answer:
+        return cat.send(page, 'value="comment"', {"do": "comment", "text": "Fine.", "audience": "PRIVATE"})
+
+    def vote() -> Answer:
+        return cat.send(page, 'value="changes"', {"do": next(votes), "text": "Round it."})
+
+    def waive() -> Answer:
+        return cat.send(
+            next(others),
+            'value="waive"',
+            {"do": "waive", "code": "other", "text": "These counts were rounded before."},
+        )
+
+    acts = (("vote", vote), ("comment", comment), ("waive", waive))
+    return [figure for name, act in acts for figure in page_figures(f"requests: {name}", goals, act)]
 
 
-def _once(name: str, milliseconds: float, queries: int, act: Callable[[], object]) -> list[Figure]:
-    """How long the one call takes, and its queries."""
-    begun = time.perf_counter()
-    with _counted() as asked:
-        act()
-    took = (time.perf_counter() - begun) * 1000
-    return [
-        Figure(f"requests: {name}, 100 files", took, "ms", milliseconds),
-        Figure(f"requests: {name}, queries", len(asked), "", queries),
-    ]
-
-
-@contextmanager
-def _counted() -> Iterator[list[str]]:
-    asked: list[str] = []
-
-    def note(event: Any, *_: Any, **__: Any) -> None:
-        if "PRAGMA" not in str(event):
-            asked.append(str(event))
-
-    database.obj.query_hooks.append(note)
-    try:
-        yield asked
-    finally:
-        database.obj.query_hooks.remove(note)
+def _released(app: Flask, request: ReleaseRequest) -> list[Figure]:
+    """Approving can be done once: it is timed once."""
+    cyd, page = Person(app, "cyd"), f"/requests/{request.id}/-/release/"
+    return page_figures("requests: release", Goals(300, 40), lambda: cyd.send(page, "csrf_token", {}), 1)

@@ -83,7 +83,7 @@ def processor(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def memory(pid: int) -> float:
-    """Megabytes of memory that a process holds."""
+def memory(pid: int | str) -> float:
+    """Mebibytes of memory that a process holds, this one for "self"."""
     found = re.search(r"VmRSS:\s+(\d+)", Path(f"/proc/{pid}/status").read_text())
     return int(found[1]) / 1024 if found else 0.0
