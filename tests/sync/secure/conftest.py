@@ -32,6 +32,26 @@ STUDY = project_yaml(
 )
 
 
+def listed(number: int, study: Study, commit: str, *actions: str) -> dict[str, Any]:
+    """A job request as the public side lists it: by ada, in the workspace `asthma` of the project `air`."""
+    where = {"name": "asthma", "repo": str(study.path), "branch": "main"}
+    return {
+        "identifier": f"{number:016}",
+        "backend": "tpp",
+        "sha": commit,
+        "force_run_dependencies": False,
+        "requested_actions": list(actions),
+        "cancelled_actions": [],
+        "created_by": "ada",
+        "created_at": wire(ASKED),
+        "workspace": {**where, "created_by": "ada", "created_at": wire(ASKED)},
+        "database_name": "default",
+        "project": "air",
+        "orgs": ["northfield", "southfield"],
+        "codelists_ok": True,
+    }
+
+
 @dataclass
 class SecureWorld:
     """The peer, the study, and this side's two halves. `items` is what the peer lists, newest first."""
@@ -45,28 +65,7 @@ class SecureWorld:
 
     def lists(self, number: int, *actions: str, **changes: Any) -> dict[str, Any]:
         """Let the peer list a request for the newest commit, by ada in the workspace `asthma`; gives the item."""
-        item = {
-            "identifier": f"{number:016}",
-            "backend": "tpp",
-            "sha": self.commit,
-            "force_run_dependencies": False,
-            "requested_actions": list(actions),
-            "cancelled_actions": [],
-            "created_by": "ada",
-            "created_at": wire(ASKED),
-            "workspace": {
-                "name": "asthma",
-                "repo": str(self.study.path),
-                "branch": "main",
-                "created_by": "ada",
-                "created_at": wire(ASKED),
-            },
-            "database_name": "default",
-            "project": "air",
-            "orgs": ["northfield", "southfield"],
-            "codelists_ok": True,
-            **changes,
-        }
+        item = listed(number, self.study, self.commit, *actions) | changes
         self.items.insert(0, item)
         return item
 
