@@ -24,6 +24,7 @@ from jobsite.core.clock import now, wire
 from jobsite.core.db import snapshot
 from jobsite.core.errors import Conflict, Refused
 from jobsite.core.files import PIECE, UnsafePath, components, flush_to_disk, open_beneath, remove_tree
+from jobsite.jobs.executors.records import SUPERVISOR
 from jobsite.settings import Settings
 from jobsite.store.journal import fail_point
 from jobsite.store.roots import CHANGING, Roots, unchanged
@@ -40,6 +41,8 @@ FAIL_POINTS = ("backup.held", "backup.written")
 DATABASE = "jobsite.db"
 PASSAGE = "work"
 WORKSPACES = "workspaces"
+OF_PROCESSES = (CHANGING, SUPERVISOR)
+"""Files that tell of processes: those of the restored instance are not the ones that run now, should they still run."""
 LEFT_OUT = (HELD, RESTORING, BEFORE, "server.lock", DATABASE, "huey.db")
 """How names at the top of an instance begin that are no part of a backup: locks, what was moved aside, and the queue,
 which is no record of anything. Nor is the directory in which jobs work. The database goes in as its copy."""
@@ -238,7 +241,7 @@ def _hold(instance: Path, held: Path, *, but: str = "") -> None:
         below = held / Path(folder).relative_to(instance)
         below.mkdir(mode=0o700, exist_ok=True)
         for name in names:
-            if name != CHANGING:
+            if name not in OF_PROCESSES:
                 _hold_file(Path(folder, name), below / name)
 
 

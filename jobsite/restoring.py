@@ -8,6 +8,7 @@ instance next. What was there before is moved aside, never deleted.
 import fcntl
 import json
 import os
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +29,7 @@ from jobsite.core.clock import now
 from jobsite.core.db import why_unusable
 from jobsite.core.errors import Conflict
 from jobsite.core.files import PIECE, atomic_write, components, make_directories, remove_tree, safe_join
+from jobsite.jobs.executors import processes, records
 from jobsite.settings import Settings
 from jobsite.store.journal import fail_point
 
@@ -126,6 +128,12 @@ def _refuse(settings: Settings, facts: Facts, held: list[str], force: bool) -> N
     ]
     if other:
         raise Conflict(f"{other[0]} in {settings.instance} is on another disk and cannot be moved aside.")
+
+
+def _run_on(instance: Path) -> Iterator[bool]:
+    """Of each attempt that is known there whether its supervisor is alive."""
+    for record in instance.glob(f"jobs/*/*/{records.SUPERVISOR}"):
+        yield processes.is_alive(records.read(record.parent, records.SUPERVISOR))
 
 
 def _unpack(new: Path, name: str, mode: int, mtime: float, file: Compared) -> None:

@@ -24,6 +24,7 @@ from jobsite.core.db import close_connections, database
 from jobsite.core.errors import Conflict
 from jobsite.core.events import Event, verify
 from jobsite.instance import open_instance
+from jobsite.jobs.executors import processes, records
 from jobsite.jobs.lock import InstanceLock
 from jobsite.restoring import FAIL_POINTS as POINTS_OF_RESTORE
 from jobsite.restoring import restore
@@ -249,6 +250,26 @@ def test_what_is_there_is_kept_and_moved_aside_only_when_told_to(
     (aside,) = filled.glob("before-restore-*")
     assert {"jobsite.db", "workspaces", "secret.key"} <= {path.name for path in aside.iterdir()}
     assert "later" in opened(Settings(instance=aside))
+
+
+def test_nothing_is_taken_from_under_a_job_that_runs(backup: Path, settings: Settings, filled: Path) -> None:
+    attempt = filled / "jobs" / "abc" / "abc-001"
+    records.write(attempt, records.SUPERVISOR, processes.identity(os.getpid()))
+    close_connections()
+    with pytest.raises(Conflict, match="still run"):
+        put_back(settings, backup, force=True)
+    (attempt / records.SUPERVISOR).unlink()
+    put_back(settings, backup, force=True)
+
+
+def test_a_restored_attempt_does_not_know_the_processes_of_then(
+    filled: Path, settings: Settings, elsewhere: Settings, tmp_path: Path
+) -> None:
+    """A number of a process that is somebody else's by now, or of the first instance's job, would be watched, and stopped."""
+    records.write(filled / "jobs" / "abc" / "abc-001", records.SUPERVISOR, processes.identity(os.getpid()))
+    make(settings, tmp_path / "backup.tar")
+    put_back(elsewhere, tmp_path / "backup.tar")
+    assert records.read(elsewhere.instance / "jobs" / "abc" / "abc-001", records.SUPERVISOR) is None
 
 
 @pytest.mark.parametrize("point", [*FAIL_POINTS, *POINTS_OF_RESTORE])
