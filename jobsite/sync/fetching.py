@@ -22,7 +22,6 @@ from jobsite.jobs.models import JobRequest
 from jobsite.jobs.refusals import PLATFORM, UNREACHABLE, Refusal
 from jobsite.jobs.taken import Order, cancel_taken, refuse_order, take
 from jobsite.projects.repositories import RepositoryUnreachable
-from jobsite.store.journal import fail_point
 from jobsite.sync.answers import sound
 from jobsite.sync.client import PublicSide
 from jobsite.sync.flags import flags_header
@@ -115,7 +114,6 @@ def take_in_turn(orders: Sequence[Order], backend: Backend) -> None:
             _postpone(row, "It cannot be handled.")
             continue
         if made is not None:
-            fail_point("fetching.stored")
             _note(row, job_request=made, problem="", not_before=None)
     hub.ring()
 
