@@ -16,6 +16,7 @@ from jobsite.settings import current
 from jobsite.staff import health, places, searching, why
 from jobsite.staff.area import ROWS, asked, listed, routes, staff
 from jobsite.staff.dashboards import DASHBOARDS, sorted_rows
+from jobsite.sync.link import link
 
 
 @routes("/staff/", needs="staff_area_access")
@@ -48,6 +49,7 @@ def show_health() -> Response:
     data: dict[str, Any] = {
         "sends": sends,
         "disk": health.disk(),
+        "link": link(),
         "cards": health.cards(places.backends()),
         "alerts": open_alerts(),
         "beats": heartbeats(),

@@ -19,6 +19,7 @@ from jobsite.jobs.lock import InstanceLock
 from jobsite.jobs.models import BackendAlert
 from jobsite.jobs.weights import read_weights, weights_path
 from jobsite.settings import Settings
+from jobsite.sync.link import link
 
 LEAST_FREE = 2**30
 LEAST_SHARE = 0.05
@@ -39,6 +40,8 @@ def examination(settings: Settings) -> Iterator[Finding]:
     yield _database()
     yield _disk(settings)
     yield _clock()
+    if settings.side == "secure":
+        yield from _public_side()
     if settings.secure:
         yield _executor()
         yield from _runtimes(settings)
@@ -73,6 +76,18 @@ def _clock() -> Finding:
     if ahead > CLOCK_SLACK:
         return Finding("clock", False, f"The clock was set back: the newest event is {ahead} ahead of it.")
     return Finding("clock", True, "The clock is not behind the newest event.")
+
+
+def _public_side() -> Iterator[Finding]:
+    """How it stands with the public side, as the server wrote down; nobody is asked now."""
+    found = link()
+    if found is None:
+        yield Finding(
+            "public side", False, "None is set (PUBLIC_URL), so that nothing can be fetched or sent."
+        )
+        return
+    yield Finding("public side", found.is_well, f"{found.url}: {found.sentence}")
+    yield Finding("waiting", not found.stuck, found.waits)
 
 
 def _executor() -> Finding:

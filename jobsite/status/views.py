@@ -11,6 +11,7 @@ from jobsite.jobs.backend_alerts import open_alerts
 from jobsite.status.metrics import metrics
 from jobsite.status.queries import backend_card, database_availability, last_contact, status_page
 from jobsite.status.rules import why_not_metrics
+from jobsite.sync.link import Link, link
 
 routes = Routes("status")
 
@@ -22,7 +23,12 @@ PLAIN = "text/plain; charset=utf-8"
 def show_status() -> Response:
     view = status_page(_number("running"), _number("waiting"))
     alerts = open_alerts() if STAFF in current_user.permissions else ()
-    return page("status/status.html", fragments=("live",), view=view, alerts=alerts)
+    return page("status/status.html", fragments=("live",), view=view, alerts=alerts, link=_link())
+
+
+def _link() -> Link | None:
+    """How it stands with the public side, for those who are logged in on a side of its own."""
+    return link() if current_user.is_authenticated else None
 
 
 def _number(name: str) -> int:
