@@ -10,6 +10,7 @@ import click
 from jobsite.accounts.rules import PERMISSIONS, ROLES
 from jobsite.checks import RULES
 from jobsite.cli import main
+from jobsite.jobs.refusals import REFUSALS
 from jobsite.jobs.rules import CODES, JOB, steps_table
 from jobsite.releases.requests.rules import ACTIONS, REQUEST, STATUSES
 from jobsite.settings import SETTINGS, default_text
@@ -38,6 +39,12 @@ def codes_table() -> str:
     """Every status code of a job with its state, sentence and advice."""
     rows = [f"| `{name}` | {code.state} | {code.sentence} | {code.advice} |" for name, code in CODES.items()]
     return "\n".join(["| code | state | sentence | what to do |", "|---|---|---|---|", *rows])
+
+
+def refusals_table() -> str:
+    """Every reason why a fetched request becomes no jobs, with the status code that stands for it."""
+    rows = [f"| {one.sentence} | `{one.code}` |" for one in REFUSALS]
+    return "\n".join(["| sentence | code |", "|---|---|", *rows])
 
 
 def diagram() -> str:
@@ -111,7 +118,7 @@ TABLES = {
     "commands.md": {"commands": commands_table},
     "permissions.md": {"roles": roles_table, "matrix": matrix_table},
     "disclosure.md": {"rules": rules_table},
-    "jobs.md": {"codes": codes_table, "states": diagram, "steps": steps_table},
+    "jobs.md": {"codes": codes_table, "states": diagram, "steps": steps_table, "refusals": refusals_table},
 }
 
 
