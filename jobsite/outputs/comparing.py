@@ -26,12 +26,16 @@ IMAGES = ("image", "svg", "svgz")
 
 @dataclass(frozen=True)
 class Version:
-    """One version of a file: what it is in `words` ("released 12 Nov 2026"), and its content, None where that is gone."""
+    """One version of a file: what it is in `words` ("released 12 Nov 2026"), and its content, None where that is gone.
+
+    `address` gives its bytes for a picture, "" where they are not sent.
+    """
 
     words: str
     path: str
     sha256: str
     file: BinaryIO | None = None
+    address: str = ""
 
 
 @dataclass(frozen=True)

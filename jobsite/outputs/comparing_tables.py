@@ -5,10 +5,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import islice
+from typing import NamedTuple
 
 from jobsite.outputs.numbers import number_in, printed
 from jobsite.outputs.reading import Table
 
+ROWS = 200
+"""Rows of a page."""
 MOST_CELLS = 100_000
 MOST_CHANGES = 500
 """Changed cells that are kept of tables with more than MOST_CELLS cells."""
@@ -78,6 +81,18 @@ class Totals:
     difference: str
 
 
+class ChangedPage(NamedTuple):
+    """Rows of the new version of a table: number, whether the old one lacks it, and each value with what changed in it.
+
+    `earlier` and `later` are the first rows of the pages around.
+    """
+
+    first: int
+    rows: Sequence[tuple[int, bool, Sequence[tuple[str, CellChange | None]]]]
+    earlier: int | None
+    later: int | None
+
+
 @dataclass(frozen=True)
 class TableChanges:
     """What changed in a table. `matched_by` are the columns by which rows were matched, none: by their number.
@@ -121,6 +136,25 @@ class TableChanges:
     def by_place(self) -> dict[tuple[int, int], CellChange]:
         """The changed cells by row and column of the new version, both from 1."""
         return {(change.new_row, change.position): change for change in self.cells}
+
+    def page(self, first: int) -> "ChangedPage":
+        """Two hundred rows of the new version from `first` on, with what changed in place."""
+        first = max(1, min(first, len(self.values)))
+        rows = self.values[first - 1 : first - 1 + ROWS]
+        later = first + ROWS if first + ROWS <= len(self.values) else None
+        return ChangedPage(
+            first,
+            [
+                (
+                    number,
+                    number in self.new_rows,
+                    [(value, self.by_place.get((number, at))) for at, value in enumerate(row, 1)],
+                )
+                for number, row in enumerate(rows, first)
+            ],
+            max(1, first - ROWS) if first > 1 else None,
+            later,
+        )
 
     @cached_property
     def new_rows(self) -> frozenset[int]:

@@ -5,7 +5,8 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from hashlib import sha256 as digest
-from typing import Any
+from itertools import chain
+from typing import Any, NamedTuple
 
 from flask_login import current_user
 
@@ -26,7 +27,9 @@ from jobsite.outputs.viewing import Viewed, viewed
 from jobsite.projects.models import Workspace
 from jobsite.projects.parts import Part, parts
 from jobsite.store.identities import remembered_hash
+from jobsite.store.kinds import kind_of
 from jobsite.store.reading import Entry, Listing, LogEntry, NotAtLevel4, open_level4, open_log
+from jobsite.store.windows import csv_beginning
 
 
 @dataclass(frozen=True)
@@ -49,11 +52,27 @@ class FilesPage:
         return [path for path in self.filters.picked if path not in here]
 
 
+class Held(NamedTuple):
+    """A request that holds a content or a path: in words what it is, and where it stands."""
+
+    words: str
+    address: str
+
+
+class Known(NamedTuple):
+    """What releases know of a path and its content: versions of it, other tables with its columns, requests that hold it."""
+
+    versions: Sequence[Version]
+    related: Sequence[Version]
+    held: Sequence[Held]
+
+
 @dataclass(frozen=True)
 class FilePage:
     """One file: `viewed` is None where its content is not shown, and then `why_not` says why.
 
-    `around` are the paths before and after it in the list. `versions` are those it can be compared with.
+    `around` are the paths before and after it in the list. `versions` are those it can be compared with, `related` other
+    released tables with the same columns; `held` are the requests that hold this content or path.
     """
 
     path: str
@@ -65,6 +84,8 @@ class FilePage:
     why_not: str
     policy: PolicyVersion
     versions: Sequence[Version] = ()
+    related: Sequence[Version] = ()
+    held: Sequence[Held] = ()
     compared: Comparison | None = None
     state: FileState | None = None
     provenance: Provenance | None = None
@@ -161,10 +182,10 @@ def contents_of(
         if verdict and log:  # nobody asks for its release, so that its type and its figures do not matter
             verdict = verdict.of_rules("IE")
         is_compared = asked.view == "diff"
-        versions = (
-            _versions(workspace, path, content, opened) if entry and (with_versions or is_compared) else ()
-        )
-        compared = _compared(versions, against, path, content, file) if is_compared else None
+        known = Known((), (), ())
+        if entry and (with_versions or is_compared):
+            known = _known(workspace, path, content, file, opened)
+        compared = _compared(known, against, path, content, file) if is_compared else None
         shown = None
         if file and not compared:
             findings, by = verdict.findings if verdict else (), loaded(policy)
@@ -178,7 +199,9 @@ def contents_of(
             viewed=shown,
             why_not=why_not,
             policy=policy,
-            versions=versions,
+            versions=known.versions,
+            related=known.related,
+            held=known.held,
             compared=compared,
         )
 
@@ -220,19 +243,22 @@ def _opened(
         return None, str(reason)
 
 
-def _versions(workspace: Workspace, path: str, sha256: str, opened: ExitStack) -> Sequence[Version]:
-    found: list[Version] = []
-    for part in parts("level4-versions", person=_person(), workspace=workspace, path=path, sha256=sha256):
-        found += part.data["versions"]
-    for version in found:
-        if version.file is not None:
-            opened.enter_context(version.file)
-    return found
+def _known(workspace: Workspace, path: str, sha256: str, file: Any, opened: ExitStack) -> Known:
+    """What releases know of a path and its content; the stack closes the files."""
+    is_table = file is not None and kind_of(path).name == "csv"
+    read = csv_beginning(file, 0) if is_table else None
+    about = {"person": _person(), "workspace": workspace, "path": path, "sha256": sha256}
+    found = parts("level4-versions", header=tuple(read.header) if read else (), **about)
+    for part in found:
+        for version in (*part.data["versions"], *part.data.get("related", ())):
+            if version.file is not None:
+                opened.enter_context(version.file)
+    lists = (chain.from_iterable(part.data.get(name, ()) for part in found) for name in Known._fields)
+    return Known(*map(tuple, lists))
 
 
-def _compared(
-    versions: Sequence[Version], against: str, path: str, content: str, file: Any
-) -> Comparison | None:
+def _compared(known: Known, against: str, path: str, content: str, file: Any) -> Comparison | None:
+    versions = (*known.versions, *known.related)
     older = next(
         (one for one in versions if one.sha256 == against), versions[0] if versions and not against else None
     )

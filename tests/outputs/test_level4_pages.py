@@ -283,6 +283,10 @@ def test_two_versions_are_compared_cell_by_cell(as_ada: FlaskClient, app: Flask,
     app.extensions["jobsite.parts"] = {**kept, "level4-versions": (versions,)}
     try:
         page = as_ada.get(f"{LIST}output/small.csv", query_string={"view": "diff", "against": "0" * 64})
+        whole = as_ada.get(
+            f"{LIST}output/small.csv",
+            query_string={"view": "diff", "against": "0" * 64, "whole": "1", "row": "x"},
+        )
         none = as_ada.get(f"{LIST}output/small.csv", query_string={"view": "diff", "against": "1" * 64})
     finally:
         app.extensions["jobsite.parts"] = kept
@@ -291,6 +295,10 @@ def test_two_versions_are_compared_cell_by_cell(as_ada: FlaskClient, app: Flask,
     assert "2 cells changed." in shown
     assert "North row 1 n 115 120 +5" in shown
     assert "South row 2 n [redacted] 3 shown" in shown
+    everything = words(whole.text)
+    assert "Row # region n 1 North 115 120 2 South [redacted] 3 3 East 40" in everything
+    assert "<del>115</del> <ins>120</ins>" in whole.text
+    assert "Rows 1 to 3 of 3" in everything
 
 
 def test_every_look_is_noted_before_the_content_goes_out_and_so_are_denials(
