@@ -1,6 +1,7 @@
 """Who sees what, when: every phase, kind of person and kind of item, by a table written from the specification (2.4)."""
 
 import re
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 
@@ -8,8 +9,23 @@ import pytest
 
 from jobsite.releases.requests import activity
 from jobsite.releases.requests.activity import SENTENCES
-from jobsite.releases.requests.rules import AUTHOR, COMPLETE, CONSOLIDATING, INDEPENDENT, PRIVATE, PUBLIC
-from jobsite.releases.requests.seeing import item_of_event
+from jobsite.releases.requests.models import Comment
+from jobsite.releases.requests.rules import (
+    AUTHOR,
+    COMPLETE,
+    CONSOLIDATING,
+    INDEPENDENT,
+    PRIVATE,
+    PUBLIC,
+    SOLVED,
+)
+from jobsite.releases.requests.seeing import (
+    item_of_change,
+    item_of_comment,
+    item_of_declaration,
+    item_of_earlier_text,
+    item_of_event,
+)
 from jobsite.releases.requests.visibility import (
     BY_NAME,
     COMMENT,
@@ -22,6 +38,7 @@ from jobsite.releases.requests.visibility import (
     readers,
     visible,
 )
+from jobsite.releases.requests.whole import Change, Declared
 
 PHASES = (AUTHOR, INDEPENDENT, CONSOLIDATING, COMPLETE)
 PEOPLE = {
@@ -36,6 +53,12 @@ ALL = {"author side", "writer", "eligible", "observer", "auditor"}
 CHECKERS = {"writer", "eligible", "auditor"}
 OWN = {"writer", "auditor"}
 
+CHANGE = Change(1, SOLVED, "", "cat", "CHECKER", NOW, "", False)
+WRITTEN = Comment(turn=NOW, audience=PUBLIC, writer="cat", side="CHECKER", text="First")
+ANSWER = Comment(turn=NOW, audience=PUBLIC, writer="cat", side="CHECKER", text="So", answers=7)
+ASIDE = Comment(turn=NOW, audience=PRIVATE, writer="cat", side="CHECKER", text="So", answers=7)
+DECLARED = Declared("cat", "I wrote the study with them.", "")
+
 # Item: who sees it in AUTHOR, INDEPENDENT, CONSOLIDATING, COMPLETE. The writer of all of them is the checker cat.
 TABLE: dict[str, tuple[Item, tuple[set[str], set[str], set[str], set[str]]]] = {
     "public of an earlier turn": (Item(COMMENT, 1, PUBLIC, "cat", True), (ALL, ALL, ALL, ALL)),
@@ -47,6 +70,14 @@ TABLE: dict[str, tuple[Item, tuple[set[str], set[str], set[str], set[str]]]] = {
     "decision": (Item(DECISION), (ALL, {"auditor"}, CHECKERS, ALL)),
     "what all may see": (Item(OPEN, NOW), (ALL, ALL, ALL, ALL)),
     "sealed": (Item(COMMENT, 1, PUBLIC, "cat", True, True), (OWN, OWN, OWN, OWN)),
+    "mark of this turn that a comment is solved": (item_of_change(CHANGE), (ALL, OWN, CHECKERS, ALL)),
+    "mark of an earlier turn that a comment is solved": (item_of_change(replace(CHANGE, turn=1)), (ALL, ALL, ALL, ALL)),
+    "mark that an early return sealed": (item_of_change(replace(CHANGE, is_sealed=True)), (OWN, OWN, OWN, OWN)),
+    "text before an edit": (item_of_earlier_text(WRITTEN), (OWN, OWN, OWN, OWN)),
+    "edited comment of this turn": (item_of_comment(WRITTEN), (ALL, OWN, CHECKERS, ALL)),
+    "public answer to a comment": (item_of_comment(ANSWER), (ALL, OWN, CHECKERS, ALL)),
+    "private answer to a public comment": (item_of_comment(ASIDE), (CHECKERS, OWN, CHECKERS, CHECKERS)),
+    "declaration": (item_of_declaration(DECLARED), (CHECKERS, CHECKERS, CHECKERS, CHECKERS)),
     "look": (Item(WATCH, NOW, PRIVATE, "cat", True), (OWN, OWN, OWN, OWN)),
 }  # fmt: skip
 

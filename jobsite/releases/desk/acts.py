@@ -21,6 +21,7 @@ from jobsite.releases.requests import (
     releasing,
     steps,
     taking,
+    threads,
     voting,
 )
 from jobsite.releases.requests.repeating import request_again
@@ -84,6 +85,12 @@ def _comment(audience: str) -> Callable[[At], Any]:
     )
 
 
+def _reply(audience: str) -> Callable[[At], Any]:
+    return lambda at: threads.reply(
+        **at.request, comment_id=at.number("comment"), text=at.text("reply"), audience=audience
+    )
+
+
 def _pin(at: At) -> None:
     row, column = at.form.get("row", type=int), at.form.get("column", type=int)
     place = {"kind": "cell", "row": row, "col": column} if row and column else {"kind": "file"}
@@ -101,6 +108,23 @@ def _unwaive(at: At) -> None:
 COMMENTS: Mapping[str, Act] = {
     "comment": Act(_comment(PRIVATE), "Your comment has been saved.", "comments"),
     "comment-public": Act(_comment(PUBLIC), "Your comment has been saved.", "comments"),
+    "reply": Act(_reply(""), "Your answer has been saved.", "comments"),
+    "reply-private": Act(_reply(PRIVATE), "Your answer has been saved.", "comments"),
+    "edit-comment": Act(
+        lambda at: threads.edit(**at.request, comment_id=at.number("comment"), text=at.text("edited")),
+        "The comment has been changed.",
+        "comments",
+    ),
+    "solve": Act(
+        lambda at: threads.solve(**at.request, comment_id=at.number("comment")),
+        "The comment is marked as solved.",
+        "comments",
+    ),
+    "reopen": Act(
+        lambda at: threads.reopen_comment(**at.request, comment_id=at.number("comment")),
+        "The comment is open again.",
+        "comments",
+    ),
     "take-back": Act(
         lambda at: comments.take_back(**at.request, comment_id=at.number("comment")),
         "The comment has been taken back.",

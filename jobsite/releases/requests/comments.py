@@ -8,9 +8,9 @@ from jobsite.core.clock import now
 from jobsite.core.db import writing
 from jobsite.core.errors import Denied, NotFound, refuse, require
 from jobsite.releases.record import sha256_of
-from jobsite.releases.requests.models import Comment
+from jobsite.releases.requests.models import Comment, CommentChange
 from jobsite.releases.requests.places import place_of
-from jobsite.releases.requests.rules import AUTHOR, PRIVATE, PUBLIC, why_not_comment
+from jobsite.releases.requests.rules import AUTHOR, EDITED, PRIVATE, PUBLIC, why_not_comment
 from jobsite.releases.requests.seeing import item_of_comment
 from jobsite.releases.requests.standing import Acting, acting, change, file_of, group_of, tell
 from jobsite.releases.requests.visibility import visible
@@ -25,12 +25,10 @@ def comment(
     group: str = "",
     path: str = "",
     place: Mapping[str, Any] | None = None,
-    answers: int | None = None,
 ) -> Comment:
     """Write a comment on the request, on the group with the slug `group`, or on the file at `path`, at a `place` in it.
 
-    `audience` is PUBLIC or PRIVATE; "" is the usual one of this side in this phase. `answers` is the id of the comment it
-    replies to. Raises `Denied`, `NotFound`, `Invalid`.
+    `audience` is PUBLIC or PRIVATE; "" is the usual one of this side in this phase. Raises `Denied`, `NotFound`, `Invalid`.
     """
     with writing():
         found = acting(by, request_id, "comment")
@@ -38,23 +36,30 @@ def comment(
         refuse(text=why_not_comment(text), audience=why_not_audience(found, audience))
         file = file_of(found.request, path) if path else None
         on = group_of(found.request, group) if group else (file.group if file else None)
-        written = Comment.create(
-            request=found.request,
-            group=on,
-            file=file,
-            place=place_of(place) or None if place and file else None,
-            writer=by.username,
-            side=found.side,
-            audience=audience,
-            turn=found.request.turn,
-            at=now(),
-            text=text.strip().replace("\r\n", "\n"),
-            answers=_shown(found, answers) if answers else None,
-        )
-        change(found.request)
-        facts = {"side": found.side, "digest": sha256_of(written.text)}
-        tell(found.request, "commented", by=by, audience=audience, **facts)
-    return written
+        where: dict[str, Any] = {
+            "group": on,
+            "file": file,
+            "place": place_of(place) or None if place and file else None,
+        }
+        return written(found, text=text, audience=audience, **where)
+
+
+def written(found: Acting, *, text: str, audience: str, happened: str = "commented", **where: Any) -> Comment:
+    """Store a comment of this person with its event. Only inside a transaction, once it has been judged."""
+    new = Comment.create(
+        request=found.request,
+        writer=found.person.username,
+        side=found.side,
+        audience=audience,
+        turn=found.request.turn,
+        at=now(),
+        text=text.strip().replace("\r\n", "\n"),
+        **where,
+    )
+    change(found.request)
+    facts = {"side": found.side, "digest": sha256_of(new.text)}
+    tell(found.request, happened, by=found.person, audience=audience, **facts)
+    return new
 
 
 def usual_audience(found: Acting) -> str:
@@ -80,7 +85,7 @@ def take_back(*, by: User, request_id: str, comment_id: int) -> None:
     """
     with writing():
         found = acting(by, request_id, "take_back")
-        mine = _own(found, comment_id)
+        mine = own_comment(found, comment_id)
         if mine.taken_back_at is not None:
             return
         require(why_not_take_back(found, mine))
@@ -106,7 +111,7 @@ def make_public(*, by: User, request_id: str, comment_id: int) -> Comment:
     """
     with writing():
         found = acting(by, request_id, "make_public")
-        mine = _own(found, comment_id)
+        mine = own_comment(found, comment_id)
         require(why_not_make_public(found, mine))
         taken = Comment.update(sealed_at=now()).where(Comment.id == mine.id)
         taken.execute()
@@ -126,7 +131,7 @@ def repost(*, by: User, request_id: str, comment_id: int) -> Comment:
     """The writer posts a comment again that an early return sealed. Raises `Denied`, `NotFound`."""
     with writing():
         found = acting(by, request_id, "repost")
-        mine = _own(found, comment_id)
+        mine = own_comment(found, comment_id)
         require(why_not_repost(found, mine))
         return _again(found, mine, mine.audience, "commented")
 
@@ -139,30 +144,26 @@ def why_not_repost(found: Acting, mine: Comment) -> str | None:
 
 
 def _again(found: Acting, old: Comment, audience: str, happened: str) -> Comment:
-    facts = {"group": old.group_id, "file": old.file_id, "place": old.place, "text": old.text}
-    written = Comment.create(
-        **facts,
-        request=found.request,
-        writer=old.writer,
-        side=found.side,
-        audience=audience,
-        turn=found.request.turn,
-        at=now(),
-    )
-    change(found.request)
-    facts_told = {"side": found.side, "digest": sha256_of(old.text)}
-    tell(found.request, happened, by=found.person, audience=audience, **facts_told)
-    return written
+    where = {"group": old.group_id, "file": old.file_id, "place": old.place}
+    return written(found, text=text_of(old), audience=audience, happened=happened, **where)
 
 
-def _own(found: Acting, comment_id: int) -> Comment:
-    comment = _shown(found, comment_id)
+def text_of(written: Comment) -> str:
+    """What a comment says now: its last edit, else what was written first. One query."""
+    edits = CommentChange.select(CommentChange.text).where(CommentChange.comment == written)
+    newest = edits.where(CommentChange.what == EDITED).order_by(CommentChange.id.desc())
+    return newest.scalar() or written.text
+
+
+def own_comment(found: Acting, comment_id: int) -> Comment:
+    """The comment, for its writer. Raises `NotFound`, `Denied`."""
+    comment = shown_comment(found, comment_id)
     if comment.writer != found.person.username:
         raise Denied("Only its writer may do this with a comment.")
     return comment
 
 
-def _shown(found: Acting, comment_id: int) -> Comment:
+def shown_comment(found: Acting, comment_id: int) -> Comment:
     """The comment, for who may see it. Raises `NotFound`."""
     comment = Comment.get_or_none(id=comment_id, request=found.request)
     if comment is None or not visible(item_of_comment(comment), found.viewer, found.moment):

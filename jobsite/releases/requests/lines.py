@@ -6,7 +6,6 @@ from functools import cached_property
 from typing import Any
 
 from jobsite.checks import Finding, Place
-from jobsite.releases.requests import comments as writing
 from jobsite.releases.requests.answering import (
     answers,
     confirmed_by,
@@ -18,13 +17,12 @@ from jobsite.releases.requests.answering import (
 )
 from jobsite.releases.requests.decisions import shown, why_not_overruled
 from jobsite.releases.requests.missing import groups_to_answer, groups_to_comment
-from jobsite.releases.requests.models import Comment, RequestFile, RequestGroup, Vote
-from jobsite.releases.requests.pages import CommentShown, FileLine, FindingShown, GroupLine, VoteShown
+from jobsite.releases.requests.models import RequestFile, RequestGroup, Vote
+from jobsite.releases.requests.pages import FileLine, FindingShown, GroupLine, VoteShown
 from jobsite.releases.requests.people import Named
 from jobsite.releases.requests.rules import APPROVE, CHANGES, OUTPUT, REMOVED, UNDECIDED, why_not
 from jobsite.releases.requests.seeing import (
     DECIDED,
-    item_of_comment,
     item_of_pin,
     item_of_vote,
     item_of_waiver,
@@ -63,50 +61,6 @@ class Sight:
     def decided(self) -> bool:
         """Whether they may know the decisions on files."""
         return bool(self.state.reviewers) and self.sees(DECIDED)
-
-    @cached_property
-    def comments(self) -> list[CommentShown]:
-        """The comments they may see, the earliest first; of one taken back only that it was."""
-        groups = {group.id: group.slug for group in self.state.groups}
-        files = {file.id: file.path for file in self.state.files}
-        found = []
-        for comment in self.state.comments:
-            item = item_of_comment(comment)
-            if self.sees(item):
-                found.append(self._comment(comment, groups, files))
-            elif comment.taken_back_at and self.sees(replace(item, is_sealed=False)):
-                told = self._comment(comment, groups, files)
-                found.append(replace(told, text="", place=None, is_taken_back=True))
-        return found
-
-    @cached_property
-    def _why(self) -> dict[str, str | None]:
-        return {name: why_not(name, self.acting.facts) for name in ("take_back", "make_public", "repost")}
-
-    def _comment(self, comment: Comment, groups: Mapping[int, str], files: Mapping[int, str]) -> CommentShown:
-        not_mine = None if comment.writer == self.me else "Only its writer may do this with a comment."
-        return CommentShown(
-            id=comment.id,
-            writer=self.named(comment.writer),
-            audience=comment.audience,
-            turn=comment.turn,
-            at=comment.at,
-            text=comment.text,
-            group=groups.get(comment.group_id, ""),
-            path=files.get(comment.file_id, ""),
-            place=comment.place,
-            reason_for=comment.reason_for,
-            answers=comment.answers_id,
-            is_taken_back=comment.taken_back_at is not None,
-            is_sealed=comment.sealed_at is not None,
-            why_not_take_back=not_mine
-            or self._why["take_back"]
-            or writing.why_not_take_back(self.acting, comment),
-            why_not_make_public=not_mine
-            or self._why["make_public"]
-            or writing.why_not_make_public(self.acting, comment),
-            why_not_repost=not_mine or self._why["repost"] or writing.why_not_repost(self.acting, comment),
-        )
 
     def documents(self, file: RequestFile) -> list[Document]:
         """The findings on a file with the remarks they may see."""

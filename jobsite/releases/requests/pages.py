@@ -63,7 +63,11 @@ class VoteShown:
 
 @dataclass(frozen=True)
 class CommentShown:
-    """A comment that this viewer may see; `text` is empty and `is_taken_back` set where only that it was is told."""
+    """A comment that this viewer may see; `text` is empty and `is_taken_back` set where only that it was is told.
+
+    `answers` is the id of the comment it answers, where this viewer may see that one. `earlier` are its texts before it was
+    edited, for who may read them. `solved_by` marked it solved.
+    """
 
     id: int
     writer: Person
@@ -78,9 +82,24 @@ class CommentShown:
     answers: int | None = None
     is_taken_back: bool = False
     is_sealed: bool = False
+    is_edited: bool = False
+    earlier: tuple[str, ...] = ()
+    solved_by: Person | None = None
     why_not_take_back: str | None = None
     why_not_make_public: str | None = None
     why_not_repost: str | None = None
+    why_not_edit: str | None = None
+    why_not_reply: str | None = None
+    why_not_solve: str | None = None
+
+
+@dataclass(frozen=True)
+class DeclarationShown:
+    """A checker declared that they work on the workspace."""
+
+    checker: Person
+    text: str
+    at: datetime
 
 
 @dataclass(frozen=True)
@@ -249,6 +268,7 @@ class Overview:
     step: str
     in_the_way: Mapping[str, tuple[Missing, ...]]
     activity: tuple[Activity, ...]
+    declarations: tuple[DeclarationShown, ...] = ()
     changes: tuple[Change, ...] = ()
     disagreements: tuple[FileLine, ...] = ()
 

@@ -32,6 +32,8 @@ from jobsite.releases.requests.people import named
 from jobsite.releases.requests.repeating import differences, present_in
 from jobsite.releases.requests.rules import LABELS, OUTPUT, REMOVED, UNDECIDED, why_not
 from jobsite.releases.requests.standing import Acting, standing
+from jobsite.releases.requests.talk import comments_seen, declarations_seen
+from jobsite.releases.requests.whole import changes_of
 
 GONE = "The copies of this request were removed on {day}, some time after it had ended. What was said of them stays."
 
@@ -48,12 +50,13 @@ def overview(request_id: str, viewer: User) -> Overview:
     return Overview(
         head=head(sight),
         groups=groups,
-        comments=tuple(one for one in sight.comments if not one.group),
+        comments=tuple(one for one in comments_seen(sight) if not one.group),
         findings=_total(files, groups),
         progress=progress(sight),
         step=next_step(steps, acting.request),
         in_the_way=steps,
         activity=activity(sight, events),
+        declarations=declarations_seen(sight),
         changes=differences(acting.request.repeats, sight.state.files) if acting.request.repeats else (),
         disagreements=tuple(file for file in files if file.decision == CONFLICTED),
     )
@@ -73,7 +76,7 @@ def group_page(request_id: str, slug: str, viewer: User) -> GroupPage:
     return GroupPage(
         head=head(sight),
         group=sight.group_line(group),
-        comments=tuple(one for one in sight.comments if one.group == slug and not one.path),
+        comments=tuple(one for one in comments_seen(sight) if one.group == slug and not one.path),
         counts=sight.acting.policy.document["counts"],
     )
 
@@ -107,7 +110,7 @@ def page_of_file(sight: Sight, file: RequestFile) -> FilePage:
         findings=sight.findings(file),
         votes=tuple(votes),
         my_vote=next((vote for vote in votes if vote.is_mine), None),
-        comments=tuple(one for one in sight.comments if one.path == path),
+        comments=tuple(one for one in comments_seen(sight) if one.path == path),
         versions=versions,
         provenance=_provenance(sight, file, elsewhere),
         progress=progress(sight),
@@ -171,7 +174,10 @@ def _sight(acting: Acting, others: Collection[str] = ()) -> Sight:
     state = acting.whole()
     request = acting.request
     usernames = {request.author.username, request.approved_by, request.taken_by, *others}
-    usernames |= {comment.writer for comment in state.comments} | {vote.checker for vote in state.votes}
+    usernames |= {one.checker for one in acting.declared}
+    usernames |= {comment.writer for comment in state.comments}
+    usernames |= {one.writer for comment in state.comments for one in changes_of(comment)}
+    usernames |= {vote.checker for vote in state.votes}
     usernames |= {mark.writer for mark in state.marks} | {one.checker for one in state.overrules.values()}
     return Sight(acting, state, named(usernames), present_in(request.workspace))
 

@@ -8,6 +8,7 @@ import re
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 
 from jobsite.core.states import Table
 from jobsite.core.wording import joined
@@ -17,6 +18,7 @@ PUBLIC, PRIVATE = "PUBLIC", "PRIVATE"
 OUTPUT, SUPPORTING, REMOVED = "OUTPUT", "SUPPORTING", "WITHDRAWN"
 APPROVE, CHANGES, UNDECIDED = "APPROVED", "CHANGES_REQUESTED", "UNDECIDED"
 WAIVED, CONFIRMED = "WAIVED", "CONFIRMED"
+EDITED, SOLVED, REOPENED = "EDITED", "SOLVED", "REOPENED"
 
 
 @dataclass(frozen=True)
@@ -102,6 +104,7 @@ CHECKLIST: tuple[str, ...] = (
 LONGEST_CONTEXT = 10_000
 LONGEST_COMMENT = 5_000
 SHORTEST_REASON, LONGEST_REASON = 20, 2_000
+EDITABLE = timedelta(minutes=15)
 MOST_GROUPS = 50
 LONGEST_GROUP_NAME = 80
 LONGEST_SLUG = 60
@@ -205,6 +208,8 @@ ACTIONS: Mapping[str, Action] = _actions(
     Action("withdraw", "withdraw it", "A request can be withdrawn", "author", _DRAFTING),
     Action("comment", "comment on it", "Comments can be written", "commenter", _ACTIVE),
     Action("recheck", "have it checked again", "Checks can be run again", "commenter", _ACTIVE),
+    Action("edit_comment", "edit their comments", "A comment can be edited", "commenter", _ACTIVE),
+    Action("solve", "mark comments solved", "A comment can be marked solved", "commenter", _ACTIVE),
     Action("take_back", "take back comments", "A comment can be taken back", "commenter", _ACTIVE),
     Action("make_public", "make comments public", "A comment can be made public", "checker", _CHECKING),
     Action("repost", "post sealed comments again", "A sealed comment can be posted again", "checker", _CHECKING),

@@ -1,15 +1,20 @@
 """The rows of a request as items of the visibility rules (specification 2.4)."""
 
+from dataclasses import replace
+
 from jobsite.releases.requests.models import Comment, Vote
 from jobsite.releases.requests.rules import PRIVATE, PUBLIC
 from jobsite.releases.requests.visibility import BY_NAME, COMMENT, DECISION, OPEN, WATCH, Item
-from jobsite.releases.requests.whole import Mark
+from jobsite.releases.requests.whole import Change, Declared, Mark
 
 DECIDED = Item(DECISION)
+BEFORE = -1
+"""The turn of what is no part of a review: it was there before the first."""
 
 _KINDS = {"voted": BY_NAME, "vote-cleared": BY_NAME, "waived": BY_NAME, "unwaived": BY_NAME, "confirmed": BY_NAME,
           "overruled": BY_NAME, "objection-restored": BY_NAME, "reviewed-again": BY_NAME, "opened": WATCH,
-          "commented": COMMENT, "comment-published": COMMENT, "comment-taken-back": COMMENT, "pinned": COMMENT}  # fmt: skip
+          "commented": COMMENT, "comment-edited": COMMENT, "comment-solved": COMMENT, "comment-reopened": COMMENT,
+          "comment-published": COMMENT, "comment-taken-back": COMMENT, "pinned": COMMENT}  # fmt: skip
 """What events are to the visibility rules, by the part behind `release:`; all others tell of steps, which all may see."""
 
 _ANONYMOUS = frozenset({"partially-reviewed", "reviewed"})
@@ -23,6 +28,22 @@ def item_of_comment(comment: Comment) -> Item:
     """A comment."""
     sealed = comment.sealed_at is not None
     return Item(COMMENT, comment.turn, comment.audience, comment.writer, comment.side == "CHECKER", sealed)
+
+
+def item_of_change(change: Change) -> Item:
+    """What became of a comment. That it is solved is told as a public comment of its turn would be; what an edit put in place
+    of an earlier text is shown with the comment itself."""
+    return Item(COMMENT, change.turn, PUBLIC, change.writer, change.side == "CHECKER", change.is_sealed)
+
+
+def item_of_earlier_text(comment: Comment) -> Item:
+    """A text that its writer has edited since: like all that is sealed it is read by them and by auditors."""
+    return replace(item_of_comment(comment), is_sealed=True)
+
+
+def item_of_declaration(declared: Declared) -> Item:
+    """That a checker works on the workspace: all other checkers read it at any time, and nobody else."""
+    return Item(COMMENT, BEFORE, PRIVATE, declared.checker, True)
 
 
 def item_of_vote(vote: Vote) -> Item:

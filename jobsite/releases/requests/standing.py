@@ -22,7 +22,7 @@ from jobsite.releases.requests.models import Declaration, ReleaseRequest, Reques
 from jobsite.releases.requests.rules import COMPLETE, CONSOLIDATING, PUBLIC, Facts, why_not, why_not_create
 from jobsite.releases.requests.tickets import keep_ticket
 from jobsite.releases.requests.visibility import Moment, Viewer
-from jobsite.releases.requests.whole import Whole, whole
+from jobsite.releases.requests.whole import Declared, Whole, whole
 
 DEVELOP = "unreleased_outputs_view"
 CHECK = "release_file_upload"
@@ -31,15 +31,6 @@ AUDIT = "staff_area_access"
 ONGOING = ("ongoing", "ongoing-and-linked")
 
 FASTER = "Somebody was faster: the request has changed since this page was made. Look at it again."
-
-
-@dataclass(frozen=True)
-class Declared:
-    """What a checker who works on the workspace declared in writing; `at` as the database has it."""
-
-    checker: str
-    text: str
-    at: str
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from jobsite.releases.requests.checking import found_in_request, judged_by, keep
 from jobsite.releases.requests.decisions import status_after
 from jobsite.releases.requests.models import (
     Comment,
+    CommentChange,
     Pin,
     ReleaseRequest,
     RequestGroup,
@@ -235,7 +236,7 @@ def _close_turn(request: ReleaseRequest) -> int:
     reviews = (Review.request == request) & (Review.turn == of_turn)
     Review.update(superseded_at=moment).where(reviews).execute()
     sealed = 0
-    for model in (Comment, Waiver, Pin):
+    for model in (Comment, CommentChange, Waiver, Pin):
         of_this = (model.request == request) & (model.turn == of_turn) & model.sealed_at.is_null()
         sealed += model.update(sealed_at=moment).where(of_this).execute()
     return sealed

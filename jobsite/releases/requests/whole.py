@@ -7,7 +7,7 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any
 
-from peewee import JOIN
+from peewee import JOIN, fn
 
 from jobsite.core.clock import now
 from jobsite.core.db import database
@@ -15,6 +15,7 @@ from jobsite.releases.requests.answering import pinned
 from jobsite.releases.requests.decisions import decision
 from jobsite.releases.requests.models import (
     Comment,
+    CommentChange,
     Overrule,
     ReleaseRequest,
     RequestFile,
@@ -70,6 +71,29 @@ class Mark:
     def sentence(self) -> str:
         """What it says, as rules on pinned remarks ask for it."""
         return self.text
+
+
+@dataclass(frozen=True)
+class Change:
+    """What became of a comment: `what` is EDITED, with the new text, SOLVED or REOPENED."""
+
+    id: int
+    what: str
+    text: str
+    writer: str
+    side: str
+    turn: int
+    at: str
+    is_sealed: bool
+
+
+@dataclass(frozen=True)
+class Declared:
+    """What a checker who works on the workspace declared in writing; `at` as the database has it."""
+
+    checker: str
+    text: str
+    at: str
 
 
 @dataclass(frozen=True)
@@ -156,6 +180,16 @@ class Whole:
         return "" if vote is None or vote.value == UNDECIDED else vote.value
 
     @cached_property
+    def slugs(self) -> dict[int, str]:
+        """The slugs of its groups, by id."""
+        return {group.id: group.slug for group in self.groups}
+
+    @cached_property
+    def paths(self) -> dict[int, str]:
+        """The paths of its files, by id."""
+        return {file.id: file.path for file in self.files}
+
+    @cached_property
     def _by_group(self) -> dict[int, list[RequestFile]]:
         return _grouped(self.files, "group_id")
 
@@ -179,7 +213,6 @@ def whole(
     groups, files = _groups_and_files(request)
     votes = list(_votes(request))
     overrules = {vote.id: vote.overrule for vote in votes if getattr(vote, "overrule", None)}
-    comments = Comment.select().where(Comment.request == request).order_by(Comment.id)
     return Whole(
         request=request,
         needed=needed,
@@ -188,7 +221,7 @@ def whole(
         files=tuple(files),
         votes=tuple(votes),
         overrules=overrules,
-        comments=tuple(comments),
+        comments=tuple(_comments(request)),
         marks=tuple(_marks(request)),
         lapsed=lapsed,
     )
@@ -212,6 +245,21 @@ def _votes(request: ReleaseRequest) -> Any:
     standing = (Overrule.vote == Vote.id) & Overrule.superseded_at.is_null()
     rows = Vote.select(Vote, Overrule).join(Overrule, JOIN.LEFT_OUTER, on=standing, attr="overrule")
     return rows.where(Vote.request == request, Vote.superseded_at.is_null()).order_by(Vote.id)
+
+
+def _comments(request: ReleaseRequest) -> Any:
+    told = fn.json_array(
+        CommentChange.id, CommentChange.what, CommentChange.text, CommentChange.writer, CommentChange.side,
+        CommentChange.turn, CommentChange.at, CommentChange.sealed_at.is_null(False),
+    )  # fmt: skip
+    changes = CommentChange.select(fn.json_group_array(told)).where(CommentChange.comment == Comment.id)
+    rows = Comment.select(Comment, changes.alias("changed"))
+    return rows.where(Comment.request == request).order_by(Comment.id)
+
+
+def changes_of(comment: Comment) -> list[Change]:
+    """What became of a comment of a whole request, the earliest first."""
+    return [Change(*row) for row in sorted(json.loads(comment.changed))]
 
 
 def _marks(request: ReleaseRequest) -> list[Mark]:
