@@ -121,6 +121,11 @@ def _refuse(settings: Settings, facts: Facts, held: list[str], force: bool) -> N
         raise Conflict(
             "A backup is restored into the instance folder: DATABASE_URL has to be empty for that."
         )
+    if any(_run_on(settings.instance)):
+        raise Conflict(
+            "Jobs of the instance that is there still run. Wait for them, or stop them: jobsite backend "
+            "prepare-for-reboot, with the server running."
+        )
     other = [
         name
         for name in held

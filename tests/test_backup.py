@@ -115,19 +115,23 @@ def test_one_moment_is_kept_while_jobs_publish(filled: Path, settings: Settings,
     database.execute_sql("CREATE TABLE told (n INTEGER)")
     database.execute_sql("INSERT INTO told VALUES (0)")
 
-    def publish() -> None:
-        number = 0
+    def publish(number: int) -> None:
+        with locked(roots, "demo"):
+            for place in places:
+                new = place.with_suffix(".new")
+                new.write_text(str(number))
+                os.rename(new, place)
+            database.execute_sql("UPDATE told SET n = ?", (number,))
+
+    def go_on() -> None:
+        number = 1
         while not stop.is_set():
             number += 1
-            with locked(roots, "demo"):
-                for place in places:
-                    new = place.with_suffix(".new")
-                    new.write_text(str(number))
-                    os.rename(new, place)
-                database.execute_sql("UPDATE told SET n = ?", (number,))
+            publish(number)
         database.close()
 
-    writer = threading.Thread(target=publish)
+    publish(1)
+    writer = threading.Thread(target=go_on)
     writer.start()
     try:
         for round_ in range(3):
