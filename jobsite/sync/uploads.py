@@ -35,7 +35,7 @@ def send(request: ReleaseRequest, step: UploadStep, content: BinaryIO) -> Answer
     try:
         return _STEPS[step.kind](request, step, content)
     except Unreachable as cause:
-        return Answer(NO_ANSWER, str(cause).rstrip("."))
+        return Answer(NO_ANSWER, str(cause).replace("The public side", "it", 1).rstrip("."))
 
 
 def disposition(name: str) -> str:
