@@ -242,6 +242,8 @@ def _report(text: str) -> Report:
 
 
 def _queue(jobs: Sequence[Job], request: JobRequest, at: datetime) -> Queue | None:
+    if not runs_here(request.backend):
+        return None
     if not any(job.state == "pending" and job.status_code in ROOM_CODES for job in jobs):
         return None
     return queues_of(queued_jobs(request.backend_id), at).get(request.backend_id)

@@ -7,6 +7,7 @@ from datetime import datetime
 from functools import cached_property
 from typing import NamedTuple
 
+from jobsite.accounts.queries import runs_here
 from jobsite.core.clock import now
 from jobsite.jobs.active import capacity, suppliers_of
 from jobsite.jobs.forecast import Work, starts
@@ -229,11 +230,11 @@ def with_history(queues: Mapping[int, Queue]) -> Mapping[int, Queue]:
 
 
 def why(job: Job, queue: Queue | None = None) -> Why | None:
-    """Why a job waits, in the queue of its backend if that is known; None for one that does not wait.
+    """Why a job waits, in the queue of its backend if that is known; None for one that does not wait, or waits elsewhere.
 
     At most three queries, however many jobs there are.
     """
-    if job.state != "pending":
+    if job.state != "pending" or not runs_here(job.backend):
         return None
     found = queue or queues_of(queued_jobs(job.backend_id), now()).get(job.backend_id)
     if found is None:

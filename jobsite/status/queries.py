@@ -123,7 +123,11 @@ def _listed(
     jobs: Sequence[Queued], window: slice, shown: Mapping[int, Job], queues: Mapping[int, Queue], at: datetime
 ) -> Listed:
     found = [shown[one.id] for one in jobs[window] if one.id in shown]
-    rows = tuple(JobRow(job, at, place=queues[job.backend_id].place(job)) for job in found)
+    # What is before a job elsewhere, and how much room there is, only its runner knows.
+    rows = tuple(
+        JobRow(job, at, place=queues[job.backend_id].place(job) if runs_here(job.backend) else "")
+        for job in found
+    )
     return Listed(rows, window.start // MOST_ROWS + 1, len(jobs))
 
 

@@ -7,7 +7,7 @@ others beside them, so that a repository that does not answer holds up nobody el
 
 import logging
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -67,6 +67,8 @@ class Fetching:
                     _again(row, order)
                 elif row.not_before is None or row.not_before <= now():
                     new[order.workspace.name].append(order)
+        if not self._beside.under_way():
+            _forget_all_but(rows)
         self._waiting = new
         self.begin()
         return len(mine)
@@ -155,6 +157,14 @@ def _journal(identifiers: Sequence[str]) -> dict[str, FetchedRequest]:
             FetchedRequest.insert_many(rows).execute()
         known |= {row.identifier: row for row in FetchedRequest.select().where(wanted)}
     return known
+
+
+def _forget_all_but(listed: Collection[str]) -> None:
+    """Drop from the journal what became no request and is not listed any more: nobody wants it now."""
+    gone = FetchedRequest.job_request.is_null() & FetchedRequest.identifier.not_in(list(listed))
+    if FetchedRequest.select().where(gone).exists():
+        with writing():
+            FetchedRequest.delete().where(gone).execute()
 
 
 def _readable(row: FetchedRequest, item: dict[str, Any]) -> Order | None:

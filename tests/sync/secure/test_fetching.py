@@ -1,10 +1,12 @@
 """Job requests of the public side become jobs here: proved, planned, once, and whatever happens in between."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from jobsite import settings as all_settings
 from jobsite.accounts.models import Backend, User
 from jobsite.core import clock
 from jobsite.core.events import Event
@@ -14,6 +16,7 @@ from jobsite.jobs.taken import take
 from jobsite.pipelines.planning import job_identifier
 from jobsite.projects.models import Organisation, Project, ProjectCollaboration, Workspace
 from jobsite.projects.queries import workspace_named
+from jobsite.settings import Settings
 from jobsite.sync.models import FetchedRequest
 from jobsite.sync.orders import order_of
 
@@ -267,3 +270,27 @@ def test_requests_of_another_backend_are_left_alone(world: SecureWorld) -> None:
     world.lists(1, "clean", backend="emis")
     world.poll()
     assert JobRequest.select().count() == 0 and FetchedRequest.select().count() == 0
+
+
+def test_what_could_not_be_taken_is_forgotten_when_nobody_asks_for_it_any_more(world: SecureWorld) -> None:
+    world.lists(1, "clean", sha="main")
+    world.lists(2, "clean")
+    world.poll()
+    world.items.clear()
+    world.poll()
+    assert [row.identifier for row in FetchedRequest.select()] == [world.request(2).identifier]
+
+
+@pytest.mark.parametrize("answer", [(200, {"slug": "tpp", "name": "TPP"}), (404, {"detail": "Not found."})])
+def test_a_backend_that_was_not_told_its_slug_asks_or_reads_it_in_the_list(
+    world: SecureWorld, settings: Settings, answer: tuple[int, Any]
+) -> None:
+    all_settings.use(replace(settings, backend=""))
+    world.peer.answers["GET backend/"] = answer
+    world.poll()
+    assert Backend.select().count() == (1 if answer[0] == 200 else 0)
+    world.lists(1, "clean")
+    world.poll()
+    world.poll()
+    assert [(one.slug, one.name) for one in Backend.select()] == [("tpp", answer[1].get("name", "tpp"))]
+    assert list(world.jobs(1)) == ["clean"]
