@@ -66,6 +66,11 @@ def repo_name(value: Any) -> str:
     return name
 
 
+def repo_names(value: Any) -> dict[str, str]:
+    """A table of names and repositories, each `owner/name`."""
+    return {str(name): repo_name(repo) for name, repo in (_table(value) if value else {}).items()}
+
+
 def slug(value: Any) -> str:
     """The slug of a backend, or nothing."""
     slug = text(value)
@@ -308,3 +313,23 @@ def rate_limits(value: Any) -> dict[str, str]:
             raise ValueError(f"must give {name!r} a limit such as 30 per 15 minutes") from None
         found[name] = str(text)
     return found
+
+
+NEWS = words(
+    "job-ended request-ended request-cancelled token-made token-used api-token-made email-confirm email-asked "
+    "email-changed roles-changed member-added member-roles member-removed backend-member-added backend-member-removed "
+    "org-member-added org-member-removed sign-off sign-off-outputs sign-off-internal backend-alert backend-cleared "
+    "backend-missing backend-back copilot-given copilot-ending user-added catch-up release-submitted release-reviewed "
+    "release-returned release-rejected release-withdrawn release-released release-recalled release-stuck "
+    "review-submitted review-resubmitted review-reviewed review-returned review-approved review-released review-rejected "
+    "review-withdrawn review-revoked release-elsewhere publication-drafted publication-published publication-rejected publication-withdrawn"
+)
+"""The kinds of news; a test holds them to those of the room notifications."""
+
+WEBHOOK_NEWS = words(
+    "user-added copilot-given copilot-ending sign-off backend-alert backend-cleared backend-missing backend-back "
+    "release-submitted release-reviewed release-returned release-rejected release-withdrawn release-released "
+    "release-recalled release-stuck publication-drafted review-resubmitted review-reviewed review-returned "
+    "review-approved review-revoked release-elsewhere"
+)
+"""Those that go to a webhook where nobody chose."""

@@ -16,6 +16,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from jobsite import setting_kinds as kinds
+from jobsite.setting_kinds import NEWS, WEBHOOK_NEWS
 
 PREFIX = "JOBSITE_"
 FILE = "jobsite.toml"
@@ -37,17 +38,6 @@ def setting(default: Any, help: str, parse: Callable[[Any], Any], *, secret: boo
 
 NO_EFFECT = "No effect yet:"
 LISTED = "Not empty: people are made members of backends and organisations one by one"
-
-
-NEWS = kinds.words(
-    "job-ended request-ended request-cancelled token-made token-used api-token-made email-confirm email-asked "
-    "email-changed roles-changed member-added member-roles member-removed backend-member-added backend-member-removed "
-    "org-member-added org-member-removed sign-off sign-off-outputs sign-off-internal backend-alert backend-cleared "
-    "backend-missing backend-back copilot-given copilot-ending user-added catch-up release-submitted release-reviewed "
-    "release-returned release-rejected release-withdrawn release-released release-recalled release-stuck "
-    "publication-drafted publication-published publication-rejected publication-withdrawn"
-)
-"""The kinds of news; a test holds them to those of the room notifications."""
 
 
 @dataclass(frozen=True)
@@ -173,16 +163,18 @@ class Settings:
     )
     webhook_secret: str = setting("", "Signs what is sent to WEBHOOK_URL", kinds.text, secret=True)
     webhook_kinds: tuple[str, ...] = setting(
-        kinds.words(
-            "user-added copilot-given copilot-ending sign-off backend-alert backend-cleared backend-missing backend-back "
-            "release-submitted release-reviewed release-returned release-rejected release-withdrawn release-released "
-            "release-recalled release-stuck publication-drafted"
-        ),
+        WEBHOOK_NEWS,
         "Kinds of news that are sent to WEBHOOK_URL (docs/notifications.md)",
         kinds.some_of(*NEWS),
     )
     sign_off_repo: str = setting(
         "", "Repository at GITHUB_URL, as owner/name, that gets an issue for each sign-off", kinds.repo_name
+    )
+    review_repo: str = setting(
+        "", "Repository at GITHUB_URL that gets an issue for each release request told of", kinds.repo_name
+    )
+    review_repos: Mapping[str, str] = setting(
+        {}, "Other repositories for that, by the slug of the project's organisation", kinds.repo_names
     )
     delivery_timeout: timedelta = setting(
         timedelta(seconds=30), "How long the delivery of one mail, webhook or issue may take", kinds.wait

@@ -14,6 +14,7 @@ from jobsite.notifications.deadlines import Undelivered
 from jobsite.notifications.issues import send_issue
 from jobsite.notifications.mailing import send_mail
 from jobsite.notifications.models import Delivery
+from jobsite.notifications.review_issues import send_review_issue
 from jobsite.notifications.rules import (
     FIRST_WAIT,
     GIVEN_UP,
@@ -25,12 +26,18 @@ from jobsite.notifications.rules import (
     WEBHOOK,
     wait_after,
 )
+from jobsite.notifications.told_rules import REVIEWS
 from jobsite.notifications.webhook import send_webhook
+
+
+def _send_issue(delivery: Delivery) -> str:
+    return send_review_issue(delivery) if delivery.kind in REVIEWS else send_issue(delivery)
+
 
 SENDERS: Mapping[str, Callable[[Delivery], str]] = {
     MAIL: send_mail,
     WEBHOOK: send_webhook,
-    ISSUE: send_issue,
+    ISSUE: _send_issue,
 }
 
 log = logging.getLogger("jobsite.notifications")

@@ -10,7 +10,7 @@ from jobsite.notifications.rules import LOGGED, SENT
 from jobsite.notifications.sentences import Worded
 from jobsite.notifications.sites import link_to, place
 from jobsite.notifications.wording import worded
-from jobsite.settings import Settings, current
+from jobsite.settings import current
 
 OK, MADE = 200, 201
 MOST_BYTES = 8 * 2**20
@@ -21,11 +21,11 @@ def send_issue(delivery: Delivery) -> str:
     settings = current()
     if not (settings.sign_off_repo and settings.github_token):
         return LOGGED
-    if delivery.attempts > 1 and _is_there(settings, delivery):
+    if delivery.attempts > 1 and _is_there(settings.sign_off_repo, delivery):
         return SENT
     words = worded(delivery.kind, delivery.facts, place())
     issue = {"title": words.subject, "body": body_of(words, delivery.identifier)}
-    answer = _ask(settings, "POST", "", json.dumps(issue).encode())
+    answer = ask_github(settings.sign_off_repo, "POST", "", json.dumps(issue).encode())
     if answer.status != MADE:
         raise Undelivered(f"GitHub answered with status {answer.status}.")
     return SENT
@@ -33,26 +33,30 @@ def send_issue(delivery: Delivery) -> str:
 
 def body_of(words: Worded, identifier: str) -> str:
     """The text of an issue in Markdown. What people chose stands as code, so that it calls nobody and formats nothing."""
-    rows = [f"- {label}: {_code(value)}" for label, value in words.table]
+    rows = [f"- {label}: {code(value)}" for label, value in words.table]
     return "\n\n".join(
-        [_code(words.lines[0]), *words.lines[1:], "\n".join(rows), link_to(words.path), _mark(identifier)]
+        [code(words.lines[0]), *words.lines[1:], "\n".join(rows), link_to(words.path), mark(identifier)]
     )
 
 
-def _is_there(settings: Settings, delivery: Delivery) -> bool:
+def _is_there(repo: str, delivery: Delivery) -> bool:
     """Whether a try before this one made the issue and died before it could note that."""
-    answer = _ask(settings, "GET", "?state=all&sort=created&direction=desc&per_page=100")
+    answer = ask_github(repo, "GET", "?state=all&sort=created&direction=desc&per_page=100")
     found = _list_in(answer.body)
     if answer.status != OK or found is None:
         raise Undelivered(f"GitHub answered with status {answer.status}, and no list of issues.")
-    mark = _mark(delivery.identifier)
-    return any(isinstance(issue, dict) and mark in str(issue.get("body")) for issue in found)
+    sign = mark(delivery.identifier)
+    return any(isinstance(issue, dict) and sign in str(issue.get("body")) for issue in found)
 
 
-def _ask(settings: Settings, method: str, query: str, body: bytes | None = None) -> Answer:
+def ask_github(
+    repo: str, method: str, path: str, body: bytes | None = None, *, of: str = "/issues"
+) -> Answer:
+    """Ask GitHub for something of a repository: `path` goes on after its issues. Raises `Undelivered` where nobody answers."""
+    settings = current()
     headers = {"Authorization": f"Bearer {settings.github_token}", "X-GitHub-Api-Version": "2022-11-28"}
     headers |= {"Accept": "application/vnd.github+json", "Content-Type": "application/json"}
-    address = f"{_api(settings.github_url)}/repos/{settings.sign_off_repo}/issues{query}"
+    address = f"{_api(settings.github_url)}/repos/{repo}{of}{path}"
     seconds = settings.delivery_timeout.total_seconds()
     try:
         return exchange(address, seconds=seconds, method=method, headers=headers, body=body, most=MOST_BYTES)
@@ -73,9 +77,11 @@ def _api(address: str) -> str:
     return "https://api.github.com" if address == "https://github.com" else f"{address}/api/v3"
 
 
-def _code(text: str) -> str:
+def code(text: str) -> str:
+    """What people chose, as code in Markdown."""
     return f"`{text.replace('`', '')}`"
 
 
-def _mark(identifier: str) -> str:
+def mark(identifier: str) -> str:
+    """What stands at the end of a text of ours, so that it is found again."""
     return f"jobsite delivery {identifier}"

@@ -23,6 +23,7 @@ from jobsite.notifications.news import News
 from jobsite.notifications.rules import ISSUE, MAIL, WEBHOOK, is_old_news, wants_mail
 from jobsite.notifications.tasks import deliver
 from jobsite.notifications.telling import news_of
+from jobsite.notifications.told_rules import REVIEWS
 from jobsite.notifications.wording import KINDS
 from jobsite.settings import current
 
@@ -100,7 +101,8 @@ def _store(news: News, event: Event) -> None:
         Delivery.create(channel=MAIL, kind=news.kind, facts=news.facts, recipient=news.address)
     if news.kind in current().webhook_kinds and current().webhook_url:
         Delivery.create(channel=WEBHOOK, kind=news.kind, facts=news.facts)
-    if news.kind == "sign-off-internal" and current().sign_off_repo:
+    at_github = news.facts.get("repo") if news.kind in REVIEWS else current().sign_off_repo
+    if news.kind in ("sign-off-internal", *REVIEWS) and at_github:
         Delivery.create(channel=ISSUE, kind=news.kind, facts=news.facts)
 
 

@@ -16,6 +16,7 @@ from jobsite.notifications.choices import choices_of
 from jobsite.notifications.news import News
 from jobsite.notifications.release_news import TELLERS
 from jobsite.notifications.rules import SUMMARY, wants_each_job, wants_summary
+from jobsite.notifications.told_news import release_news, review_news
 from jobsite.projects.models import Organisation, Project, Repo, Workspace
 from jobsite.settings import current
 
@@ -235,6 +236,8 @@ _TELLERS: Mapping[str, Callable[[Event, _About], list[News]]] = {
     **{f"job:{code}": _job_moved for code, one in CODES.items() if one.state in JOB.final},
     ENDED: _job_moved,
     "request:cancel": _request_cancelled,
+    "release-request:told": lambda event, _: review_news(event),
+    "release:elsewhere": lambda event, _: release_news(event),
     "token:made": _account("token-made"),
     "token:used": _account("token-used"),
     "user:api-token-made": _account("api-token-made"),

@@ -10,6 +10,7 @@ from jobsite.notifications import release_sentences as releases
 from jobsite.notifications import sentences as said
 from jobsite.notifications.rules import ACCESS, JOBS, OUTPUTS, SECURITY, SITE
 from jobsite.notifications.sentences import Facts, Place, Worded
+from jobsite.notifications.told_sentences import released_elsewhere, told
 
 ANYWHERE = Place()
 
@@ -47,6 +48,8 @@ _MEMBER = "It is about your own roles and memberships."
 _STAFF = "You manage backends."
 _REQUEST = "You have a part in this release request, as its author's colleague, a checker or an operator, or it is yours."
 _PUBLICATION = "You belong to its project, or decide about publications."
+_ELSEWHERE = "You asked for this release, or belong to its project."
+_WEBHOOK = "It is sent to the webhook of this site."
 _COPILOT = "You are the co-pilot of this project."
 
 KINDS = {
@@ -106,11 +109,21 @@ KINDS = {
         Kind("release-released", OUTPUTS, "Outputs released", _REQUEST, releases.released),
         Kind("release-recalled", OUTPUTS, "Releases recalled", _REQUEST, releases.recalled),
         Kind("release-stuck", OUTPUTS, "Releases that do not arrive", _REQUEST, releases.upload_stuck),
+        Kind("review-submitted", OUTPUTS, "Release requests elsewhere", _ELSEWHERE, told("submitted")),
+        Kind("review-resubmitted", OUTPUTS, "Resubmitted elsewhere", _ELSEWHERE, told("resubmitted")),
+        Kind("review-reviewed", OUTPUTS, "Reviewed elsewhere", _ELSEWHERE, told("reviewed")),
+        Kind("review-returned", OUTPUTS, "Returned elsewhere", _ELSEWHERE, told("returned")),
+        Kind("review-approved", OUTPUTS, "Approved elsewhere", _ELSEWHERE, told("approved")),
+        Kind("review-released", OUTPUTS, "Released elsewhere", _ELSEWHERE, told("released")),
+        Kind("review-rejected", OUTPUTS, "Rejected elsewhere", _ELSEWHERE, told("rejected")),
+        Kind("review-withdrawn", OUTPUTS, "Withdrawn elsewhere", _ELSEWHERE, told("withdrawn")),
+        Kind("review-revoked", OUTPUTS, "Recalled elsewhere", _ELSEWHERE, told("recalled")),
+        Kind("release-elsewhere", OUTPUTS, "Released by another way", _WEBHOOK, released_elsewhere),
         Kind("publication-drafted", OUTPUTS, "Drafts to decide on", _PUBLICATION, releases.drafted),
         Kind("publication-published", OUTPUTS, "Publications", _PUBLICATION, releases.published),
         Kind("publication-rejected", OUTPUTS, "Drafts not published", _PUBLICATION, releases.not_published),
         Kind("publication-withdrawn", OUTPUTS, "Publications withdrawn", _PUBLICATION, releases.unpublished),
-        Kind("user-added", SITE, "New users", "It is sent to the webhook of this site.", said.user_added),
+        Kind("user-added", SITE, "New users", _WEBHOOK, said.user_added),
         Kind(
             "catch-up",
             SECURITY,

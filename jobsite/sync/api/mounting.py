@@ -8,9 +8,17 @@ from werkzeug.routing import Map, Rule
 
 from jobsite.core.api_errors import API
 from jobsite.core.web import ANYONE, Routes
-from jobsite.sync.api import files, jobs, people, releases, snapshots
+from jobsite.sync.api import files, jobs, level4_log, people, releases, review_steps, snapshots
 
-TOPICS = (jobs.api, people.api, releases.api, files.api, snapshots.api)
+TOPICS = (
+    jobs.api,
+    people.api,
+    releases.api,
+    files.api,
+    snapshots.api,
+    review_steps.api,
+    level4_log.api,
+)
 ENDPOINTS = tuple(endpoint for topic in TOPICS for endpoint in topic.all)
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
