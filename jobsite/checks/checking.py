@@ -14,7 +14,7 @@ from jobsite.checks.images import image
 from jobsite.checks.json_content import json_remarks, parsed
 from jobsite.checks.policy import Policy
 from jobsite.checks.reading import Facts, NotReadable, facts_of, lines_of, opened, rows_of, tables_of
-from jobsite.checks.ruling import Remark, Ruling
+from jobsite.checks.ruling import Clock, Remark, Ruling
 from jobsite.checks.subjects import Report, Subject
 from jobsite.checks.table_rules import TABLE_RULES, apply_to_table
 from jobsite.checks.tables import Table, table_from
@@ -24,6 +24,7 @@ from jobsite.store.suffix_checks import checked_svg, unpacked
 
 _TABULAR = "F4 F9 I1 I2 I3 I4 I5 I6 I7 I8 I9 I10 " + TABLE_RULES
 _LARGEST = 32 * 1024 * 1024  # bytes of a file that is read whole; of JSON, which takes the more memory, half
+_WINDOWS = 40.0  # seconds of processor time for all windows of a large table
 _SMALL = 64 * 1024  # characters of a JSON file that may be the settings of a tool beside its records
 
 
@@ -98,11 +99,17 @@ def _not_readable(why: str) -> Remark:
 
 def _csv(one: _Examination, stream: BinaryIO) -> None:
     rows = columns = windows = 0
-    for table in tables_of(rows_of(stream, one.facts), one.reader, one.subject.roles):
+    every_row, clock = rows_of(stream, one.facts), Clock(_WINDOWS)
+    for table in tables_of(every_row, one.reader, one.subject.roles):
         windows += 1
         rows += table.height
         columns = max(columns, len(table.columns))
         _check_table(one, table)
+        if clock.is_over and not table.whole:
+            for rule in _TABULAR.split():
+                one.ruling.not_run(rule, f"only the first {rows:,} rows could be read in time")
+            rows += 1 + sum(1 for _ in every_row)  # the first of the next window is read already
+            break
     one.rows, one.columns = rows, columns
     one.ruling.apply("F4", content.check_shape, rows, columns, one.policy)
     if windows > 1:
@@ -122,7 +129,7 @@ def _check_table(one: _Examination, table: Table) -> None:
 def _text(one: _Examination, stream: BinaryIO) -> None:
     lines = texts.Lines()
     numbered = enumerate(lines_of(stream, one.facts), 1)
-    one.ruling.apply("I2 I3 I6 I8", identifying_lines, lines.noted(numbered), one.policy.areas_allowed)
+    one.ruling.apply("I2 I3 I6 I8 L1", identifying_lines, lines.noted(numbered), one.policy.areas_allowed)
     one.ruling.apply("L1", texts.printed, lines.runs, one.reader, one.policy)
     for table in texts.tables(lines.runs, one.reader):
         one.ruling.apply("I1 I4 I5 I9", _on_lines, table, identifying(table, one.policy))
@@ -142,6 +149,8 @@ def _json(one: _Examination, stream: BinaryIO) -> None:
     text = _bounded_text(one, stream, shares=2)
     try:
         value = parsed(text)
+    except NotReadable:
+        raise
     except (ValueError, RecursionError) as error:
         why = str(error) if isinstance(error, ValueError) else "it is nested too deeply"
         name = PurePosixPath(one.subject.name).name

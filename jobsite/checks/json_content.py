@@ -17,15 +17,18 @@ from jobsite.checks.identifiers import (
     person_column,
 )
 from jobsite.checks.policy import Policy
+from jobsite.checks.reading import NotReadable
 from jobsite.checks.ruling import Remark
 from jobsite.checks.tables import Column, Table, table_from
 from jobsite.checks.values import Reader
 
-_MOST_VALUES = 1_000_000
+MOST_VALUES = 1_000_000  # of a document; more take more memory and time than a rule may
 
 
 def parsed(text: str) -> Any:
-    """The value of a JSON text. Raises ValueError or RecursionError."""
+    """The value of a JSON text. Raises ValueError or RecursionError; NotReadable where it has too many values."""
+    if sum(map(text.count, ",[{")) > MOST_VALUES:
+        raise NotReadable(f"it has more than {MOST_VALUES:,} values")
     return json.loads(text, parse_int=_whole)
 
 
@@ -72,10 +75,8 @@ def values_by_key(value: Any) -> dict[str, list[str]]:
     """The single values under each key, in the order of the document; those in bare lists go under the key of the list."""
     found: dict[str, list[str]] = {}
     waiting: list[tuple[str, Any]] = [("", value)]
-    number = 0
-    while waiting and number < _MOST_VALUES:
+    while waiting:
         name, item = waiting.pop()
-        number += 1
         if isinstance(item, dict):
             for key in item:
                 found.setdefault(key, [])

@@ -144,6 +144,13 @@ def test_a_rule_that_takes_too_much_memory_becomes_a_finding(monkeypatch, last: 
     )
 
 
+def test_lines_that_could_not_be_read_in_time_leave_no_rule_silent(monkeypatch) -> None:
+    monkeypatch.setattr(ruling, "LONGEST", 0.0)
+    found = report_on("ask ada@example.org\n" * 9, "a.txt").findings
+    assert [one.sentence.split()[1] for one in found if one.rule == "E1"][-1] == "L1"
+    assert {one.sentence.split()[1] for one in found if one.rule == "E1"} >= {"I2", "I3", "I6", "I8", "L1"}
+
+
 def test_a_rule_without_memory_left_becomes_a_finding() -> None:
     def starved():
         raise MemoryError

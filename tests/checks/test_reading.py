@@ -9,7 +9,16 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from jobsite.checks import SEVERITIES, Subject, check_file, check_group, checking, policy_from, reading
+from jobsite.checks import (
+    SEVERITIES,
+    Subject,
+    check_file,
+    check_group,
+    checking,
+    json_content,
+    policy_from,
+    reading,
+)
 from jobsite.checks.roles import named_role
 
 from .given import POLICY, report_on, rules_in
@@ -76,6 +85,15 @@ def test_a_large_table_is_checked_in_windows_to_its_last_row(monkeypatch) -> Non
     assert "E1" in [one.rule for one in report.findings]
 
 
+def test_a_table_too_large_to_be_read_in_time_is_not_passed_over(monkeypatch) -> None:
+    monkeypatch.setattr(reading, "MOST_CELLS", 1_000)
+    monkeypatch.setattr(checking, "_WINDOWS", 0.0)
+    report = report_on("group,n\n" + "".join(f"g{number},10\n" for number in range(1_600)))
+    assert report.rows == 1_600
+    late = {one.sentence for one in report.findings if one.rule == "E1" and one.severity == "stop"}
+    assert "Rule I2 was not applied: only the first 500 rows could be read in time." in late
+
+
 def test_memory_does_not_grow_with_the_size_of_a_table(tmp_path, monkeypatch) -> None:
     monkeypatch.setattr(reading, "MOST_CELLS", 500)
     peaks = []
@@ -103,6 +121,12 @@ def test_what_is_read_whole_is_read_up_to_a_size_only(monkeypatch) -> None:
     monkeypatch.setattr(checking, "_LARGEST", 200)
     for name, data in (("a.json", b"[" + b"1," * 100 + b"1]"), ("a.svg", b"<svg>" + b" " * 200 + b"</svg>")):
         assert rules_in(data, name) == ["F5"]
+
+
+def test_json_of_too_many_values_is_not_passed_over(monkeypatch) -> None:
+    monkeypatch.setattr(json_content, "MOST_VALUES", 50)
+    assert rules_in("[" + "0, " * 48 + '"ada@example.org"]', "a.json") == ["I8"]
+    assert rules_in("[" + "{}, " * 48 + '"ada@example.org"]', "a.json") == ["F5"]
 
 
 def test_a_packed_drawing_is_unpacked_up_to_the_limit() -> None:
