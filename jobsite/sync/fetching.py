@@ -82,6 +82,11 @@ class Fetching:
             orders = self._waiting.pop(workspace)
             self._beside.start(workspace, partial(take_in_turn, orders, backend))
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing waits to be taken, and nothing is being taken."""
+        return not self._waiting and not self._beside.under_way()
+
     def wait(self, seconds: float) -> None:
         """Return when nothing is being taken any more, at the latest after so many seconds."""
         self._beside.wait(seconds)

@@ -72,9 +72,9 @@ class SecureWorld:
     def poll(self) -> None:
         """One look at the list, and all that follows from it."""
         self.fetching.poll()
-        self.fetching.wait(60)
-        self.fetching.begin()
-        self.fetching.wait(60)
+        while not self.fetching.is_idle:
+            self.fetching.wait(60)
+            self.fetching.begin()
 
     def request(self, number: int) -> JobRequest:
         """The request of that number here."""
