@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -15,6 +14,7 @@ from jobsite.jobs.actions import move
 from jobsite.jobs.models import Attempt, Job, JobOutput, JobRequest
 from jobsite.settings import Settings
 
+from ..sided import public_side_of
 from .conftest import Study, project_yaml
 
 HIGH = "highly_sensitive"
@@ -126,7 +126,7 @@ def test_who_may_see_unreleased_outputs_finds_them_from_the_job(
 
 
 def test_the_public_side_shows_no_file_to_anybody(settings: Settings, done: Job, sign_in: SignIn) -> None:
-    public = create_app(replace(settings, side="public")).test_client()
+    public = create_app(public_side_of(settings)).test_client()
     sign_in(public, "ada")
     page = public.get(path(done)).text
     assert not any(name in page for name in UNRELEASED)

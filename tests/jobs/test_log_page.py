@@ -17,6 +17,7 @@ from jobsite.jobs.log_pages import WINDOW
 from jobsite.jobs.models import Job
 from jobsite.settings import Settings
 
+from ..sided import public_side_of
 from .log_world import POLL, Log, SignIn, ada, log, next_poll, numbers, texts, waiting
 
 
@@ -315,7 +316,7 @@ def test_an_output_checker_reads_it(client: FlaskClient, log: Log, sign_in: Sign
 
 def test_the_public_side_has_no_logs(settings: Settings, log: Log, sign_in: SignIn) -> None:
     log.write("the secret of one patient\n")
-    public = create_app(replace(settings, side="public")).test_client()
+    public = create_app(public_side_of(settings)).test_client()
     sign_in(public, "ada")
     for address in (log.path, f"{log.path}raw", f"{log.path}raw/"):
         answer = public.get(address)

@@ -21,6 +21,7 @@ from jobsite.projects.actions import remove_member
 from jobsite.projects.models import Workspace
 from jobsite.settings import Settings
 
+from ..sided import public_side_of
 from .log_world import POLL, Log, SignIn, ada, log, next_poll, numbers, texts, waiting
 
 
@@ -287,7 +288,7 @@ def test_a_visitor_and_the_public_side_have_no_stream(
     sign_in: SignIn,
 ) -> None:
     assert client.get(f"{log.path}stream").status_code == 302
-    public = sign_in(create_app(replace(settings, side="public")).test_client(), "ada")
+    public = sign_in(create_app(public_side_of(settings)).test_client(), "ada")
     assert public.get(f"{log.path}stream").status_code == 404
 
 

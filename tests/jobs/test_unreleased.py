@@ -2,9 +2,7 @@
 changes nothing."""
 
 import re
-import shutil
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +11,13 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from jobsite.application import create_app
-from jobsite.core.db import close_database, database
+from jobsite.core.db import database
 from jobsite.core.events import Event
 from jobsite.core.web import Route
-from jobsite.instance import close_instance
-from jobsite.jobs.models import Attempt, Job, JobOutput, JobRequest
+from jobsite.jobs.models import Job, JobRequest
 from jobsite.settings import Settings
 
+from ..sided import public_side_of
 from .conftest import Study, project_yaml
 
 MARKS = ("MARK-IN-LOG-7731", "mark_in_name_7731", "mark-in-content-7731", "MARK-IN-ERROR-7731")
@@ -141,7 +139,7 @@ def test_who_may_not_look_finds_nothing_of_level_4_anywhere(
 def test_the_public_side_shows_nothing_of_level_4_to_anybody(
     settings: Settings, tmp_path: Path, ran: dict[str, Job], sign_in: SignIn
 ) -> None:
-    public = public_side(settings, tmp_path)
+    public = create_app(public_side_of(settings))
     where = [one for one in addresses(public, ran) if MARKS[1] not in one]
     assert len(where) > 20
     job = ran["make"]
@@ -158,24 +156,10 @@ def test_the_public_side_shows_nothing_of_level_4_to_anybody(
 def test_the_database_of_the_public_side_holds_nothing_of_level_4(
     settings: Settings, tmp_path: Path, ran: dict[str, Job]
 ) -> None:
-    public_side(settings, tmp_path)
+    create_app(public_side_of(settings))
     held = "\n".join(database.connection().iterdump())
     assert ran["make"].identifier in held
     assert [mark for mark in MARKS if mark in held] == []
-
-
-def public_side(settings: Settings, tmp_path: Path) -> Flask:
-    """A public side that knows of the same requests, without what it is never sent: outputs and the words of ends."""
-    there = replace(settings, instance=tmp_path / "public", side="public")
-    there.instance.mkdir()
-    database.execute_sql("PRAGMA wal_checkpoint(TRUNCATE)")
-    close_database()
-    close_instance()
-    shutil.copy(settings.database_path, there.database_path)
-    app = create_app(there)
-    JobOutput.delete().execute()
-    Attempt.update(detail="").execute()
-    return app
 
 
 def test_no_reader_changes_anything(
