@@ -18,7 +18,6 @@ from flask import Flask
 
 from jobsite.application import create_app
 from jobsite.core import hub
-from jobsite.core.channels import Channel
 from jobsite.core.queue import nudge, open_queue
 from jobsite.core.sides import exists_on
 from jobsite.instance import close_instance
@@ -30,6 +29,7 @@ from jobsite.outputs.tasks import finish_and_check, follow_ends
 from jobsite.releases.requests.sending import send
 from jobsite.releases.requests.uploading import follow_uploads
 from jobsite.settings import Settings, current
+from jobsite.sync.api.bodies import Receiving
 from jobsite.sync.events import follow_steps
 from jobsite.sync.following import fetch_requests, push_jobs
 from jobsite.sync.people import follow_people
@@ -38,7 +38,7 @@ from jobsite.sync.uploads import send as send_over_http
 THREADS = 16
 
 MOST_BODY = 8 * 2**20
-"""Bytes of a request that are taken in at all; what a form may have, and is told with a page, is less."""
+"""Bytes of a request that are taken in at all, but for uploads; what a form may have, and is told with a page, is less."""
 MOST_UNSENT = 2**20
 
 log = logging.getLogger("jobsite.serve")
@@ -79,7 +79,7 @@ def web_server(app: Flask, settings: Settings, *, host: str, port: int) -> Any:
         channel_timeout=60,
         clear_untrusted_proxy_headers=not settings.trusted_proxies,
     )
-    server.channel_class = Channel
+    server.channel_class = Receiving
     return server
 
 

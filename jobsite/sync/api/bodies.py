@@ -1,0 +1,74 @@
+"""How much of a body the server takes in: of a file that is uploaded more than of anything else, and below `/api/` a refusal is
+JSON.
+
+The server keeps what comes in outside its memory until it is whole. A file that is somewhat too large is taken in all the
+same: so the program that sends it hears the sentence that says so, instead of a connection that breaks.
+"""
+
+import copy
+import json
+import re
+from typing import Any
+
+from waitress.parser import HTTPRequestParser
+from waitress.utilities import Error
+
+from jobsite.core.api_errors import API, DETAILS
+from jobsite.core.channels import Channel
+from jobsite.releases.rules import too_large
+from jobsite.settings import current
+
+_UPLOAD = re.compile(r"/api/v2/releases/release/[^/]+")
+
+
+class JsonError(Error):
+    """A refusal of the server itself as JSON, for programs."""
+
+    def __init__(self, error: Error, detail: str) -> None:
+        super().__init__(detail)
+        self.code, self.reason = error.code, error.reason
+
+    def to_response(self, ident: Any = None) -> tuple[str, list[tuple[str, str]], bytes]:
+        """Status, headers and body."""
+        body = json.dumps({"detail": self.body}).encode()
+        return f"{self.code} {self.reason}", [("Content-Type", "application/json")], body
+
+
+class Parser(HTTPRequestParser):
+    """A request as it comes in."""
+
+    def parse_header(self, header_plus: bytes) -> None:
+        """Read the head; that of an upload has a limit of its own for what follows."""
+        super().parse_header(header_plus)
+        if self._is_upload:
+            self.adj = copy.copy(self.adj)
+            self.adj.max_request_body_size += 2 * current().level4_max_filesize
+
+    def received(self, data: bytes) -> int:
+        """Take in what came."""
+        taken = super().received(data)
+        path = getattr(self, "path", "")
+        if self.error is not None and path.startswith(API) and not isinstance(self.error, JsonError):
+            self.error = JsonError(self.error, self._detail())
+        return int(taken)
+
+    @property
+    def _is_upload(self) -> bool:
+        return self.command == "POST" and _UPLOAD.fullmatch(self.path) is not None
+
+    def _detail(self) -> str:
+        if self.error.code == 413:
+            return too_large(current().level4_max_filesize) if self._is_upload else DETAILS[413]
+        return DETAILS[400]
+
+
+class Receiving(Channel):
+    """A connection of the web server whose requests are taken in so."""
+
+    parser_class = Parser
+
+    def handle_close(self) -> None:
+        """Close the connection, and with it what has come in of a request that will not be whole."""
+        if self.request is not None:
+            self.request.close()
+        super().handle_close()

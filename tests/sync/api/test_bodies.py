@@ -1,0 +1,101 @@
+"""Bodies at the real web server: uploads with and without their length, what is too large, what breaks off; always JSON."""
+
+import hashlib
+import http.client
+import json
+import socket
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+
+from jobsite.accounts.backends import add_backend, rotate_token
+from jobsite.releases.models import ReleaseFile
+from jobsite.serve import MOST_BODY, web_server
+from jobsite.settings import Settings
+
+from ...releases.released import made
+
+ID = "01HZ0000000000000000000001"
+LIMIT = 4 * 2**20
+DATA = b"0123456789abcdef" * 2**16 * 3
+TOO_LARGE = {"detail": "File is too large, it must be below 4.0Mb"}
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    """Files of at most 4 MiB are released."""
+    return Settings(instance=tmp_path / "instance", level4_max_filesize=LIMIT)
+
+
+@pytest.fixture
+def served(app: Flask, settings: Settings, cast: Any) -> Iterator[tuple[int, dict[str, str]]]:
+    """The port of a real server, and the headers of an upload to a release of one file."""
+    backend = add_backend(by="system", slug="near", name="Near")
+    token = rotate_token(by="system", backend=backend)
+    made(cast, backend).create({"output/a.csv": DATA}, ID)
+    server = web_server(app, settings, host="127.0.0.1", port=0)
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    named = {"Authorization": token, "OS-User": "cat", "Content-Type": "application/octet-stream"}
+    yield server.effective_port, named | {"Content-Disposition": 'attachment; filename="output/a.csv"'}
+    server.close()
+    thread.join(timeout=60)
+
+
+def asked(port: int, path: str, headers: dict[str, str], body: Any, **how: Any) -> tuple[int, Any]:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+    try:
+        connection.request("POST", path, body=body, headers=headers, **how)
+        answer = connection.getresponse()
+        data = answer.read()
+        return answer.status, json.loads(data) if data else None
+    finally:
+        connection.close()
+
+
+def in_pieces(data: bytes) -> Iterator[bytes]:
+    for start in range(0, len(data), 100_000):
+        yield data[start : start + 100_000]
+
+
+def left(instance: Path) -> list[str]:
+    """What lies where arrivals and released files are."""
+    return sorted(path.name for path in (instance / "releases").rglob("*") if path.is_file())
+
+
+def test_a_file_comes_whole_or_not_at_all(served: tuple[int, dict[str, str]], instance: Path) -> None:
+    port, headers = served
+    where = f"/api/v2/releases/release/{ID}"
+    for size in (LIMIT + 1, 2 * LIMIT):
+        assert asked(port, where, headers, b"x" * size) == (400, TOO_LARGE)
+    assert asked(port, where, headers, in_pieces(b"x" * (LIMIT + 1)), encode_chunked=True) == (400, TOO_LARGE)
+    much = {**headers, "Content-Length": str(2**40)}
+    assert asked(port, where, much, b"x" * 10) == (413, TOO_LARGE)
+    assert asked(port, where, headers, b"") == (400, {"detail": "No data uploaded"})
+    _break_off(port, where, headers)
+    assert left(instance) == [] and ReleaseFile.get().uploaded_at is None
+    assert asked(port, where, headers, in_pieces(DATA), encode_chunked=True) == (201, None)
+    assert left(instance) == [hashlib.sha256(DATA).hexdigest()]
+    status, told = asked(port, where, headers, DATA)
+    assert status == 400 and "has already been uploaded" in told["detail"]
+
+
+def test_other_bodies_that_are_too_large_are_refused_in_json(served: tuple[int, dict[str, str]]) -> None:
+    port, headers = served
+    told = {"detail": "The body of the request is too large."}
+    for path in ("/api/v2/jobs/", "/api/v2/nothing/", f"/api/v2/releases/release/{ID}/reviews"):
+        assert asked(port, path, {**headers, "Content-Length": str(MOST_BODY)}, b"x") == (413, told)
+    broken = {**headers, "Transfer-Encoding": "chunked"}
+    assert asked(port, "/api/v2/jobs/", broken, b"zz\r\n")[0] == 400
+
+
+def _break_off(port: int, where: str, headers: dict[str, str]) -> None:
+    """Send half of a file and hang up."""
+    head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+    with socket.create_connection(("127.0.0.1", port), timeout=60) as connection:
+        text = f"POST {where} HTTP/1.1\r\nHost: x\r\nContent-Length: {len(DATA)}\r\n{head}\r\n"
+        connection.sendall(text.encode() + DATA[: len(DATA) // 2])
