@@ -145,6 +145,8 @@ class PublicSide:
             note_failure(f"The public side answered with status {answer.status}.")
         elif answer.is_our_token:
             note_failure("The public side does not accept the token of this backend (setting BACKEND_TOKEN).")
+        elif answer.status < 300 and answer.data is None and answer.text:
+            note_failure("Something that is not the public side answers at its address (setting PUBLIC_URL).")
         else:
             note_success()
 

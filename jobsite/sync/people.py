@@ -7,7 +7,7 @@ import logging
 import threading
 from datetime import timedelta
 
-from peewee import JOIN
+from peewee import JOIN, fn
 
 from jobsite import settings
 from jobsite.accounts.mirror import shut_out
@@ -30,6 +30,8 @@ NO_ANSWER = "The public site cannot be reached, so that nobody can log in. Try a
 PATIENCE = 15.0
 """Seconds that somebody who signs in waits for each answer."""
 OLD = timedelta(seconds=45)
+AWAY = timedelta(hours=1)
+"""Who is not logged in is asked about now and then: their reviews count only as long as they may review."""
 LOOK_EVERY = 15.0
 """Who is logged in is asked about when what is known is older than `OLD`, so that it never becomes older than a minute."""
 
@@ -88,7 +90,7 @@ def confirm(person: User, *, exactly: bool = True, seconds: float = READ) -> Use
 
 
 def refresh() -> bool:
-    """Confirm everybody who is logged in and was not confirmed for a while. Gives whether that went well for all."""
+    """Confirm everybody who was not confirmed for a while. Gives whether that went well for all."""
     answered = True
     for person in _due():
         try:
@@ -146,10 +148,11 @@ def _exact_roles(username: str) -> Roles | None:
 
 
 def _due() -> list[User]:
-    """Everybody with a login that lasts, whom nobody confirmed for a while."""
-    young = now() - OLD
-    alive = (Session.epoch == User.session_epoch) & Session.ended_at.is_null()
+    """Everybody whom nobody confirmed for a while: a short one for those with a login that lasts."""
     used = Session.last_seen_at > now() - settings.current().session_idle
-    people = User.select().join(Session).switch(User).join(Confirmation, JOIN.LEFT_OUTER)
-    old = Confirmation.confirmed_at.is_null() | (Confirmation.confirmed_at <= young)
-    return list(people.where(User.is_active, alive, used, old).distinct().order_by(Confirmation.confirmed_at))
+    alive = (Session.user == User.id) & (Session.epoch == User.session_epoch) & Session.ended_at.is_null()
+    is_here = fn.EXISTS(Session.select(Session.id).where(alive, used))
+    people = User.select().join(Confirmation, JOIN.LEFT_OUTER, on=(Confirmation.user == User.id))
+    old = Confirmation.confirmed_at.is_null() | (Confirmation.confirmed_at <= now() - OLD)
+    due = (is_here & old) | (Confirmation.confirmed_at <= now() - AWAY)
+    return list(people.where(User.is_active, due).order_by(Confirmation.confirmed_at))

@@ -2,12 +2,14 @@
 
 import json
 import socket
+import ssl
 import struct
 import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any, Self
 
 TOKEN = "0123456789abcdef0123456789abcdef01234567"
@@ -34,17 +36,22 @@ Reply = tuple[int, Any] | tuple[int, Any, dict[str, str]]
 @dataclass
 class Peer:
     """A server on a free port. `answers` has a reply for each method and path, or a function that makes one of what was
-    received. `faults` are what happens to the next requests, one each: drop, half, 500, 503, html, redirect, silent, denied,
-    slow.
+    received. `faults` are what happens to the next requests, one each: drop, half, 500, 503, 429, html, redirect, silent,
+    denied. With a `certificate` it speaks TLS.
     """
 
     answers: dict[str, Reply | Callable[[Received], Reply]] = field(default_factory=dict)
     faults: list[str] = field(default_factory=list)
     received: list[Received] = field(default_factory=list)
+    certificate: Path | None = None
 
     def __enter__(self) -> Self:
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         self._server.daemon_threads = True
+        if self.certificate:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(self.certificate)
+            self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
         threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
         return self
 
@@ -55,7 +62,7 @@ class Peer:
     @property
     def url(self) -> str:
         """Its address."""
-        return f"http://127.0.0.1:{self._server.server_port}"
+        return f"{'https' if self.certificate else 'http'}://127.0.0.1:{self._server.server_port}"
 
     def paths(self) -> list[str]:
         """What was asked for, in order."""

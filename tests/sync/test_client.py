@@ -14,6 +14,8 @@ from jobsite.sync.contact import contact
 
 from .peer import TOKEN, Peer
 
+CERTIFICATE = Path(__file__).parent.parent / "projects" / "loopback.pem"
+
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Peer]:
@@ -67,6 +69,13 @@ def test_no_redirect_is_followed_and_the_token_goes_nowhere_else(peer: Peer) -> 
     assert len(peer.received) == 1
 
 
+def test_a_server_without_a_certificate_that_is_trusted_never_sees_the_token(instance: Path) -> None:
+    with Peer(certificate=CERTIFICATE) as stranger:
+        with pytest.raises(Unreachable, match="could not be reached over a secure connection"):
+            PublicSide(stranger.url, TOKEN).get("thing/")
+        assert stranger.received == []
+
+
 def test_a_server_that_says_nothing_holds_nobody_up_and_is_not_asked_twice(peer: Peer) -> None:
     peer.faults = ["silent"]
     begun = time.monotonic()
@@ -83,6 +92,7 @@ def test_a_body_that_is_no_json_is_borne_and_its_beginning_noted(
     assert (answer.status, answer.data, answer.detail[:6]) == (200, None, "<html>")
     assert "status 200 is no JSON: '<html><body>Welcome" in caplog.text
     assert TOKEN not in caplog.text
+    assert "setting PUBLIC_URL" in contact().last_error
 
 
 def test_later_says_when_and_a_refused_token_is_told_from_a_refused_person(peer: Peer) -> None:

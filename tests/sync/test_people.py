@@ -204,7 +204,7 @@ def test_a_token_of_the_backend_that_is_refused_throws_nobody_out(
         assert client.get("/settings/").status_code == 200
 
 
-def test_each_minute_whoever_is_logged_in_is_asked_about_and_nobody_else(
+def test_each_minute_it_is_asked_about_whoever_is_logged_in_and_each_hour_about_the_others(
     peer: Peer, workspace: Workspace, log_in: LogIn
 ) -> None:
     for name in ("ada", "ben"):
@@ -218,6 +218,13 @@ def test_each_minute_whoever_is_logged_in_is_asked_about_and_nobody_else(
         assert refresh()
         assert [one.json for one in peer.received if one.body] == [{"user": "ada"}]
         assert Confirmation.get(user=user_or_stop("ada")).confirmed_at == clock.now()
+    peer.clear()
+    with clock.at(clock.now() + timedelta(minutes=61)):
+        refresh()
+    asked = {one.json["user"] for one in peer.received if one.body}
+    assert asked == {"ada", "ben"}, (
+        "who is away is asked about each hour: their reviews count while they may review"
+    )
 
 
 def test_the_thread_asks_by_itself_and_survives_what_it_cannot_use(
