@@ -158,6 +158,7 @@ def spoil() -> None:
 def test_whatever_is_hostile_is_shown_as_text_on_every_page(
     marked: list[str], app: Flask, sign_in: Callable[..., FlaskClient]
 ) -> None:
+    """OC24."""
     shown, pages = 0, 0
     for person in ("ada", "sam", None):
         client = sign_in(app.test_client(), person) if person else app.test_client()

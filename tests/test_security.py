@@ -40,6 +40,7 @@ def test_every_answer_of_every_address_carries_the_headers(
     app: Flask,
     sign_in: SignIn,
 ) -> None:
+    """OC26."""
     kinds = set()
     for client in (sign_in(app.test_client(), "ada"), sign_in(app.test_client(), "sam"), app.test_client()):
         asked = [address(route, world) for route in routes(app) if "GET" in route.methods]
@@ -83,6 +84,7 @@ def test_every_form_needs_the_field_that_proves_where_it_came_from(
     app: Flask,
     sign_in: SignIn,
 ) -> None:
+    """OC23."""
     client = sign_in(app.test_client(), "sam")
     before = Event.select().count()
     posted = [route for route in routes(app) if "POST" in route.methods]

@@ -181,6 +181,7 @@ class TestSecureSide:
 def test_next_is_followed_only_to_a_path_of_this_site(
     client: FlaskClient, csrf: Csrf, provider: Provider, kind: str, wanted: str, followed: str
 ) -> None:
+    """OC22."""
     provider.person |= {"name": "Octo Cat"}
     assert log_in(client, csrf, provider, kind, next=wanted).location == followed
 

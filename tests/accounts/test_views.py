@@ -128,6 +128,7 @@ def test_too_many_tries_answer_429_with_retry_after_on_the_form(
 def test_next_is_followed_only_to_a_path_of_this_site(
     client: FlaskClient, cast: SimpleNamespace, csrf: Csrf, wanted: str, followed: str
 ) -> None:
+    """OC22."""
     answer = _send(client, csrf, "ada", _token("ada"), next=wanted)
     assert (answer.status_code, answer.location) == (303, followed)
     assert client.get("/login/", query_string={"next": wanted}).location == followed
@@ -267,6 +268,7 @@ def test_a_copied_cookie_is_worth_nothing_after_logging_out(
 def test_logging_out_is_a_post_with_csrf_and_harmless_twice(
     client: FlaskClient, cast: SimpleNamespace, sign_in: SignIn, csrf: Csrf
 ) -> None:
+    """OC23."""
     sign_in(client, "ada")
     assert client.get("/logout/").status_code in (404, 405)
     assert client.post("/logout/").status_code == 400

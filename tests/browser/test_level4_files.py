@@ -135,6 +135,7 @@ def is_quiet(asked: list[str]) -> bool:
 def test_no_script_of_a_file_runs_framed_or_opened_alone(
     ada: Page, watched: Callable[[str], list[str]]
 ) -> None:
+    """OC25."""
     for path in (
         "output/page.html",
         "output/a.svg",

@@ -66,6 +66,7 @@ def site_with_outputs(tmp_path: Path) -> Iterator[Site]:
 def test_a_table_and_a_figure_are_asked_for_checked_and_released_by_keyboard(
     site_with_outputs: Site, open_page: Callable[..., Page], tmp_path: Path
 ) -> None:
+    """OC50."""
     site = site_with_outputs
     ada, cat, cyd = (site.sign_in(open_page(), name) for name in ("ada", "cat", "cyd"))
     ada_asks_for_two_files(site, ada)

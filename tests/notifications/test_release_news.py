@@ -148,6 +148,7 @@ def test_drafts_are_told_to_publishers_and_decisions_to_the_project(world: World
 
 
 def test_no_name_of_a_file_or_group_no_reason_and_no_comment_is_told(world: World) -> None:
+    """OC43."""
     path, reason = f"output/{MARK}.csv", f"The reason is {MARK}, and that is all."
     world.publish({path: "region,n\nNorth,120\nSouth,85\n"})
     request = world.reviewed(files=(path,), group=MARK)

@@ -33,6 +33,7 @@ def paths(text: str) -> list[str]:
 
 
 def test_the_list_is_filtered_and_ordered_by_its_address_alone(as_ada: FlaskClient) -> None:
+    """OC38."""
     def listed(**query: object) -> list[str]:
         return paths(as_ada.get(LIST, query_string=query).text)
 
@@ -137,6 +138,7 @@ def test_a_link_of_an_older_list_leads_to_what_is_there_now(as_ada: FlaskClient,
 
 
 def test_the_grid_searches_sorts_and_filters_by_value(as_ada: FlaskClient) -> None:
+    """OC31, OC38."""
     def rows(**query: object) -> list[int]:
         text = as_ada.get(f"{LIST}output/large.csv", query_string=query).text
         return [int(number) for number in re.findall(r'<tr id="r(\d+)"', text)]
@@ -255,6 +257,9 @@ def test_the_log_ends_with_its_summary_and_goes_back_by_windows(as_ada: FlaskCli
     check_outputs(level4.workspace)
     text = as_ada.get(f"{LIST}metadata/kinds.log").text
     assert "NHS number" in words(text.partition('id="findings"')[2])
+    assert "1 finding in this log: line 1 ." in words(text)
+    marked = as_ada.get(f"{LIST}metadata/kinds.log", query_string={"line": "1", "view": "source"}).text
+    assert re.search(r'<span class="l f-\w+" id="L1"', marked)
     assert "exit_code: 0" in text
     assert '<span class="ansi-red">red 2999</span>' in text
     assert "red 100<" not in text
@@ -263,6 +268,19 @@ def test_the_log_ends_with_its_summary_and_goes_back_by_windows(as_ada: FlaskCli
     assert first
     earlier = as_ada.get(first[1].replace("&amp;", "&")).text
     assert len(re.findall(r'<span class="l" id="L', earlier)) == 500
+
+
+def test_a_figure_stands_beside_its_data_and_both_looks_are_noted(as_ada: FlaskClient, level4: World) -> None:
+    assert 'id="data"' not in as_ada.get(f"{LIST}output/figure.png").text
+    publish(level4, {"output/figure.csv": "month,n\n2025-01,50\n2025-02,65\n"}, "data")
+    Look.delete().execute()
+    for name in ("figure.png", "figure.svg"):
+        text = as_ada.get(f"{LIST}output/{name}").text
+        assert "Its data output/figure.csv" in words(text)
+        assert '<td class="num">65</td>' in text
+    looks = [look.path for look in Look.select().order_by(Look.id)]
+    assert looks == ["output/figure.png", "output/figure.csv", "output/figure.svg", "output/figure.csv"]
+    assert 'id="data"' not in as_ada.get(f"{LIST}output/figure.svg", query_string={"view": "source"}).text
 
 
 def test_two_versions_are_compared_cell_by_cell(as_ada: FlaskClient, app: Flask, level4: World) -> None:

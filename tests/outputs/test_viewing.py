@@ -74,6 +74,7 @@ def test_in_order_numbers_stand_before_text_and_empty_values_last() -> None:
 
 
 def test_a_search_finds_values_as_they_stand_and_marks_them() -> None:
+    """OC31."""
     found = table("a,b\n<=7,x & y\nZÜRICH,<=7\n", ("q", "<=7"))
     assert [row.number for row in found.rows] == [1, 2]
     assert found.rows[0].cells[0].pieces == [("<=7", True)]

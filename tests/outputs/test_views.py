@@ -196,6 +196,7 @@ def test_an_empty_workspace_says_what_will_come(
 
 
 def test_the_code_that_made_a_file_is_read_at_its_own_commit(ada: FlaskClient, study: Study) -> None:  # noqa: F811
+    """OC39."""
     page = ada.get("/asthma/level-4/local/output/table.csv").text
     links = re.findall(r'href="(/asthma/level-4/local/-/code/[0-9a-f]{40}/[^"]+)"', page)
     assert [link.rpartition("/")[2] for link in links] == ["project.yaml", "make.py"]

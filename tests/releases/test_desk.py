@@ -384,6 +384,13 @@ def test_controls_that_are_off_say_why(world: World, people: Any, read: Any) -> 
     assert "You work on this workspace yourself, so another checker has to review its requests." in page
     assert "My review" not in page
     assert "/-/submit/" not in people("ben").get(at(request)).text
+    assert "Only output checkers may vote on its files." in read("ben", at(request, "tables", "output/a.csv"))
+    assert "A request can be withdrawn while the request is a draft" in read("ada", at(request))
+    world.review(world.cast.cat, request)
+    file = read("cat", at(request, "tables", "output/a.csv"))
+    assert "Clear my vote" in file and "change your votes instead of clearing them" in file
+    draft = world.draft(by=world.cast.ben, files=["output/plot.csv"])
+    assert "Only the author of this request may submit it." in read("ada", at(draft))
     assert 'value="approve"' not in people("ben").get(at(request, "tables", "output/a.csv")).text
     assert "Add to a release request" in read("ada", "/asthma/level-4/local/")
 
@@ -406,6 +413,7 @@ def test_any_name_of_a_group_or_file_gives_working_pages(
 
 
 def test_content_is_sent_in_a_sandbox_and_the_look_is_recorded(world: World, people: Any) -> None:
+    """OC25, OC27."""
     world.publish({"output/f.svg": "<svg xmlns='http://www.w3.org/2000/svg'/>"})
     request = world.draft(files=["output/f.svg", "output/a.csv"])
     answer = people("cat").get(at(request, "-", "content", str(world.file(request, "output/f.svg").id)))

@@ -83,6 +83,7 @@ def test_the_same_announcement_is_the_same_release_and_other_files_are_refused(w
 
 
 def test_an_id_of_another_workspace_or_backend_is_not_taken_over(world: Made, cast: SimpleNamespace) -> None:
+    """OC36."""
     world.create()
     tpp = add_backend(by="system", slug="tpp", name="TPP")
     announced = world.announced(FILES)

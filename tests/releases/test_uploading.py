@@ -148,6 +148,7 @@ def test_nothing_leaves_for_a_request_that_is_not_approved_whatever_the_outbox_s
 
 
 def test_what_was_approved_leaves_as_a_bundle_that_verifies(world: World, app: Flask, tmp_path: Path) -> None:
+    """OC46."""
     request = released(world)
     files = list(ReleaseFile.select().where(~ReleaseFile.is_record))
     wanted = Wanted(request.id, "A release", f"/asthma/releases/{request.id}/", world.workspace, files)
@@ -255,6 +256,7 @@ def killed(point: str) -> int:
 
 
 def test_what_cannot_be_taken_now_is_tried_again_after_the_named_delay(world: World) -> None:
+    """OC9, OC34."""
     request, place = world.approved(), obstacle(world)
     with later(request):
         due = run_due()
@@ -274,6 +276,7 @@ def test_what_cannot_be_taken_now_is_tried_again_after_the_named_delay(world: Wo
 
 
 def test_delays_grow_to_an_hour_with_jitter_and_end_after_24_attempts() -> None:
+    """OC34."""
     assert [delay(n, 1.0).total_seconds() for n in (1, 2, 3, 4)] == [30, 120, 600, 1800]
     assert {delay(n, 0.0).total_seconds() for n in range(5, 24)} == {3600}
     assert (delay(9, -1.0).total_seconds(), delay(9, 1.0).total_seconds()) == (2880, 4320)
@@ -296,6 +299,7 @@ def test_already_uploaded_is_success_for_exactly_that_file() -> None:
 def test_after_24_attempts_an_upload_is_stuck_and_told_of_until_somebody_starts_it_again(
     world: World,
 ) -> None:
+    """OC9, OC34."""
     request, place = world.approved(), obstacle(world)
     UploadStep.update(attempts=MOST_ATTEMPTS - 1).where(UploadStep.path == PATHS[0]).execute()
     with later(request):
@@ -315,6 +319,7 @@ def test_after_24_attempts_an_upload_is_stuck_and_told_of_until_somebody_starts_
 
 
 def test_a_releaser_who_lost_the_role_stops_the_upload_and_another_checker_continues_it(world: World) -> None:
+    """OC20."""
     request = world.approved()
     User.update(roles=[]).where(User.username == "cyd").execute()
     with later(request):
@@ -415,6 +420,7 @@ def test_only_one_process_uploads_at_a_time(world: World) -> None:
 def test_an_idle_uploader_asks_two_questions_and_writes_nothing(
     world: World, queries: Callable[[], Any]
 ) -> None:
+    """OC34."""
     released(world)
     with queries() as seen:
         assert run_due() is None
