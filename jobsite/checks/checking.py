@@ -106,7 +106,7 @@ def _csv(one: _Examination, stream: BinaryIO) -> None:
         columns = max(columns, len(table.columns))
         _check_table(one, table)
         if clock.is_over and not table.whole:
-            for rule in _TABULAR.split():
+            for rule in _TABULAR.replace("F4 ", "").split():
                 one.ruling.not_run(rule, f"only the first {rows:,} rows could be read in time")
             rows += 1 + sum(1 for _ in every_row)  # the first of the next window is read already
             break

@@ -90,6 +90,7 @@ class Ruling:
         self._omitted: Counter[tuple[str, str, Place]] = Counter()
         self._count: Counter[str] = Counter()
         self._left: dict[str, float] = {}
+        self._not_run: set[str] = set()
         self.skipped: dict[str, Skipped] = {
             rule: Skipped(rule, f"Rule {rule} is switched off by the policy.") for rule in policy.off
         }
@@ -122,7 +123,10 @@ class Ruling:
         return self._left.get(rules, 0) < 0
 
     def not_run(self, rule: str, why: str) -> None:
-        """E1: the rule could not be applied. It stops where the rule guards types or identifiers."""
+        """E1, once for a rule: it could not be applied. It stops where the rule guards types or identifiers."""
+        if rule in self._not_run:
+            return
+        self._not_run.add(rule)
         severity = STOP if rule[0] in "FI" else LOOK
         self.add(Remark("E1", Place(), f"Rule {rule} was not applied: {why}.", severity))
 
