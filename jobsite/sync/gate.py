@@ -39,7 +39,13 @@ OPEN = ("static", "accounts.login", "accounts.login_with_token", "accounts.logou
 
 def may_look(person: User) -> bool:
     """Whether what was last confirmed of this person, read along with their session, is good enough to look at pages."""
-    return _age(person) < VIEWING
+    return age_of(person) < VIEWING
+
+
+def age_of(person: User) -> timedelta:
+    """How long ago they were confirmed; a clock that was set back does not make it shorter."""
+    confirmed_at = Confirmation.confirmed_at.python_value(person.known.get("confirmed_at"))
+    return abs(now() - confirmed_at) if confirmed_at else timedelta.max
 
 
 def gate() -> Response | None:
@@ -49,20 +55,14 @@ def gate() -> Response | None:
     if not current_user.is_authenticated:
         return error_page(503, CANNOT_VIEW, Retry_After="15") if g.get("unconfirmed") else None
     person: User = current_user._get_current_object()
-    if request.method in ("GET", "HEAD", "OPTIONS") or _age(person) < COMMANDS:
+    if request.method in ("GET", "HEAD", "OPTIONS") or age_of(person) < COMMANDS:
         return None
     try:
         confirmed = confirm(person, exactly=False, seconds=PATIENCE)
     except Unreachable:
-        minutes = int((VIEWING - _age(person)).total_seconds() // 60)
+        minutes = int((VIEWING - age_of(person)).total_seconds() // 60)
         return error_page(503, CANNOT_CONFIRM.format(minutes=minutes), Retry_After="60")
     if confirmed is None:
         return error_page(403, LET_OUT)
     person.roles, person.is_active = confirmed.roles, confirmed.is_active
     return None
-
-
-def _age(person: User) -> timedelta:
-    """How long ago they were confirmed; a clock that was set back does not make it shorter."""
-    confirmed_at = Confirmation.confirmed_at.python_value(person.known.get("confirmed_at"))
-    return abs(now() - confirmed_at) if confirmed_at else timedelta.max

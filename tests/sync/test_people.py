@@ -297,8 +297,12 @@ class TestGate:
     def test_pages_are_shown_for_15_minutes_without_asking_and_then_no_more(
         self, peer: Peer, client: FlaskClient
     ) -> None:
+        with self.later(100):
+            assert "has not answered" not in client.get("/settings/").text
         with self.later(14 * 60 + 59):
-            assert client.get("/settings/").status_code == 200
+            told = client.get("/settings/")
+            assert told.status_code == 200 and "has not answered for 14 minutes" in told.text
+            assert "for 1 more minute." in told.text
             assert client.get("/projects/").status_code == 200
         with self.later(15 * 60):
             for path in ("/settings/", "/projects/", "/"):
