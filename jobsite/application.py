@@ -53,6 +53,7 @@ from jobsite.publishing.parts import PARTS as publishing_parts
 from jobsite.publishing.views import routes as publishing
 from jobsite.releases.desk.add_views import routes as desk_additions
 from jobsite.releases.desk.parts import PARTS as desk_parts
+from jobsite.releases.desk.statistics_views import routes as desk_statistics
 from jobsite.releases.desk.step_views import routes as desk_steps
 from jobsite.releases.desk.views import routes as desk
 from jobsite.releases.parts import PARTS as release_parts
@@ -87,6 +88,7 @@ ROOMS = (
     desk,
     desk_steps,
     desk_additions,
+    desk_statistics,
     publishing,
     notifications,
     *api,

@@ -3,6 +3,8 @@
 The event names nothing but hashes: the log of events may be read where file names may not.
 """
 
+from datetime import timedelta
+
 from jobsite.accounts.models import User
 from jobsite.core.clock import now
 from jobsite.core.db import writing
@@ -11,6 +13,8 @@ from jobsite.outputs.models import Look
 from jobsite.projects.models import Workspace
 
 PAGE, CONTENT, CODE, LOG = "page", "content", "code", "log"
+ONE_DENIAL = timedelta(minutes=1)
+"""Denials of one person at one workspace within so long are one."""
 
 
 def looked(
@@ -31,7 +35,14 @@ def looked(
 
 
 def denied(*, by: User, workspace: Workspace) -> None:
-    """Note that a person who may not look asked for something at Level 4 of a workspace."""
+    """Note that a person who may not look asked for something at Level 4 of a workspace.
+
+    Whoever asks again within a minute is counted in the row that is there: one cannot fill the log by asking.
+    """
     with writing():
+        here = (Look.workspace == workspace) & (Look.person == by) & Look.is_denied
+        again = Look.update(times=Look.times + 1).where(here, Look.at > now() - ONE_DENIAL)
+        if again.execute():
+            return
         Look.insert(at=now(), person=by, workspace=workspace, what="denied", is_denied=True).execute()
         record("level4:denied", by=by.username, subject=f"workspace:{workspace.name}")

@@ -13,7 +13,7 @@ from jobsite.releases.desk.contents import opened, opened_page
 from jobsite.releases.desk.groups import draft_of, group_of
 from jobsite.releases.desk.keys import KEYS
 from jobsite.releases.desk.pages import answer, back, fragment_wanted, known, loaded, me, pressed
-from jobsite.releases.desk.uploads import upload_of
+from jobsite.releases.desk.uploads import looks_every, seen_as, upload_of
 from jobsite.releases.requests import listing, queries
 from jobsite.releases.requests.reopening import WHY
 from jobsite.releases.requests.rules import WAIVER_CODES
@@ -46,15 +46,21 @@ def queue() -> Response:
 @routes(REQUEST, needs=LOOK, side="secure")
 def show_request(request_id: str, refusal: Refused | None = None) -> Response:
     shown = loaded(queries.overview, request_id)
-    upload = upload_of(shown.head)
+    upload, stood = upload_of(shown.head), seen_as(shown.head)
+    moved_on = request.args.get("seen", stood) != stood
     data: dict[str, Any] = {
         "shown": shown,
         "upload": upload,
+        "seen_as": stood,
+        "moved_on": moved_on,
+        "every": 0 if moved_on and upload is None else looks_every(shown.head, upload),
         "most": SHOWN,
         "changes": shown.changes,
         "fields": {"text", "declaration"},
     }
-    return answer("requests/overview.html", shown.head, refusal=refusal, fragments=("upload",), **data)
+    return answer(
+        "requests/overview.html", shown.head, refusal=refusal, fragments=("where", "upload"), **data
+    )
 
 
 @routes(REQUEST, needs=LOOK, side="secure", methods=("POST",))

@@ -300,6 +300,11 @@ def why_not_workspace(is_archived: bool, is_ongoing: bool) -> str | None:
     return None
 
 
+def why_not_statistics(*, is_staff: bool) -> str | None:
+    """Why this person does not read what became of the findings of all requests, or None."""
+    return None if is_staff else "Only staff read what the checks found in all requests."
+
+
 def why_not_create(*, is_developer: bool, is_archived: bool, is_ongoing: bool, active: str) -> str | None:
     """Why this person cannot start a request in this workspace; `active` is the id of one of theirs there, or ""."""
     if not is_developer:
