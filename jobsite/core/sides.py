@@ -9,8 +9,13 @@ from collections.abc import Callable
 
 import peewee
 
-SIDES = {"any": ("both", "public", "secure"), "public": ("both", "public"), "secure": ("both", "secure")}
-"""What exists on which side: on each, where the public pages are, or where Level 4 is."""
+SIDES = {
+    "any": ("both", "public", "secure"),
+    "public": ("both", "public"),
+    "secure": ("both", "secure"),
+    "public-alone": ("public",),
+}
+"""What exists on which side: on each, where the public pages are, where Level 4 is, where it is elsewhere."""
 
 NAMES = {
     "both": "both sides in one",
@@ -42,7 +47,7 @@ class WrongSide(Exception):
 
 
 def exists_on(kind: str, side: str) -> bool:
-    """Whether what was declared as `any`, `public` or `secure` exists on this side."""
+    """Whether what was declared as one of the kinds of `SIDES` exists on this side."""
     return side in SIDES[kind]
 
 

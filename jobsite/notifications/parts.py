@@ -20,6 +20,11 @@ def frame_parts(*, person: User | AnonymousPerson) -> list[Part]:
     return [Part("notifications/_menu.html", MENU, {"unread": unread})]
 
 
+def requests_parts(*, person: User | AnonymousPerson) -> list[Part]:
+    """The link to one's release requests where they are reviewed elsewhere; nothing for visitors. No query."""
+    return [Part("requests/_menu.html", MENU, {})] if isinstance(person, User) else []
+
+
 def settings_parts(*, person: User) -> list[Part]:
     """What one chose to get by e-mail, in words, with the way to change it, where mails are sent. One query."""
     if not current().public:
@@ -29,4 +34,5 @@ def settings_parts(*, person: User) -> list[Part]:
     return [Part("notifications/_settings.html", "aside", {"jobs": CHOICES[choice.jobs], "off": off})]
 
 
+OF_REQUESTS_ELSEWHERE = {"frame": (requests_parts,)}
 PARTS = {"frame": (frame_parts,), "settings": (settings_parts,)}
