@@ -16,10 +16,13 @@ from jobsite.settings import current
 from jobsite.store.content import has_outputs
 from jobsite.store.roots import Roots
 
+IS_NONE = (Job.run_command == "") & (Job.state == "succeeded") & Job.started_at.is_null()
+"""A runner elsewhere tells so that there was nothing to run (specification 3); it says nothing of the action it bears."""
+
 
 def latest_jobs(workspace: Workspace, backend: Backend) -> dict[str, Job]:
     """The newest job of each action that was not cancelled, by action. Two queries, however many jobs."""
-    here = (Job.workspace == workspace) & (Job.backend == backend) & (Job.state != "cancelled")
+    here = (Job.workspace == workspace) & (Job.backend == backend) & (Job.state != "cancelled") & ~IS_NONE
     newest = [row for (row,) in Job.select(fn.MAX(Job.id)).where(here).group_by(Job.action).tuples()]
     rows = Job.select(Job, JobRequest).join(JobRequest).where(Job.id.in_(newest))
     return {job.action: job for job in rows}

@@ -24,6 +24,7 @@ BAD_FILE = Refusal("job_error", "The project.yaml at this commit is not valid.")
 ARCHIVED = Refusal("job_error", "The workspace has been archived.")
 ACTIONS = Refusal("job_error", "The requested actions cannot be run on this backend.")
 STALE = Refusal("stale_codelists", "Codelists are out of date.")
+IMPOSSIBLE = Refusal("job_error", "This backend cannot take the request. Its operators have been told.")
 UNREACHABLE = Refusal(
     "internal_error",
     "The repository could not be reached from this backend for a day. Ask for it again later.",
@@ -39,6 +40,7 @@ REFUSALS = (
     ARCHIVED,
     ACTIONS,
     STALE,
+    IMPOSSIBLE,
     UNREACHABLE,
     PLATFORM,
 )

@@ -15,7 +15,7 @@ from jobsite.core.clock import wire
 from jobsite.jobs.faults import RETRIES, final_sentence
 from jobsite.jobs.finishing import EXCLUDED
 from jobsite.jobs.models import Attempt, Job, JobRequest
-from jobsite.jobs.refusals import refusal_in
+from jobsite.jobs.refusals import Refusal, refusal_in
 from jobsite.jobs.rules import CODES, nonzero_sentences, wire_state
 from jobsite.pipelines.planning import job_identifier
 
@@ -110,24 +110,33 @@ def message_outside(code: str, message: str, needs: Collection[str] = ()) -> str
 
 def _instead(request: JobRequest) -> dict[str, Any]:
     """The job that stands for a request that became none."""
-    nothing = request.status == "nothing_to_do"
-    refusal = refusal_in(request.status_message)
-    action = request.requested_actions[0] if nothing else ERROR_ACTION
-    at = wire(request.completed_at)
+    at = request.completed_at
+    if request.status != "nothing_to_do":
+        return failed_report(request.identifier, refusal_in(request.status_message), at)
+    said = {"action": request.requested_actions[0], "status": "succeeded", "status_code": "succeeded"}
+    return _pseudo(request.identifier, at, **said, status_message=request.status_message)
+
+
+def failed_report(request: str, refusal: Refusal, at: datetime) -> dict[str, Any]:
+    """The job that tells why the request of this identifier became no jobs, as of the moment `at`."""
+    said = {"action": ERROR_ACTION, "status": "failed", "status_code": refusal.code}
+    return _pseudo(request, at, **said, status_message=refusal.sentence)
+
+
+def _pseudo(request: str, at: datetime, **said: str) -> dict[str, Any]:
+    """A job that never was, but says something of its request."""
     return {
-        "job_request_id": request.identifier,
-        "identifier": job_identifier(request.identifier, action),
-        "action": action,
+        "job_request_id": request,
+        "identifier": job_identifier(request, said["action"]),
         "run_command": "",
-        "status": "succeeded" if nothing else "failed",
-        "status_code": "succeeded" if nothing else refusal.code,
-        "status_message": request.status_message if nothing else refusal.sentence,
-        "created_at": at,
-        "updated_at": at,
+        **said,
+        "created_at": wire(at),
+        "updated_at": wire(at),
         "started_at": None,
-        "completed_at": at,
+        "completed_at": wire(at),
         "trace_context": None,
         "metrics": None,
+        "requires_db": False,
     }
 
 

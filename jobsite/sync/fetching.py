@@ -62,11 +62,14 @@ class Fetching:
         new: dict[str, list[Order]] = defaultdict(list)
         for item in reversed(mine):  # the oldest first: what was asked for later may lean on it
             row = rows[item["identifier"]]
-            if order := _readable(row, item):
-                if row.job_request_id:
-                    _again(row, order)
-                elif row.not_before is None or row.not_before <= now():
-                    new[order.workspace.name].append(order)
+            _tell_again(row)
+            order = _readable(row, item)
+            if order is None or row.is_hopeless:
+                continue
+            if row.job_request_id:
+                cancel_taken(row.job_request, order.cancelled)
+            elif row.not_before is None or row.not_before <= now():
+                new[order.workspace.name].append(order)
         if not self._beside.under_way():
             _forget_all_but(rows)
         self._waiting = new
@@ -122,7 +125,6 @@ def take_in_turn(orders: Sequence[Order], backend: Backend) -> None:
             continue
         if made is not None:
             _note(row, job_request=made, problem="", not_before=None)
-    hub.ring()
 
 
 def _taken(order: Order, backend: Backend, row: FetchedRequest) -> JobRequest | None:
@@ -134,7 +136,7 @@ def _taken(order: Order, backend: Backend, row: FetchedRequest) -> JobRequest | 
         return _given_up(order, backend, row, UNREACHABLE, str(away), hopeless=hopeless)
     except (Invalid, Conflict) as problem:
         log.error("job request %s cannot be taken: %s", order.identifier, problem)
-        _postpone(row, str(problem))
+        _note(row, tries=row.tries + 1, not_before=None, problem=str(problem))
         return None
     except Exception as fault:
         log.exception("job request %s could not be turned into jobs", order.identifier)
@@ -179,14 +181,13 @@ def _readable(row: FetchedRequest, item: dict[str, Any]) -> Order | None:
         if row.problem != str(problem):
             log.error("job request %s cannot be read: %s", row.identifier, problem)
             _note(row, problem=str(problem))
+            hub.ring()
         return None
 
 
-def _again(row: FetchedRequest, order: Order) -> None:
-    """A request that is here already: pass on what is cancelled. Where the other side has forgotten how it ended, as after
-    the restore of an older backup, it is told again."""
-    if order.cancelled:
-        cancel_taken(row.job_request, order.cancelled)
+def _tell_again(row: FetchedRequest) -> None:
+    """Where the other side has forgotten how a request ended, as after the restore of an older backup, see to it that it is
+    told again."""
     if row.is_settled and (row.accepted_at is None or now() - row.accepted_at >= SAY_AGAIN):
         log.info("job request %s has ended here and not there: it is told again", row.identifier)
         _note(row, is_settled=False, accepted="")

@@ -17,7 +17,8 @@ from jobsite.jobs.models import JobRequest
 class FetchedRequest(Model):
     """A job request that the public side has listed. `job_request` is what it became here, None until then.
 
-    `problem` is why it did not become one at the last of `tries`, which are made again from `not_before` on. `accepted` is
+    `problem` is why it did not become one at the last of `tries`, which are made again from `not_before` on; without such a
+    moment it never will (`is_hopeless`). `accepted` is
     the SHA-256 of what the public side last accepted of its jobs, times of reports apart, at `accepted_at`; `refusal` is
     what it said to the last report that it refused. `is_settled`: all jobs have ended, and it knows.
     """
@@ -32,6 +33,11 @@ class FetchedRequest(Model):
     accepted_at = DateTimeField(null=True)
     refusal = TextField(default="")
     is_settled = BooleanField(default=False)
+
+    @property
+    def is_hopeless(self) -> bool:
+        """Whether it can become no job request here, however often it is tried."""
+        return self.job_request_id is None and bool(self.problem) and self.not_before is None
 
     class Meta:
         indexes = ((("is_settled",), False),)

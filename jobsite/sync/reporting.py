@@ -19,7 +19,8 @@ from jobsite.core.db import writing
 from jobsite.core.events import record
 from jobsite.jobs.backend_alerts import JOBS, count_failure
 from jobsite.jobs.models import Job, JobRequest
-from jobsite.jobs.reports import reports_of
+from jobsite.jobs.refusals import IMPOSSIBLE
+from jobsite.jobs.reports import failed_report, reports_of
 from jobsite.store.journal import fail_point
 from jobsite.sync.answers import sound
 from jobsite.sync.client import Answer, PublicSide
@@ -67,6 +68,7 @@ class Reporting:
         return sent + (self._send(batch) if batch else 0)
 
     def _due(self) -> Iterator[Report]:
+        yield from (_hopeless(row) for row in _untold() if self._refused.get(row.id, datetime.min) <= now())
         rows = _unsettled()
         self._seen = {row.id: self._seen[row.id] for row in rows if row.id in self._seen}
         for row in rows:
@@ -109,7 +111,8 @@ class Reporting:
                 rows = FetchedRequest.update(**known, is_settled=report.ended)
                 rows.where(FetchedRequest.id == report.row.id).execute()
         for report in reports:
-            self._seen[report.row.id] = _stamp(report.row)
+            if report.row.job_request_id:
+                self._seen[report.row.id] = _stamp(report.row)
             self._refused.pop(report.row.id, None)
 
     def _refuse(self, report: Report, answer: Answer) -> None:
@@ -118,14 +121,24 @@ class Reporting:
         said = f"status {answer.status}: {answer.detail}"[:200]
         if report.row.refusal == said:
             return
-        request = report.row.job_request
-        log.error("the public side refuses the report of job request %s: %s", request.identifier, said)
+        log.error("the public side refuses the report of job request %s: %s", report.row.identifier, said)
+        backend, request = own_backend(), report.row.job_request_id
         with writing():
-            rows = FetchedRequest.update(refusal=said).where(FetchedRequest.id == report.row.id)
-            rows.execute()
-            count_failure(request.backend_id, JOBS, "report_refused", at_once=True)
-            subject = f"request:{request.id}"
-            record("request:report-refused", by="system", subject=subject, status=answer.status)
+            FetchedRequest.update(refusal=said).where(FetchedRequest.id == report.row.id).execute()
+            if backend and request:
+                count_failure(backend.id, JOBS, "report_refused", at_once=True)
+                subject = f"request:{request}"
+                record("request:report-refused", by="system", subject=subject, status=answer.status)
+
+
+def _untold() -> list[FetchedRequest]:
+    """The requests that can become none here, of which the public side does not know that. One query."""
+    rows = FetchedRequest.select().where(FetchedRequest.job_request.is_null(), FetchedRequest.problem != "")
+    return [row for row in rows if row.is_hopeless and not row.is_settled]
+
+
+def _hopeless(row: FetchedRequest) -> Report:
+    return Report(row, [failed_report(row.identifier, IMPOSSIBLE, now())], "told", ended=True)
 
 
 def _unsettled() -> list[FetchedRequest]:

@@ -78,8 +78,8 @@ class Public:
         return made
 
     def jobs(self) -> dict[str, dict[str, Any]]:
-        """The rows of all jobs there, by action; the newest of each."""
-        return {row["action"]: row for row in reversed(jobs_in(self.instance))}
+        """The newest job of each action there, without those that only say that there was nothing to run."""
+        return {row["action"]: row for row in reversed(jobs_in(self.instance)) if row["run_command"]}
 
     def copy(self, place: Path) -> Path:
         """Its database as it is now."""
@@ -147,6 +147,15 @@ def test_a_request_made_there_runs_here_and_only_how_it_stands_goes_back(
         "write": "pending",
         "miss": "pending",
     }
+    nothing = public.asks("write")
+    secure.poll()
+    secure.reporting.push()
+    text = public.server.get(f"/asthma/{nothing['id']}/")[1]
+    assert "All requested actions were already scheduled to run" in text
+    plan = jobsite_json(
+        public.instance, "request", "asthma", "write", "--by", "ada", "--dry-run", **public.environ
+    )["plan"]
+    assert [(one["verdict"], one["reason"][:17]) for one in plan] == [("reuse", "already scheduled")]
     backup = public.copy(tmp_path / "older.db")
 
     run_until(lambda: not Job.select().where(Job.state.in_(("pending", "running"))).exists())

@@ -207,3 +207,27 @@ def test_both_calls_say_whether_the_backend_is_in_maintenance_or_paused(world: S
         assert (flags["mode"]["v"], flags["paused"]["v"]) == ("db-maintenance", "true")
         assert flags["paused"]["ts"] == wire(backend.paused_since)
     assert [f"{call.method} {call.path}" for call in world.peer.received[-2:]] == [LIST, JOBS]
+
+
+def test_a_request_that_can_be_none_here_is_told_to_have_failed_and_not_tried_again(
+    world: SecureWorld,
+) -> None:
+    world.lists(1, "clean", sha="main")
+    world.lists(2, "clean")
+    world.poll()
+    other = world.lists(3, "clean")
+    other["workspace"] = {**other["workspace"], "branch": "another"}
+    world.poll()
+    world.reporting.push()
+    told = {job["job_request_id"][-1]: job for body in world.told() for job in body}
+    assert [told[number]["action"] for number in "123"] == ["__error__", "clean", "__error__"]
+    assert (
+        told["3"]["status_message"] == "This backend cannot take the request. Its operators have been told."
+    )
+    world.poll()
+    assert world.reporting.push() == 0
+    with clock.at(clock.now() + 2 * MINUTE):
+        world.poll()  # and the public side lists it still
+        world.reporting.push()
+    assert [job["job_request_id"][-1] for job in world.told()[-1]] == ["1", "3"]
+    assert [world.row(number).tries for number in (1, 3)] == [0, 1]
