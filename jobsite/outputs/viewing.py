@@ -117,10 +117,10 @@ def _marked(findings: Sequence[Finding]) -> Mapping[int, Finding]:
     """The findings by the lines they stand on, the gravest of each."""
     found: dict[int, Finding] = {}
     for one in reversed(findings):
-        for line in range(
-            one.place.line or 0, min(one.place.last_line or one.place.line or -1, LINES * 100) + 1
-        ):
-            found[line] = one
+        first = one.place.line
+        if first is not None:
+            last = min(one.place.last_line or first, first + LINES)
+            found |= dict.fromkeys(range(first, last + 1), one)
     return found
 
 

@@ -3,6 +3,7 @@
 from flask import Response, request, url_for
 from flask_login import current_user
 
+from jobsite.accounts.models import Backend
 from jobsite.accounts.queries import backends_of
 from jobsite.core.errors import NotFound
 from jobsite.core.web import Routes, fragment_asked, page, see
@@ -14,14 +15,16 @@ from jobsite.outputs.access import (
     workspace_at_level4,
 )
 from jobsite.outputs.asked import NAMES, Asked
+from jobsite.outputs.file_queries import FilePage, contents_of, file_page
 from jobsite.outputs.listing import PAGE, Filters
 from jobsite.outputs.looks import CODE, CONTENT, looked
 from jobsite.outputs.policies import loaded, policy_of
 from jobsite.outputs.provenance import code_of
-from jobsite.outputs.queries import contents_of, file_page, files_page, moment, nearest_folder
+from jobsite.outputs.queries import files_page, moment, nearest_folder
 from jobsite.outputs.reading_through import being_read
 from jobsite.outputs.serving import content_answer
 from jobsite.outputs.states import LOOKS, STATES
+from jobsite.projects.models import Workspace
 from jobsite.settings import current
 from jobsite.store.reading import NotAtLevel4, open_level4
 
@@ -55,18 +58,14 @@ def file(workspace: str, backend: str, path: str) -> Response:
     if path.endswith("/"):
         return _list(workspace, backend, path)
     found, where = workspace_at_level4(workspace), backend_at_level4(backend)
-    of, against, asked = request.args.get("of", ""), request.args.get("against", ""), Asked.of(request.args)
     try:
-        if fragment_asked(CONTENTS):
-            shown = contents_of(found, path, asked, against)
-        else:
-            shown = file_page(found, where, path, asked, against, of)
+        shown = _file(found, where, path)
     except NotFound:
-        if not of:
+        if not request.args.get("of", ""):
             raise
         return _nearest(workspace, backend, nearest_folder(found, path))
-    if shown.viewed or shown.compared:
-        looked(by=current_user, what=shown.what, workspace=found, path=path, sha256=shown.sha256)
+    for what, seen, content in shown.looks:
+        looked(by=current_user, what=what, workspace=found, path=seen, sha256=content)
     return page(
         "outputs/file.html",
         fragments=CONTENTS,
@@ -124,6 +123,14 @@ def code(workspace: str, backend: str, commit: str, path: str) -> Response:
         lines=text.splitlines(),
         level4=True,
     )
+
+
+def _file(workspace: Workspace, backend: Backend, path: str) -> FilePage:
+    """The file as it is asked for; its contents alone where htmx takes no more."""
+    asked, against = Asked.of(request.args), request.args.get("against", "")
+    if fragment_asked(CONTENTS):
+        return contents_of(workspace, path, asked, against)
+    return file_page(workspace, backend, path, asked, against, request.args.get("of", ""))
 
 
 def _asks() -> dict[str, list[str]]:

@@ -34,6 +34,7 @@ def paths(text: str) -> list[str]:
 
 def test_the_list_is_filtered_and_ordered_by_its_address_alone(as_ada: FlaskClient) -> None:
     """OC38."""
+
     def listed(**query: object) -> list[str]:
         return paths(as_ada.get(LIST, query_string=query).text)
 
@@ -139,6 +140,7 @@ def test_a_link_of_an_older_list_leads_to_what_is_there_now(as_ada: FlaskClient,
 
 def test_the_grid_searches_sorts_and_filters_by_value(as_ada: FlaskClient) -> None:
     """OC31, OC38."""
+
     def rows(**query: object) -> list[int]:
         text = as_ada.get(f"{LIST}output/large.csv", query_string=query).text
         return [int(number) for number in re.findall(r'<tr id="r(\d+)"', text)]
