@@ -213,6 +213,8 @@ def _headers(response: Response) -> Response:
     if isinstance(request.routing_exception, RequestRedirect):
         response.location = _path_of(request.routing_exception.new_url)
         response.set_data(b"")
+        if asked_by_program() and request.method in ("GET", "HEAD"):
+            response.status_code = 301  # what programs know (specification 9.1)
     response.headers.setdefault("Content-Security-Policy", PAGE_POLICY)
     response.headers.setdefault("X-Content-Type-Options", "nosniff")
     response.headers.setdefault("Referrer-Policy", "same-origin")
@@ -325,8 +327,7 @@ def _no_database(error: peewee.OperationalError) -> Response:
 
 def _http(error: HTTPException) -> Response:
     if error.code is not None and 300 <= error.code < 400:
-        status = 301 if asked_by_program() and request.method in ("GET", "HEAD") else error.code
-        return Response(status=status, headers=dict(error.get_headers(request.environ)))
+        return Response(status=error.code, headers=dict(error.get_headers(request.environ)))
     response = error_page(error.code or 500)
     for name, value in error.get_headers():
         if name in ("Allow", "Retry-After"):

@@ -167,7 +167,8 @@ def _changed(
         job, columns = stored.get(report.identifier), report.columns
         if job is not None and (_is_late(job, columns) or _is_same(job, columns)):
             continue
-        moved = job is None or job.status_code != columns["status_code"]
+        stands = job if job and job.status_code == columns["status_code"] else None
+        since = stands.status_code_updated_at if stands else columns["updated_at"]
         rows.append(
             columns
             | {
@@ -176,7 +177,7 @@ def _changed(
                 "workspace": request.workspace_id,
                 "backend": request.backend_id,
                 "position": position,
-                "status_code_updated_at": columns["updated_at"] if moved else job.status_code_updated_at,
+                "status_code_updated_at": since,
             }
         )
     return rows

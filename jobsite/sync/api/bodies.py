@@ -37,6 +37,9 @@ class JsonError(Error):
 class Parser(HTTPRequestParser):
     """A request as it comes in."""
 
+    adj: Any
+    error: Any
+
     def parse_header(self, header_plus: bytes) -> None:
         """Read the head; that of an upload has a limit of its own for what follows."""
         super().parse_header(header_plus)

@@ -159,8 +159,12 @@ def _count_wrong() -> None:
     limits().check(WRONG, where)
 
 
-_BY_BACKEND, _FOR_PERSON = {"backend": []}, {"backend": [], "person": []}
-_BY_TOKEN, _BY_READING, _BY_WRITING = {"personal": []}, {"session": []}, {"session": [], "csrf": []}
+_Way = dict[str, list[str]]
+_BY_BACKEND: _Way = {"backend": []}
+_FOR_PERSON: _Way = {"backend": [], "person": []}
+_BY_TOKEN: _Way = {"personal": []}
+_BY_READING: _Way = {"session": []}
+_BY_WRITING: _Way = {"session": [], "csrf": []}
 
 ANYBODY = CallerKind(_anybody, "anybody")
 BACKEND = CallerKind(_backend, "a backend", (_BY_BACKEND,))

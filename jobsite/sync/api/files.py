@@ -70,7 +70,8 @@ def file_bytes(call: Call) -> Response:
     response = raw(open_file(file.workspace, file), file)
     response.set_etag(file.sha256)
     response.last_modified = file.release.created_at
-    return response.make_conditional(request)
+    response.make_conditional(request)
+    return response
 
 
 def index(named: Iterable[tuple[str, str, ReleaseFile]]) -> dict[str, Any]:

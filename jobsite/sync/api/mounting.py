@@ -1,6 +1,7 @@
 """The whole interface: the endpoints of every topic, and the answer to whoever asks for another address below `/api/`."""
 
 from functools import lru_cache
+from importlib.metadata import version
 
 from flask import Response, current_app, request
 from werkzeug.exceptions import NotFound
@@ -8,7 +9,10 @@ from werkzeug.routing import Map, Rule
 
 from jobsite.core.api_errors import API
 from jobsite.core.web import ANYONE, Routes
+from jobsite.releases.downloads import whole_address
 from jobsite.sync.api import files, jobs, level4_log, people, releases, review_steps, snapshots
+from jobsite.sync.api.endpoints import ROOT, answer
+from jobsite.sync.api.openapi import document
 
 TOPICS = (
     jobs.api,
@@ -23,6 +27,12 @@ ENDPOINTS = tuple(endpoint for topic in TOPICS for endpoint in topic.all)
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
 elsewhere = Routes("api")
+
+
+@elsewhere(f"{ROOT}openapi.json", needs=ANYONE, side="public")
+def describe() -> Response:
+    """The OpenAPI document of this interface."""
+    return answer(document(ENDPOINTS, site=whole_address(""), version=version("jobsite")))
 
 
 @elsewhere("/api/<path:rest>", needs=ANYONE, side="public", methods=METHODS)

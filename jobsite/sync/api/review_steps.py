@@ -1,6 +1,9 @@
 """Steps of release requests that are reviewed elsewhere (specification 9.6): answered 201 whatever they name, so that no
 program waits for what will not come."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from flask import Response
 
 from jobsite.accounts.queries import user_named
@@ -49,7 +52,7 @@ def review_step(call: Call) -> Response:
     return answer({"status": "ok"}, 201)
 
 
-def _found(told: dict[str, object]) -> tuple[dict[str, object], list[str]]:
+def _found(told: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
     """The step, the workspace, the people and the repository it names; and a sentence for each that is not here."""
     step = str(told["event_type"]).lower()
     found = {
@@ -69,7 +72,7 @@ def _found(told: dict[str, object]) -> tuple[dict[str, object], list[str]]:
     return found, list(dict.fromkeys(sentences[name] for name, value in found.items() if value is None))
 
 
-def _repo(told: dict[str, object]) -> str | None:
+def _repo(told: Mapping[str, Any]) -> str | None:
     """The repository for the issue where the program names one, else ""; None for what is none."""
     if not (told["org"] and told["repo"]):
         return ""
