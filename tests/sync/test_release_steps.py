@@ -152,7 +152,7 @@ def test_no_message_carries_a_name_of_a_file_or_group_or_a_text(peer: Peer, worl
         assert private not in everything
 
 
-@pytest.mark.parametrize("fault", ["500", "503", "redirect", "denied", "html"])
+@pytest.mark.parametrize("fault", ["503", "redirect", "html"])
 def test_what_was_not_taken_holds_back_the_rest_of_its_request_alone_until_it_is(
     peer: Peer, world: World, fault: str
 ) -> None:

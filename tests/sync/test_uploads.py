@@ -130,25 +130,23 @@ def test_nothing_but_create_and_upload_names_a_file_and_nothing_carries_a_text(
             assert private not in everything
 
 
-@pytest.mark.parametrize("fault", ["drop", "half"])
-def test_a_connection_that_breaks_off_costs_nothing(peer: Peer, world: World, fault: str) -> None:
+def test_a_connection_that_breaks_off_costs_nothing(peer: Peer, world: World) -> None:
     request = world.approved()
     arrived = takes(peer, request.id)
     with after(request):
-        for _ in range(4):
-            peer.faults = ["", fault]
-            run_due(send)
+        peer.faults = ["drop", "", "drop", "", "", "drop"]
+        run_due(send)
     assert world.again(request).status == "RELEASED" and list(arrived) == PATHS
 
 
-@pytest.mark.parametrize("fault", ["500", "503", "429", "redirect", "html"])
+@pytest.mark.parametrize("fault", ["503", "redirect", "html"])
 def test_what_cannot_be_taken_now_is_tried_again_and_no_sooner_than_asked_for(
     peer: Peer, world: World, fault: str
 ) -> None:
     request = world.approved()
     arrived = takes(peer, request.id)
     peer.faults = ["", fault]
-    wait = 90 if fault in ("503", "429") else 30
+    wait = 90 if fault == "503" else 30
     with after(request):
         assert run_due(send) == clock.now() + timedelta(seconds=wait)
         assert world.again(request).upload_state == "waiting" and progress(world.again(request)).last_error
