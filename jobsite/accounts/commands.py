@@ -67,6 +67,7 @@ def backend() -> None:
     _role,
     click.option("--bot", is_flag=True, help="A program: it cannot log in and acts with API tokens."),
     name="add",
+    side="public",
 )
 def add_user(
     settings: Settings, username: str, name: str, email: str, roles: tuple[str, ...], bot: bool
@@ -76,7 +77,7 @@ def add_user(
     click.echo(f"Added {person.display_name}.")
 
 
-@instance_command(_username, name="token")
+@instance_command(_username, name="token", side="public")
 def user_token(settings: Settings, username: str) -> None:
     """Make a single-use token and print its three words. The one before stops working."""
     click.echo(make_token(by=SYSTEM, user=queries.user_or_stop(username)))
@@ -87,6 +88,7 @@ def user_token(settings: Settings, username: str) -> None:
     click.option("--name", default="command line", show_default=True, help="What will use it."),
     click.option("--days", type=int, default=90, show_default=True, help="After how many days it ends."),
     name="api-token",
+    side="public",
 )
 def user_api_token(settings: Settings, username: str, name: str, days: int) -> None:
     """Make an API token for a person or bot and print it, this once."""
@@ -94,7 +96,7 @@ def user_api_token(settings: Settings, username: str, name: str, days: int) -> N
     click.echo(make_api_token(by=SYSTEM, user=person, name=name, days=days))
 
 
-@instance_command(_username, as_json, name="api-tokens")
+@instance_command(_username, as_json, name="api-tokens", side="public")
 def user_api_tokens(settings: Settings, username: str, json_wanted: bool) -> None:
     """List the API tokens of a person or bot that work."""
     found = api_tokens_of(queries.user_or_stop(username))
@@ -108,7 +110,7 @@ def user_api_tokens(settings: Settings, username: str, json_wanted: bool) -> Non
         click.echo(f"{one['name']}  ends {one['expires_at']}  last used {one['last_used_at'] or 'never'}")
 
 
-@instance_command(_username, click.option("--name", required=True), name="revoke-api-token")
+@instance_command(_username, click.option("--name", required=True), name="revoke-api-token", side="public")
 def user_revoke_api_token(settings: Settings, username: str, name: str) -> None:
     """End an API token at once."""
     person = queries.user_or_stop(username)
@@ -124,6 +126,7 @@ def user_revoke_api_token(settings: Settings, username: str, name: str) -> None:
     ),
     click.option("--uid", required=True, help="The number the person was told when the login was refused."),
     name="link",
+    side="public",
 )
 def user_link(settings: Settings, username: str, provider: str, uid: str) -> None:
     """Let whoever has this number at a provider log in as this person."""
@@ -132,28 +135,28 @@ def user_link(settings: Settings, username: str, provider: str, uid: str) -> Non
     click.echo(f"Number {uid} at {provider} is {person.username}.")
 
 
-@instance_command(_username, name="unlink")
+@instance_command(_username, name="unlink", side="public")
 def user_unlink(settings: Settings, username: str) -> None:
     """Forget who a person is at all providers, and end their logins."""
     gone = unlink(by=SYSTEM, user=queries.user_or_stop(username))
     click.echo(f"Forgot {gone} identities of {username}.")
 
 
-@instance_command(_username, _role, name="roles")
+@instance_command(_username, _role, name="roles", side="public")
 def user_roles(settings: Settings, username: str, roles: tuple[str, ...]) -> None:
     """Give a person exactly these global roles; without --role, none."""
     person = actions.set_roles(by=SYSTEM, user=queries.user_or_stop(username), roles=roles)
     click.echo(f"{person.username} has {', '.join(person.roles) or 'no role on the whole site'}.")
 
 
-@instance_command(_username, name="deactivate")
+@instance_command(_username, name="deactivate", side="public")
 def user_deactivate(settings: Settings, username: str) -> None:
     """Shut a person out at once."""
     actions.deactivate(by=SYSTEM, user=queries.user_or_stop(username))
     click.echo(f"{username} is shut out.")
 
 
-@instance_command(_username, name="activate")
+@instance_command(_username, name="activate", side="public")
 def user_activate(settings: Settings, username: str) -> None:
     """Let a deactivated person in again."""
     actions.reactivate(by=SYSTEM, user=queries.user_or_stop(username))
@@ -178,7 +181,9 @@ def list_users(settings: Settings, json_wanted: bool) -> None:
         click.echo(f"{person.username}  {person.fullname}  {' '.join(person.roles) or '-'}{state}")
 
 
-@instance_command(_slug, click.option("--name", required=True, help="How people call it."), name="add")
+@instance_command(
+    _slug, click.option("--name", required=True, help="How people call it."), name="add", side="public"
+)
 def add_backend(settings: Settings, slug: str, name: str) -> None:
     """Add a backend."""
     backends.add_backend(by=SYSTEM, slug=slug, name=name)
@@ -196,6 +201,7 @@ def add_backend(settings: Settings, slug: str, name: str) -> None:
         help="Whether this server runs its jobs, or the program that gets the token. Without: the program, from the first token on.",
     ),
     name="token",
+    side="public",
 )
 def backend_token(settings: Settings, slug: str, overlap: float, runs_here: bool | None) -> None:
     """Make the backend's token and print it, this once. The one before stops working, unless told otherwise."""
@@ -224,7 +230,7 @@ def resume(settings: Settings, json_wanted: bool, slug: str, by_name: str | None
     click.echo(f"{slug} starts jobs again.")
 
 
-@instance_command(_slug, _username, name="add-member")
+@instance_command(_slug, _username, name="add-member", side="public")
 def add_member(settings: Settings, slug: str, username: str) -> None:
     """Let a person use the backend (asked for only where GITHUB_CLIENT_ID or OIDC_ISSUER is set)."""
     there, person = queries.backend_or_stop(slug), queries.user_or_stop(username)
@@ -232,7 +238,7 @@ def add_member(settings: Settings, slug: str, username: str) -> None:
     click.echo(f"{username} may use {slug}.")
 
 
-@instance_command(_slug, _username, name="remove-member")
+@instance_command(_slug, _username, name="remove-member", side="public")
 def remove_member(settings: Settings, slug: str, username: str) -> None:
     """Take the use of the backend away from a person."""
     there, person = queries.backend_or_stop(slug), queries.user_or_stop(username)

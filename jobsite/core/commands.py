@@ -13,7 +13,8 @@ import click
 import peewee
 
 from jobsite.core.db import DatabaseTooNew
-from jobsite.core.errors import Refused
+from jobsite.core.errors import Refused, require
+from jobsite.core.sides import why_not_here
 from jobsite.instance import close_instance, open_instance
 from jobsite.settings import SettingsError, load
 
@@ -22,12 +23,18 @@ as_json = click.option(
 )
 
 
+class InstanceCommand(click.Command):
+    """A command of an instance, with the side on which it exists (`sides.SIDES`)."""
+
+    side = "any"
+
+
 def instance_command(
-    *options: Any, name: str | None = None, opens: bool = True
+    *options: Any, name: str | None = None, opens: bool = True, side: str = "any"
 ) -> Callable[[Callable[..., None]], click.Command]:
     """Make a click command that takes `--instance DIR` and, unless `opens` is False, opens it first.
 
-    The function gets `settings` as its first argument. A refusal ends with its sentence on standard error
+    On a side on which it does not exist (`sides.SIDES`) it is refused. The function gets `settings` as its first argument. A refusal ends with its sentence on standard error
     and exit status 1.
     """
 
@@ -37,6 +44,7 @@ def instance_command(
             _refuse_broken_text(values)
             with refusals_as_sentences():
                 settings = load(instance)
+                require(why_not_here(side, settings.side))
                 if opens:
                     open_instance(settings)
                 try:
@@ -49,7 +57,9 @@ def instance_command(
         )
         for option in reversed((*options, folder)):
             run = option(run)
-        return click.command(name)(run)
+        made = click.command(name, cls=InstanceCommand)(run)
+        made.side = side
+        return made
 
     return make
 

@@ -14,8 +14,10 @@ SIDES = {
     "public": ("both", "public"),
     "secure": ("both", "secure"),
     "public-alone": ("public",),
+    "together": ("both",),
 }
-"""What exists on which side: on each, where the public pages are, where Level 4 is, where it is elsewhere."""
+"""What exists on which side: on each, where the public pages are, where Level 4 is, where one is and the other elsewhere,
+where both are."""
 
 NAMES = {
     "both": "both sides in one",
@@ -49,6 +51,14 @@ class WrongSide(Exception):
 def exists_on(kind: str, side: str) -> bool:
     """Whether what was declared as one of the kinds of `SIDES` exists on this side."""
     return side in SIDES[kind]
+
+
+def why_not_here(kind: str, side: str) -> str | None:
+    """Why what exists on sides of this kind does not on this one, as a sentence, or None."""
+    if exists_on(kind, side):
+        return None
+    where = "a site of both sides" if kind == "together" else f"{NAMES[SIDES[kind][-1]]}"
+    return f"This is done on {where}; this instance is {NAMES[side]} (setting SIDE)."
 
 
 def absent_tables(side: str) -> frozenset[str]:

@@ -43,6 +43,7 @@ EXAMPLE = "The same study, run once when the demo was made: look here to see a f
         "--python", type=click.Path(path_type=Path, exists=True), help="A Python that has lifelines."
     ),
     name="demo",
+    side="together",
 )
 def demo(settings: Settings, run: bool, python: Path | None) -> None:
     """Create the demo people, project, workspace and study, and print a sign-in line for each person."""

@@ -39,6 +39,7 @@ from jobsite.settings import Settings
     ),
     as_json,
     name="request",
+    side="public",
 )
 def request(
     settings: Settings,

@@ -35,7 +35,11 @@ class SweepFailed(Refused):
 
 
 @instance_command(
-    as_json, click.option("--dry-run", is_flag=True, help="Only say what would go."), operator, name="sweep"
+    as_json,
+    click.option("--dry-run", is_flag=True, help="Only say what would go."),
+    operator,
+    name="sweep",
+    side="secure",
 )
 def sweep(settings: Settings, json_wanted: bool, dry_run: bool, by_name: str | None) -> None:
     """Take away now what ended attempts left behind: directories, processes, containers. Done hourly anyway."""
@@ -56,7 +60,7 @@ def sweep(settings: Settings, json_wanted: bool, dry_run: bool, by_name: str | N
         raise SweepFailed("\n".join(f"{name} stays: {why}" for name, why in swept.failed))
 
 
-@instance_command(_name, as_json, name="check")
+@instance_command(_name, as_json, name="check", side="secure")
 def check_manifest(settings: Settings, name: str, json_wanted: bool) -> None:
     """Compare the manifest of the workspace NAME with its files and the records of its jobs; exit 1 if they differ."""
     verdict = proving.examine(workspace_named(name))
@@ -68,7 +72,7 @@ def check_manifest(settings: Settings, name: str, json_wanted: bool) -> None:
     _tell(name, verdict, json_wanted)
 
 
-@instance_command(_name, as_json, operator, name="repair")
+@instance_command(_name, as_json, operator, name="repair", side="secure")
 def repair_manifest(settings: Settings, name: str, json_wanted: bool, by_name: str | None) -> None:
     """Write the manifest of the workspace NAME as the records of its jobs prove it; files stay as they are."""
     verdict = proving.repair(by=username_of(acting(by_name)), workspace=workspace_named(name))
@@ -96,7 +100,7 @@ def _tell(name: str, verdict: proving.Verdict, json_wanted: bool, *, mended: boo
         click.echo(f"The manifest of {name}, its files and the records of its jobs say the same.")
 
 
-@instance_command(_name, as_json, operator, name="archive")
+@instance_command(_name, as_json, operator, name="archive", side="secure")
 def archive(settings: Settings, name: str, json_wanted: bool, by_name: str | None) -> None:
     """Archive the workspace NAME: no jobs run in it, its files go into one file. Refused while jobs are active."""
     found, target = workspace_named(name), _archive_of(settings, name)
@@ -113,7 +117,7 @@ def archive(settings: Settings, name: str, json_wanted: bool, by_name: str | Non
         click.echo(f"Its {counted(files, 'file')} are in {_said(target)} of the instance.")
 
 
-@instance_command(_name, as_json, operator, name="restore")
+@instance_command(_name, as_json, operator, name="restore", side="secure")
 def restore(settings: Settings, name: str, json_wanted: bool, by_name: str | None) -> None:
     """Bring the archived workspace NAME back, with its files."""
     found, source = workspace_named(name), _archive_of(settings, name)

@@ -21,7 +21,7 @@ def mail() -> None:
     """Mails: test the mail server, see and retry what could not be delivered."""
 
 
-@instance_command(click.argument("address"), name="test")
+@instance_command(click.argument("address"), name="test", side="public")
 def test_mail(settings: Settings, address: str) -> None:
     """Send a test mail and say what happened."""
     refuse(address=why_not_email(address))
@@ -37,7 +37,7 @@ def test_mail(settings: Settings, address: str) -> None:
         click.echo("BASE_URL is not set, so links in mails lead nowhere.")
 
 
-@instance_command(as_json, name="failed")
+@instance_command(as_json, name="failed", side="public")
 def failed(settings: Settings, json_wanted: bool) -> None:
     """List the deliveries that were given up, newest first."""
     found, total = queries.failed_deliveries(size=1000)
@@ -51,7 +51,7 @@ def failed(settings: Settings, json_wanted: bool) -> None:
     click.echo(f"{total} given up.")
 
 
-@instance_command(click.argument("identifier", required=False), name="retry")
+@instance_command(click.argument("identifier", required=False), name="retry", side="public")
 def retry(settings: Settings, identifier: str | None) -> None:
     """Try a delivery again that was given up; without IDENTIFIER, all of them."""
     found = [queries.delivery_or_stop(identifier)] if identifier else queries.failed_deliveries(size=1000)[0]

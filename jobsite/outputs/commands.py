@@ -55,6 +55,7 @@ def show_policy(settings: Settings, name: str, version: int) -> None:
     _by,
     click.option("--note", default="", help="Why it changes, in a sentence."),
     name="propose",
+    side="secure",
 )
 def propose_policy(settings: Settings, file: Path, by: str, note: str) -> None:
     """Give a new version of a policy, the JSON document FILE; somebody else approves it."""
@@ -62,14 +63,16 @@ def propose_policy(settings: Settings, file: Path, by: str, note: str) -> None:
     click.echo(f"{made.policy}, version {made.version}, waits for somebody else's approval.")
 
 
-@instance_command(click.argument("name"), click.argument("version", type=int), _by, name="approve")
+@instance_command(
+    click.argument("name"), click.argument("version", type=int), _by, name="approve", side="secure"
+)
 def approve_policy(settings: Settings, name: str, version: int, by: str) -> None:
     """Bring a version into force from its day on."""
     policies.approve(by=user_or_stop(by), policy=name, version=version)
     click.echo(f"{name}, version {version}, is approved.")
 
 
-@instance_command(click.argument("project"), click.argument("name"), _by, name="choose")
+@instance_command(click.argument("project"), click.argument("name"), _by, name="choose", side="secure")
 def choose_policy(settings: Settings, project: str, name: str, by: str) -> None:
     """Have the outputs of a project checked by the policy NAME from now on."""
     policies.choose(by=user_or_stop(by), project=project_named(project), policy=name)

@@ -42,7 +42,11 @@ def workspace() -> None:
 
 
 @instance_command(
-    _name, _slug, click.option("--description", default="", help="What it is, in a sentence."), name="add"
+    _name,
+    _slug,
+    click.option("--description", default="", help="What it is, in a sentence."),
+    name="add",
+    side="public",
 )
 def add_org(settings: Settings, name: str, slug: str, description: str) -> None:
     """Add an organisation and print its slug."""
@@ -50,7 +54,7 @@ def add_org(settings: Settings, name: str, slug: str, description: str) -> None:
     click.echo(made.slug)
 
 
-@instance_command(click.argument("slug"), _username, name="add-member")
+@instance_command(click.argument("slug"), _username, name="add-member", side="public")
 def add_org_member(settings: Settings, slug: str, username: str) -> None:
     """Note that USERNAME belongs to the organisation SLUG."""
     organisation, person = org_named(slug), user_or_stop(username)
@@ -58,7 +62,7 @@ def add_org_member(settings: Settings, slug: str, username: str) -> None:
     click.echo(f"{person.username} belongs to {organisation.name}.")
 
 
-@instance_command(click.argument("slug"), _username, name="remove-member")
+@instance_command(click.argument("slug"), _username, name="remove-member", side="public")
 def remove_org_member(settings: Settings, slug: str, username: str) -> None:
     """Note that USERNAME no longer belongs to the organisation SLUG."""
     organisation, person = org_named(slug), user_or_stop(username)
@@ -79,6 +83,7 @@ def remove_org_member(settings: Settings, slug: str, username: str) -> None:
     click.option("--number", default="", metavar="N", help="Digits, or POS-2026-1234."),
     _slug,
     name="add",
+    side="public",
 )
 def add_project(settings: Settings, name: str, orgs: tuple[str, ...], number: str, slug: str) -> None:
     """Add a project and print its slug. ORG is the slug of an organisation."""
@@ -94,7 +99,9 @@ _data = (
 )
 
 
-@instance_command(*_data, click.option("--reason", default="", help="Why it may."), name="permit")
+@instance_command(
+    *_data, click.option("--reason", default="", help="Why it may."), name="permit", side="public"
+)
 def permit_data(settings: Settings, project: str, kind: str, value: str, reason: str) -> None:
     """Let PROJECT (its slug) use a dataset, population or component that needs a permission."""
     where = project_named(project)
@@ -102,7 +109,7 @@ def permit_data(settings: Settings, project: str, kind: str, value: str, reason:
     click.echo(f"{where.name} may use {value}.")
 
 
-@instance_command(*_data, name="forbid")
+@instance_command(*_data, name="forbid", side="public")
 def forbid_data(settings: Settings, project: str, kind: str, value: str) -> None:
     """Take the permission to use a dataset, population or component from PROJECT (its slug)."""
     where = project_named(project)
@@ -135,6 +142,7 @@ def list_projects(settings: Settings, json_wanted: bool) -> None:
         help=f"A role in the project; may be repeated. One of {', '.join(role.name for role in roles_in(PROJECT))}.",
     ),
     name="add",
+    side="public",
 )
 def add_member(settings: Settings, project: str, username: str, roles: tuple[str, ...]) -> None:
     """Make USERNAME a member of PROJECT (its slug) with these roles; who is a member already gets them as well."""
@@ -148,7 +156,7 @@ def add_member(settings: Settings, project: str, username: str, roles: tuple[str
     click.echo(f"{person.username} is {', '.join(roles)} in {where.name}.")
 
 
-@instance_command(_project, _username, name="remove")
+@instance_command(_project, _username, name="remove", side="public")
 def remove_member(settings: Settings, project: str, username: str) -> None:
     """End the membership of USERNAME in PROJECT (its slug), with all roles there."""
     where, person = project_named(project), user_or_stop(username)
@@ -180,6 +188,7 @@ def list_members(settings: Settings, project: str, json_wanted: bool) -> None:
     click.option("--by", "username", required=True, metavar="USERNAME", help="Who makes it."),
     as_json,
     name="add",
+    side="public",
 )
 def add_workspace(settings: Settings, project: str, username: str, json_wanted: bool, **fields: str) -> None:
     """Make the workspace NAME; USERNAME needs the permission for it."""

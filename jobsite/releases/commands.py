@@ -49,7 +49,7 @@ def signing_key(settings: Settings, json_wanted: bool) -> None:
     click.echo(f"{key}\nfingerprint {fingerprint(key)}")
 
 
-@instance_command(as_json, name="uploads")
+@instance_command(as_json, name="uploads", side="secure")
 def uploads(settings: Settings, json_wanted: bool) -> None:
     """List the release requests whose files are on their way out of Level 4."""
     under_way = ReleaseRequest.upload_state.in_(("held", "running", "waiting", "stuck"))
@@ -68,6 +68,7 @@ def uploads(settings: Settings, json_wanted: bool) -> None:
         "--by", required=True, metavar="USERNAME", help="The checker in whose name it is asked for."
     ),
     name="retry-upload",
+    side="secure",
 )
 def retry_upload(settings: Settings, request: str, by: str) -> None:
     """Start a stuck or waiting upload at once."""

@@ -144,7 +144,7 @@ def test_the_public_side_prints_no_log(
     monkeypatch.setenv("JOBSITE_SIDE", "public")
     result = jobsite("log", job("first").identifier)
     assert result.exit_code == 1 and "secret" not in result.output
-    assert "Logs stay on the secure server" in result.stderr
+    assert "This is done on the secure side; this instance is the public side" in result.stderr
 
 
 def test_events_go_on_from_a_cursor(jobsite: Command, asked: JobRequest) -> None:

@@ -32,6 +32,7 @@ def requests() -> None:
     click.option("--all", "everything", is_flag=True, help="Those that have ended too."),
     as_json,
     name="list",
+    side="secure",
 )
 def list_requests(
     settings: Settings, status: str | None, workspace: str, everything: bool, json_wanted: bool
@@ -49,7 +50,7 @@ def list_requests(
         click.echo(f"{row.id}  {row.status}  {row.workspace.name}  {author}  since {wire(row.moved_at)}")
 
 
-@instance_command(click.argument("request_id", metavar="REQUEST"), as_json, name="show")
+@instance_command(click.argument("request_id", metavar="REQUEST"), as_json, name="show", side="secure")
 def show(settings: Settings, request_id: str, json_wanted: bool) -> None:
     """Show one release request: where it stands, and how many files and reviews it has. No file is named."""
     request = _request(request_id)
@@ -79,6 +80,7 @@ def show(settings: Settings, request_id: str, json_wanted: bool) -> None:
     click.option("--reason", required=True, help="Why; everybody who may open the request reads it."),
     click.option("--category", type=click.Choice(tuple(CATEGORIES)), default="other", show_default=True),
     name="force",
+    side="secure",
 )
 def force_request(
     settings: Settings, request_id: str, status: str, actor: str, reason: str, category: str
@@ -94,6 +96,7 @@ def force_request(
     click.argument("username"),
     click.option("--reason", required=True, help="Why; everybody who may open the request reads it."),
     name="give",
+    side="secure",
 )
 def give_request(settings: Settings, request_id: str, username: str, reason: str) -> None:
     """Make the colleague USERNAME the author of an active release request whose author has left."""
@@ -106,6 +109,7 @@ def give_request(settings: Settings, request_id: str, username: str, reason: str
     click.option("--remove", is_flag=True, help="Remove them."),
     as_json,
     name="copies",
+    side="secure",
 )
 def stray_copies(settings: Settings, remove: bool, json_wanted: bool) -> None:
     """List copies of files that belong to no release request: what an addition that was cut off left."""
