@@ -37,8 +37,9 @@ from jobsite.jobs.views import routes as jobs
 from jobsite.manual.finding import explained
 from jobsite.manual.gallery import routes as gallery
 from jobsite.manual.views import routes as manual
-from jobsite.notifications.parts import OF_PEOPLE
+from jobsite.notifications.parts import OF_PEOPLE, OF_REQUESTS_ELSEWHERE
 from jobsite.notifications.parts import PARTS as notification_parts
+from jobsite.notifications.told_views import routes as told
 from jobsite.notifications.views import routes as notifications
 from jobsite.outputs.parts import PARTS as output_parts
 from jobsite.outputs.policy_views import routes as policies
@@ -69,6 +70,7 @@ from jobsite.status.views import routes as status
 from jobsite.sync import gate, people
 from jobsite.sync.api.mounting import ROUTES as api
 from jobsite.sync.api.mounting import WITHOUT_FORMS
+from jobsite.sync.parts import PARTS as sync_parts
 
 ROOMS = (
     accounts,
@@ -91,6 +93,7 @@ ROOMS = (
     desk_statistics,
     publishing,
     notifications,
+    told,
     *api,
     status,
     staff,
@@ -107,8 +110,10 @@ PARTS: tuple[tuple[str, Mapping[str, tuple[Any, ...]]], ...] = (
     ("secure", level4_parts),
     ("public", publishing_parts),
     ("any", notification_parts),
+    ("public-alone", OF_REQUESTS_ELSEWHERE),
     ("any", alert_parts),
     ("any", staff_parts),
+    ("secure", sync_parts),
     ("public", OF_PLACES),
 )
 """What each room adds to pages, with the side on which it does."""
