@@ -1,8 +1,10 @@
 """Two threads of a secure side that stands apart: one fetches job requests, the other pushes what becomes of their jobs."""
 
 import logging
+import math
 import threading
 import time
+from collections.abc import Callable
 
 from jobsite.core import hub
 from jobsite.core.db import close_database
@@ -12,6 +14,8 @@ from jobsite.sync.client import Backoff, PublicSide, Unreachable, current_side
 from jobsite.sync.fetching import Fetching
 from jobsite.sync.reporting import Reporting
 
+GATHER = 0.2
+"""Seconds for which the rings of the hub that come together are gathered before requests are taken."""
 ONE_AFTER_THE_OTHER = 1.0
 """Seconds at least between two pushes, so that changes that come together go out together."""
 LOOK_AGAIN = 30.0
@@ -19,6 +23,58 @@ LOOK_AGAIN = 30.0
 LAST_TAKES = 10.0
 
 log = logging.getLogger("jobsite.sync")
+
+_reached = 0.0
+"""When one of the threads last reached the public side after it had failed to."""
+
+
+class Pace:
+    """When the next turn of a thread is due: after a failure later and later, but at once when the other thread has reached
+    the public side again."""
+
+    def __init__(self) -> None:
+        self._backoff = Backoff()
+        self._due = 0.0
+        self._failed = math.inf
+
+    @property
+    def is_failing(self) -> bool:
+        """Whether the last turn failed."""
+        return self._failed < math.inf
+
+    @property
+    def is_due(self) -> bool:
+        """Whether it is time for the next turn."""
+        return time.monotonic() >= self._due or _reached > self._failed
+
+    @property
+    def left(self) -> float:
+        """In how many seconds the next turn is due by itself."""
+        return max(0.0, self._due - time.monotonic())
+
+    def turn(self, work: Callable[[], object], every: float) -> None:
+        """Do the work; the next turn is due in so many seconds, or, when it fails, whenever the back-off says."""
+        global _reached
+        try:
+            work()
+        except Exception as fault:  # noqa: BLE001 - whatever it is, the next turn follows
+            self._failed = time.monotonic()
+            self._due = self._failed + self._pause(fault)
+            return
+        self._due = time.monotonic() + every
+        if self.is_failing:
+            self._failed, _reached = math.inf, time.monotonic()
+            hub.ring()
+        self._backoff.worked()
+
+    def _pause(self, fault: Exception) -> float:
+        """How many seconds to wait after a fault; one that nobody foresaw is logged."""
+        seconds = self._backoff.failed()
+        if isinstance(fault, NotNow):
+            return max(seconds, fault.seconds)
+        if not isinstance(fault, Unreachable):
+            log.error("the exchange with the public side failed; it goes on", exc_info=fault)
+        return seconds
 
 
 def fetch_requests(stop: threading.Event) -> None:
@@ -36,42 +92,27 @@ def push_jobs(stop: threading.Event) -> None:
 
 
 def _fetch(side: PublicSide, stop: threading.Event) -> None:
-    fetching, backoff, due = Fetching(side), Backoff(), 0.0
+    fetching, pace = Fetching(side), Pace()
     while not stop.is_set():
         seen = hub.heard()
+        if pace.is_due:
+            pace.turn(fetching.poll, current().poll_every.total_seconds())
         try:
-            if time.monotonic() >= due:
-                due = time.monotonic() + current().poll_every.total_seconds()
-                fetching.poll()
-                backoff.worked()
             fetching.begin()
-        except Exception as fault:  # noqa: BLE001 - whatever it is, the next look follows
-            due = time.monotonic() + _pause(fault, backoff)
+        except Exception:
+            log.exception("what was fetched could not be taken; it is fetched again")
         close_database()
-        stop.wait(0.2)
-        hub.wait(seen, max(0.0, due - time.monotonic()))
+        stop.wait(GATHER)
+        hub.wait(seen, pace.left)
     fetching.wait(LAST_TAKES)
 
 
 def _push(side: PublicSide, stop: threading.Event) -> None:
-    reporting, backoff = Reporting(side), Backoff()
+    reporting, pace = Reporting(side), Pace()
     while not stop.is_set():
-        seen, pause = hub.heard(), ONE_AFTER_THE_OTHER
-        try:
-            reporting.push()
-            backoff.worked()
-        except Exception as fault:  # noqa: BLE001 - whatever it is, the next push follows
-            pause = max(pause, _pause(fault, backoff))
+        seen = hub.heard()
+        if pace.is_due or not pace.is_failing:
+            pace.turn(reporting.push, LOOK_AGAIN)
         close_database()
-        stop.wait(pause)
-        hub.wait(seen, LOOK_AGAIN)
-
-
-def _pause(fault: Exception, backoff: Backoff) -> float:
-    """How many seconds to wait after a fault; one that nobody foresaw is logged."""
-    seconds = backoff.failed()
-    if isinstance(fault, NotNow):
-        return max(seconds, fault.seconds)
-    if not isinstance(fault, Unreachable):
-        log.exception("the exchange with the public side failed; it goes on")
-    return seconds
+        stop.wait(ONE_AFTER_THE_OTHER)
+        hub.wait(seen, pace.left)
