@@ -37,28 +37,24 @@ class Study:
 
     def __post_init__(self) -> None:
         self.repo = self.root / "repos" / "study.git"
-        self.git("init", "--quiet", "--bare", str(self.repo), at=self.root)
+        self.git("init", "--quiet", "--bare", "--template=", str(self.repo), at=self.root)
 
-    def git(self, *words: str, at: Path) -> str:
-        identity = ("-c", "user.name=ada", "-c", "user.email=ada@example.invalid")
-        done = subprocess.run(["git", *identity, *words], cwd=at, check=True, capture_output=True, text=True)
-        return done.stdout.strip()
+    def git(self, *words: str, at: Path, told: bytes | None = None) -> str:
+        """What git says, being told this."""
+        done = subprocess.run(["git", *words], cwd=at, check=True, capture_output=True, input=told)
+        return done.stdout.decode().strip()
 
     def commit(self, files: dict[str, str | bytes], links: dict[str, str] | None = None) -> str:
         """Commits exactly these files and links; gives the id."""
-        with tempfile.TemporaryDirectory() as folder:
-            tree = Path(folder)
-            for name, content in files.items():
-                (tree / name).parent.mkdir(parents=True, exist_ok=True)
-                (tree / name).write_bytes(content.encode() if isinstance(content, str) else content)
-            for name, target in (links or {}).items():
-                (tree / name).parent.mkdir(parents=True, exist_ok=True)
-                (tree / name).symlink_to(target)
-            self.git("init", "--quiet", ".", at=tree)
-            self.git("add", "--all", "--force", at=tree)
-            self.git("commit", "--quiet", "--allow-empty", "--message", "study", at=tree)
-            self.git("push", "--quiet", "--force", str(self.repo), "HEAD:refs/heads/main", at=tree)
-            return self.git("rev-parse", "HEAD", at=tree)
+        told = [
+            b"commit refs/heads/main\nmark :1\ncommitter ada <ada@example.invalid> now\ndata 0\ndeleteall\n"
+        ]
+        for name, content in files.items():
+            told.append(_file("100644", name, content.encode() if isinstance(content, str) else content))
+        told += [_file("120000", name, target.encode()) for name, target in (links or {}).items()]
+        told.append(b"get-mark :1\n")
+        words = ("fast-import", "--quiet", "--date-format=now", "--force")
+        return self.git(*words, at=self.repo, told=b"".join(told))
 
     def recorded(self, path: str, content: bytes) -> InputFile:
         """An output of an earlier job, as an input."""
@@ -90,6 +86,11 @@ class Study:
         limits = replace(LIMITS, **changes.pop("limits", {}))
         commit = self.commit({"analysis/job.py": code})
         return self.spec(commit, (PYTHON, "analysis/job.py", *arguments), limits=limits, **changes)
+
+
+def _file(mode: str, name: str, content: bytes) -> bytes:
+    """A file of a commit, in the words of `git fast-import`."""
+    return b"M %s inline %s\ndata %d\n%s\n" % (mode.encode(), name.encode(), len(content), content)
 
 
 @pytest.fixture
