@@ -11,6 +11,7 @@ from jobsite.checks.roles import COUNT, LABEL, OTHER, normalised
 from jobsite.checks.values import HIDDEN, MISSING, NUMBER, TEXT, Cell, Reader, count_with_share
 
 MOST_PEOPLE = 10**9  # a larger number is no count of people unless its head says so
+MOST_HEAD_ROWS = 3  # below the first
 LONGEST_HEAD = 200  # characters of a header that are kept
 
 _MEASURES = frozenset({"measure", "interval_start", "numerator", "denominator", "ratio"})
@@ -146,8 +147,9 @@ def table_from(
         for place, (head, texts) in enumerate(zip(heads, by_column, strict=True), 1)
     ]
     given = {normalised(head): role for head, role in (dictionary or {}).items()}
+    lead = _head_rows(columns)
     for column in columns:
-        _give_role(column, given)
+        _give_role(column, given, lead)
     _settle_guesses(columns)
     measures = _MEASURES <= {column.name for column in columns}
     return Table(columns, len(rows), zero_may_hide=measures and reader.zero_may_hide)
@@ -162,7 +164,17 @@ def _cells(head: str, texts: Sequence[str], reader: Reader) -> list[Cell]:
     return [found or cell for found, cell in zip(shared, cells, strict=True)]
 
 
-def _give_role(column: Column, given: Mapping[str, str]) -> None:
+def _head_rows(columns: Sequence[Column]) -> int:
+    """How many rows at the top go on with the header, as data frames print theirs: no number in any column, text in most.
+    Their texts keep no column from being read as counts."""
+    for row in range(min(MOST_HEAD_ROWS + 1, len(columns[0].cells)) if len(columns) > 2 else 0):
+        kinds = [column.cells[row].kind for column in columns[1:]]
+        if not set(kinds) <= {TEXT, MISSING} or columns[0].cells[row].kind != TEXT and TEXT not in kinds:
+            return row
+    return 0
+
+
+def _give_role(column: Column, given: Mapping[str, str], lead: int) -> None:
     kinds = {cell.kind for cell in column.cells}
     if column.name in given and given[column.name] in roles.DICTIONARY_ROLES:
         column.role = given[column.name]
@@ -170,7 +182,7 @@ def _give_role(column: Column, given: Mapping[str, str]) -> None:
         column.role = LABEL
     elif role := roles.named_role(column.header):
         column.role = _role_that_fits(column, role)
-    elif _is_guessed_count(column):
+    elif _is_guessed_count(column, lead):
         column.role, column.guessed = COUNT, True
     elif any(cell.percent for cell in column.cells) and all(cell.value >= 0 for cell in column.cells):
         column.role = roles.RATE
@@ -190,10 +202,10 @@ def _role_that_fits(column: Column, role: str) -> str:
     return COUNT
 
 
-def _is_guessed_count(column: Column) -> bool:
-    """Whether all are whole numbers from 0 and no other reading fits (specification 5.8)."""
+def _is_guessed_count(column: Column, lead: int) -> bool:
+    """Whether all below the header are whole numbers from 0 and no other reading fits (specification 5.8)."""
     numbers = 0
-    for cell in column.cells:
+    for cell in column.cells[lead:]:
         if cell.kind == NUMBER and cell.is_whole and 0 <= cell.value <= MOST_PEOPLE and not cell.percent:
             numbers += 1
         elif cell.kind in (NUMBER, TEXT):

@@ -190,3 +190,14 @@ CASES += (
         file="t.txt",
     ),
 )
+
+CASES += (
+    one(
+        "a header of three rows",
+        "sex,F,F,M\nage,young,old,young\narea,,,\nN,15,20,35\nS,3,25,40\n",
+        "C1 look cell 4 2",
+        "C2 look column 2",
+    ),
+    one("a header of two rows, rounded", "sex,F,M\narea,,\nN,15,20\nS,35,25\n"),
+    one("words before numbers are no header", "site,n,seen\na,none_yet,later\nb,120,9\nc,115,later\n"),
+)
