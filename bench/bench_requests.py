@@ -46,9 +46,9 @@ def figures() -> list[Figure]:
             world = make_world(settings.instance)
             request = _large(world)
             found = _submitted(app, world, request)
-            _reviewed(world, request)
+            files = _reviewed(world, request)
             _others_wait(request)
-            return [*found, *_pages(app, request), *_acts(app, request), *_released(app, request)]
+            return [*found, *_pages(app, request), *_acts(app, request), *_released(app, request, files)]
         finally:
             close_instance()
 
@@ -73,8 +73,11 @@ def _submitted(app: Flask, world: World, request: ReleaseRequest) -> list[Figure
     return page_figures("requests: submit", Goals(300, 40), lambda: ada.send(page, "checklist", ticked), 1)
 
 
-def _reviewed(world: World, request: ReleaseRequest) -> None:
-    """Two reviews with votes, comments, findings and audit, written as rows: what is measured is how they are read."""
+def _reviewed(world: World, request: ReleaseRequest) -> list[RequestFile]:
+    """Two reviews with votes, comments, findings and audit, written as rows: what is measured is how they are read.
+
+    Gives the files as they were before.
+    """
     request = world.again(request)
     facts = {"request": request, "turn": request.turn, "at": request.moved_at}
     files = list(RequestFile.select().where(RequestFile.request == request).order_by(RequestFile.id))
@@ -105,6 +108,7 @@ def _reviewed(world: World, request: ReleaseRequest) -> None:
                 "release:commented", by="cat", subject=f"release-request:{request.id}",
                 file=files[number % len(files)].path, turn=request.turn, audience="PRIVATE",
             )  # fmt: skip
+    return files
 
 
 def _findings(file: RequestFile) -> list[dict[str, object]]:
@@ -179,7 +183,12 @@ def _acts(app: Flask, request: ReleaseRequest) -> list[Figure]:
     return [figure for name, act in acts for figure in page_figures(f"requests: {name}", goals, act)]
 
 
-def _released(app: Flask, request: ReleaseRequest) -> list[Figure]:
-    """Approving can be done once: it is timed once."""
+def _released(app: Flask, request: ReleaseRequest, found: list[RequestFile]) -> list[Figure]:
+    """Approving can be done once: it is timed once, with the findings that the rules had found."""
+    with writing():
+        for one in found:
+            RequestFile.update(findings=one.findings, worst=one.worst).where(
+                RequestFile.id == one.id
+            ).execute()
     cyd, page = Person(app, "cyd"), f"/requests/{request.id}/-/release/"
     return page_figures("requests: release", Goals(300, 40), lambda: cyd.send(page, "csrf_token", {}), 1)
