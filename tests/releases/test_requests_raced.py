@@ -15,7 +15,6 @@ from jobsite.releases.requests.models import ReleaseRequest, RequestFile, Review
 from jobsite.releases.requests.releasing import approve
 from jobsite.releases.requests.standing import FASTER, change, standing
 from jobsite.releases.requests.steps import return_early, return_request, submit, submit_review
-from jobsite.releases.requests.whole import whole
 from jobsite.store.reading import open_level4
 
 from .world import EVERYTHING, REASON, TABLE, World
@@ -147,7 +146,7 @@ def test_approvals_of_other_bytes_do_not_count(world: World) -> None:
     request = world.reviewed()
     RequestFile.update(sha256="0" * 64).where(RequestFile.path == A).execute()
     acting = standing(world.cast.cat, request.id)
-    state = whole(acting.request, 2, acting.reviews)
+    state = acting.whole()
     assert state.decision(world.file(request, A)) == "INCOMPLETE"
     with pytest.raises(Refused):
         approve(by=world.cast.cat, request_id=request.id)

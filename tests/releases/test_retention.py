@@ -20,6 +20,7 @@ from jobsite.releases.requests.steps import submit, withdraw
 from jobsite.settings import current
 
 from .test_desk import at, people, words_of  # noqa: F401
+from .test_requests_killed import KILLED, in_a_process
 from .world import EVERYTHING, TABLE, World
 
 A, B, PLOT = "output/a.csv", "output/b.csv", "output/plot.csv"
@@ -86,21 +87,13 @@ def test_a_copy_that_another_request_needs_stays_with_it(world: World) -> None:
             assert remove_old_copies() == 1 and there() == contents(again)
 
 
-def test_a_run_that_was_cut_off_is_finished_by_the_next(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_run_that_was_killed_is_finished_by_the_next(world: World) -> None:
     request = world.draft()
     withdraw(by=world.cast.ada, request_id=request.id)
     with after_two_years():
-        with monkeypatch.context() as patched, pytest.raises(InterruptedError):
-            patched.setattr("jobsite.releases.requests.retention.fail_point", _cut_off)
-            remove_old_copies()
-        assert world.again(request).copies_removed_at is None
-        assert remove_old_copies() == 2 and there() == set()
-
-
-def _cut_off(_: str) -> None:
-    raise InterruptedError
+        assert in_a_process(lambda _: remove_old_copies(), world, "copies_removed") == KILLED
+        assert world.again(request).copies_removed_at is None and there() == set()
+        assert remove_old_copies() == 2 and world.again(request).copies_removed_at is not None
 
 
 def test_what_was_released_then_is_neither_compared_nor_opened_any_more(world: World) -> None:

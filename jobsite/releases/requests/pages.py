@@ -257,7 +257,8 @@ class Change:
 class Overview:
     """The page of a request. `in_the_way` maps the steps that are this viewer's to take (submit, submit_review,
     return_request, approve) to what is missing before them; `step` is the one to take next, "" without one. `changes` are
-    those since the request that this one repeats.
+    those since the request that this one repeats. `findings_at` is for each severity the first (group, path) with such a
+    finding; a finding on a group itself has no path.
     """
 
     head: Head
@@ -271,6 +272,7 @@ class Overview:
     declarations: tuple[DeclarationShown, ...] = ()
     changes: tuple[Change, ...] = ()
     disagreements: tuple[FileLine, ...] = ()
+    findings_at: Mapping[str, tuple[str, str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

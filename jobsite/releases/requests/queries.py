@@ -56,6 +56,7 @@ def overview(request_id: str, viewer: User) -> Overview:
         step=next_step(steps, acting.request),
         in_the_way=steps,
         activity=activity(sight, events),
+        findings_at=_first_of_each(groups),
         declarations=declarations_seen(sight),
         changes=differences(acting.request.repeats, sight.state.files) if acting.request.repeats else (),
         disagreements=tuple(file for file in files if file.decision == CONFLICTED),
@@ -196,6 +197,16 @@ def _total(files: list[FileLine], groups: tuple[GroupLine, ...]) -> dict[str, in
         for severity, number in file.findings.items():
             counts[severity] = counts.get(severity, 0) + number
     return counts
+
+
+def _first_of_each(groups: tuple[GroupLine, ...]) -> dict[str, tuple[str, str]]:
+    """Where the first finding of each severity is: (group, path), on files before what is said of their group."""
+    found: dict[str, tuple[str, str]] = {}
+    for group in groups:
+        places = [(file.path, severity) for file in group.files for severity in file.findings]
+        for path, severity in (*places, *(("", one.severity) for one in group.findings)):
+            found.setdefault(severity, (group.slug, path))
+    return found
 
 
 def _why_not_approve(sight: Sight, file: RequestFile) -> str | None:
