@@ -41,7 +41,7 @@ def test_the_json_is_that_of_the_specification() -> None:
     [small] = [one for one in report_on(TABLE).findings if one.rule == "C1"]
     assert small.as_json() == {
         "rule": "C1",
-        "rule_version": 1,
+        "rule_version": RULES["C1"].version,
         "policy": "default",
         "policy_version": 1,
         "severity": "fix",
