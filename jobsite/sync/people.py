@@ -137,14 +137,14 @@ def _person_in(answer: Answer, *, exactly: bool = True) -> PersonThere | None:
 
 
 def _exact_roles(username: str) -> Roles | None:
-    """Their roles by name: none where the public side cannot say, None where it did not answer."""
+    """Their roles by name: none where the public side cannot say, None where it did not answer as it should."""
     try:
         answer = side().get(f"users/{segment(username)}/", seconds=PATIENCE)
     except Unreachable:
         return None
-    if answer.status >= 500 or answer.status == 429:
-        return None
-    return (roles_there(answer.data) if answer.status == 200 else None) or Roles()
+    if answer.status == 200:
+        return roles_there(answer.data)
+    return None if answer.status >= 500 or answer.status == 429 else Roles()
 
 
 def _due() -> list[User]:

@@ -175,6 +175,24 @@ def test_the_answer_replaces_what_was_known_and_an_event_is_written_only_for_a_c
     assert Project.get().copilot is None
 
 
+def test_roles_stand_while_the_public_side_cannot_name_them_and_nobody_is_confirmed_without_an_answer(
+    peer: Peer, workspace: Workspace, log_in: LogIn
+) -> None:
+    knows(peer, person("ada"), "StaffAreaAdministrator", air=["ProjectCollaborator"])
+    log_in("ada")
+    ada, confirmed_at = user_or_stop("ada"), Confirmation.get().confirmed_at
+    with clock.at(confirmed_at + timedelta(seconds=46)):
+        peer.faults = ["redirect"]
+        assert not refresh() and Confirmation.get().confirmed_at == confirmed_at
+        for fault in ("503", "html", "redirect"):
+            peer.faults = ["", fault]
+            assert confirm(ada).roles == ["StaffAreaAdministrator"]
+            assert ProjectMembership.get().roles == ["ProjectCollaborator"]
+        assert Confirmation.get().confirmed_at == clock.now()
+    peer.answers["GET users/ada/"] = (404, {"detail": "Not found."})
+    assert confirm(ada).roles == [] and ProjectMembership.select().count() == 0
+
+
 @pytest.mark.parametrize("status", [403, 404])
 def test_who_is_refused_is_out_at_once_on_every_device(
     peer: Peer, workspace: Workspace, log_in: LogIn, status: int
