@@ -108,7 +108,8 @@ def shown(client: FlaskClient, where: str) -> str:
 
 def leaks(client: FlaskClient, where: list[str]) -> dict[str, list[str]]:
     """The marks that each address shows; empty when none shows any."""
-    found = {one: [mark for mark in MARKS if mark in shown(client, one)] for one in where}
+    pages = {one: shown(client, one) for one in where}
+    found = {one: [mark for mark in MARKS if mark in page] for one, page in pages.items()}
     return {one: marks for one, marks in found.items() if marks}
 
 
