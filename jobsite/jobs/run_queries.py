@@ -99,6 +99,11 @@ class RunPage:
     errors: Mapping[str, str] = field(default_factory=dict)
 
     @property
+    def is_expected(self) -> bool:
+        """Whether the plan is only what is to be expected: a runner elsewhere plans when it fetches the request."""
+        return self.backend is not None and not runs_here(self.backend)
+
+    @property
     def troubles(self) -> tuple[Trouble, ...]:
         """Every problem of project.yaml, with its lines."""
         return troubles(self.study.definition.report) if self.study.definition else ()

@@ -116,9 +116,13 @@ def test_the_page_says_that_the_request_waits_to_be_fetched_and_when_the_backend
     sign_in: Callable[..., FlaskClient],
 ) -> None:
     study.commit(project__yaml=TWO)
+    browser = sign_in(client, "ada")
+    form = browser.get("/asthma/run-jobs/?backend=local&requested_actions=table").text
+    assert "1 runs at once and 1 runs after others." in form
+    assert "Local decides by its own jobs and files when it fetches the request" in form
     request = ask("table")
     address = f"/asthma/{request.id}/"
-    page = sign_in(client, "ada").get(address).text
+    page = browser.get(address).text
     assert "Waiting for Local to fetch it" in page
     assert "No job was started" not in page
     assert f"{address}cancel/" in page
