@@ -6,6 +6,7 @@ import pytest
 
 from jobsite.checks import (
     LOOK,
+    RULES,
     SEVERITIES,
     STOP,
     Finding,
