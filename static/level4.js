@@ -15,7 +15,7 @@
     const folder = entry.matches("summary") && entry.parentElement;
     if (!folder) return null;
     if (!folder.open) { folder.open = true; return entry; }
-    return folder.querySelector("ul summary, ul a");
+    return folder.querySelector(":scope > ul summary, :scope > ul a");
   };
 
   const outOf = (entry) => {

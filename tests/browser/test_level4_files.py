@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import ClassVar
 
 import pytest
-from playwright.sync_api import Browser, Page, Response
+from playwright.sync_api import Browser, Page, Response, expect
 from waitress.server import create_server
 
 from jobsite.accounts import signing_in
@@ -42,6 +42,9 @@ FILES = {
     "output/data.json": '{"<script>alert(1)</script>": ["<img src=x onerror=alert(1)>"]}',
     NAME: "a,n\nx,10\n",
 }
+
+WIDE = "region," + ",".join(f"column {n}" for n in range(30)) + "\n"
+WIDE += "".join(f"r{row}," + ",".join(str(row * n % 91) for n in range(30)) + "\n" for row in range(1, 1001))
 
 
 class Outside(BaseHTTPRequestHandler):
@@ -79,6 +82,7 @@ def hostile(tmp_path_factory: pytest.TempPathFactory, outside: int) -> Iterator[
     world = make_world(settings.instance)
     files = {path: content.replace("{port}", str(outside)) for path, content in FILES.items()}
     publish(world, files, "hostile")
+    publish(world, {"output/wide.csv": WIDE}, "wide")
     check_outputs(world.workspace)
     token = signing_in.make_token(by="system", user=user_or_stop("ada"))
     close_database()
@@ -193,3 +197,54 @@ def test_the_list_works_without_scripts_and_keeps_what_was_chosen(
     page.get_by_role("button", name="Add to a release request").click()
     assert "output/table.csv" in page.locator("main").inner_text()
     context.close()
+
+
+def test_the_cell_of_an_address_is_seen_with_its_column_and_row(
+    ada: Page, watched: Callable[[str], list[str]]
+) -> None:
+    watched("output/wide.csv?cell=700,25")
+    cell, heading = ada.locator("#c700-25"), ada.locator("#c0-25")
+    expect(cell).to_be_in_viewport()
+    expect(heading).to_be_in_viewport()
+    expect(ada.locator("#r700 th")).to_be_in_viewport()
+    expect(ada.locator("#r700 td").first).to_be_in_viewport()
+    corner = "([x, y]) => document.elementFromPoint(x, y).closest('thead') !== null"
+    box = ada.locator("#grid thead .rn").bounding_box()
+    assert box
+    assert ada.evaluate(corner, [box["x"] + 5, box["y"] + 5]), "rows go under the corner"
+
+
+def test_a_column_card_of_a_large_table_appears_without_a_reload(
+    ada: Page, watched: Callable[[str], list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("jobsite.outputs.grid.LARGE", 1000)
+    monkeypatch.setattr("jobsite.outputs.table_index.KEPT_FROM", 1000)
+    monkeypatch.setattr("jobsite.outputs.reading_through.REST", 0.1)
+    watched("output/wide.csv?column=4")
+    ada.evaluate("window.stays = true")
+    assert ada.locator("#r1").count() == 1, "its beginning is shown at once"
+    expect(ada.locator("#column")).to_contain_text("Largest")
+    expect(ada.locator("#reading")).to_have_count(0)
+    assert ada.evaluate("window.stays"), "nothing was loaded anew"
+
+
+def test_arrow_keys_go_through_the_tree(ada: Page, watched: Callable[[str], list[str]]) -> None:
+    watched("?view=tree")
+    focused = "document.activeElement.innerText.split('\\n')[0]"
+    ada.locator("ul.tree summary").first.focus()
+    seen = []
+    for key in (
+        "ArrowRight",
+        "ArrowRight",
+        "ArrowDown",
+        "ArrowLeft",
+        "ArrowLeft",
+        "ArrowDown",
+        "ArrowRight",
+        "Home",
+    ):
+        ada.keyboard.press(key)
+        seen.append(ada.evaluate(focused))
+    assert seen[:5] == ["Job logs", "hostile.log", "tables.log", "Job logs", "Job logs"]
+    assert seen[5:] == ["output/", NAME.removeprefix("output/"), "Job logs"]
+    assert not ada.locator("ul.tree details").first.evaluate("folder => folder.open")
