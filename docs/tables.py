@@ -14,6 +14,8 @@ from jobsite.jobs.refusals import REFUSALS
 from jobsite.jobs.rules import CODES, JOB, steps_table
 from jobsite.releases.requests.rules import ACTIONS, REQUEST, STATUSES
 from jobsite.settings import SETTINGS, default_text
+from jobsite.sync.api.mounting import ENDPOINTS
+from jobsite.sync.api.openapi import table as table_of
 
 DOCS = Path(__file__).parent
 
@@ -108,7 +110,13 @@ def request_statuses() -> str:
     return "\n".join(["| status | whose turn | phase | label |", "|---|---|---|---|", *rows])
 
 
+def endpoints_table() -> str:
+    """Every endpoint of the programming interface with who calls it and what it does."""
+    return table_of(ENDPOINTS)
+
+
 TABLES = {
+    "api.md": {"endpoints": endpoints_table},
     "release-requests.md": {
         "statuses": request_statuses,
         "states": request_diagram,

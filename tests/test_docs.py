@@ -22,7 +22,15 @@ def tables() -> ModuleType:
 
 @pytest.mark.parametrize(
     "name",
-    ["settings.md", "commands.md", "disclosure.md", "jobs.md", "permissions.md", "release-requests.md"],
+    [
+        "api.md",
+        "settings.md",
+        "commands.md",
+        "disclosure.md",
+        "jobs.md",
+        "permissions.md",
+        "release-requests.md",
+    ],
 )
 def test_the_tables_are_those_of_the_code(name: str) -> None:
     assert tables().filled(name) == (DOCS / name).read_text("utf-8"), "run: python docs/tables.py"

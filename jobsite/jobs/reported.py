@@ -24,6 +24,7 @@ NO_ACTION = "__error__"
 """The action of a report that is none: the runner could not make jobs of the request, and says why."""
 
 FAILED = "Failed due to job failure"
+NO_JOBS = "request:no-jobs"
 MOVED, ENDED = "job:reported", "job:reported-ended"
 """Events of jobs whose status code is none of ours."""
 
@@ -106,8 +107,8 @@ def report_jobs(*, by: Backend, reports: Sequence[Report]) -> None:
             row for request in requests for row in _changed(request, seen[request.id].values(), stored)
         ]
         _store(changed)
-        _follow(requests, seen)
-        record_all(_happenings(changed, stored))
+        failed = _follow(requests, seen)
+        record_all([*_happenings(changed, stored), *failed])
         database.after_commit(hub.ring)
 
 
@@ -204,11 +205,14 @@ def _store(rows: Sequence[dict[str, Any]]) -> None:
         Job.insert_many(some).on_conflict(conflict_target=[Job.identifier], preserve=kept).execute()
 
 
-def _follow(requests: Iterable[JobRequest], seen: Mapping[int, Mapping[str, Report]]) -> None:
-    """Derive the status, counts and times of each request from its jobs."""
+def _follow(requests: Iterable[JobRequest], seen: Mapping[int, Mapping[str, Report]]) -> list[Happening]:
+    """Derive the status, counts and times of each request from its jobs; gives an event for each that failed without any."""
+    active = {request.id for request in requests if request.is_active}
     moved = [request for request in requests if _derive(request, list(seen[request.id].values()))]
     if moved:
         JobRequest.bulk_update(moved, fields=list(_DERIVED), batch_size=ROWS)
+    failed = [one for one in moved if one.id in active and not one.is_active and not one.jobs_total]
+    return [Happening(NO_JOBS, SYSTEM, f"request:{one.id}", {}) for one in failed]
 
 
 def _derive(request: JobRequest, reports: Sequence[Report]) -> bool:

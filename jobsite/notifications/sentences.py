@@ -65,12 +65,13 @@ def request_ended(facts: Facts) -> Worded:
     workspace, number = facts["workspace"], facts["number"]
     done = f"{facts['succeeded']} of {counted(facts['total'], 'job')} succeeded"
     failed = _named(facts["failed"])
+    why = (("Message", facts["message"]),) if not facts["total"] else ()
     return Worded(
         f"{facts['state']}: [os {workspace}] request {number}, {done}",
         (f"Job request {number} of the workspace {workspace} has ended: {done}.",),
         f"/{workspace}/{number}/",
         "Open the request",
-        (("Status", facts["state"]), ("Actions that did not succeed", failed or "none")),
+        (("Status", facts["state"]), *why, ("Actions that did not succeed", failed or "none")),
     )
 
 

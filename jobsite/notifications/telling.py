@@ -10,12 +10,12 @@ from jobsite.accounts.models import Backend, User
 from jobsite.accounts.queries import holders, user_named
 from jobsite.core.events import Event
 from jobsite.jobs.models import Job, JobRequest
-from jobsite.jobs.reported import ENDED
+from jobsite.jobs.reported import ENDED, NO_JOBS
 from jobsite.jobs.rules import CODES, JOB, wire_state
 from jobsite.notifications.choices import choices_of
 from jobsite.notifications.news import News
 from jobsite.notifications.release_news import TELLERS
-from jobsite.notifications.rules import SUMMARY, wants_each_job, wants_summary
+from jobsite.notifications.rules import NONE, SUMMARY, wants_each_job, wants_summary
 from jobsite.notifications.told_news import release_news, review_news
 from jobsite.projects.models import Organisation, Project, Repo, Workspace
 from jobsite.settings import current
@@ -92,6 +92,16 @@ def _request_facts(request: JobRequest) -> dict[str, Any]:
         "succeeded": sum(state == "succeeded" for _, state in rows),
         "failed": [action for action, state in rows if state != "succeeded"],
     }
+
+
+def _request_without_jobs(event: Event, about: _About) -> list[News]:
+    """Its runner could make no jobs of a request: told to whoever wants to hear of its end."""
+    request = JobRequest.get_or_none(JobRequest.id == int(about.name))
+    if request is None or not request.will_notify:
+        return []
+    facts = _request_facts(request) | {"message": request.status_message}
+    mailed = choices_of(request.created_by).jobs != NONE
+    return [News("request-ended", facts, (request.created_by,), f"request:{request.id}", mailed=mailed)]
 
 
 def _request_cancelled(event: Event, about: _About) -> list[News]:
@@ -235,6 +245,7 @@ def _to(people: Iterable[User], kind: str, facts: Mapping[str, Any]) -> list[New
 _TELLERS: Mapping[str, Callable[[Event, _About], list[News]]] = {
     **{f"job:{code}": _job_moved for code, one in CODES.items() if one.state in JOB.final},
     ENDED: _job_moved,
+    NO_JOBS: _request_without_jobs,
     "request:cancel": _request_cancelled,
     "release-request:told": lambda event, _: review_news(event),
     "release:elsewhere": lambda event, _: release_news(event),

@@ -23,7 +23,7 @@ def requests() -> Response:
 @routes("/requests/<request_id>/", needs=LOGIN, side=ALONE)
 def show(request_id: str) -> Response:
     """One of them: its status and when each step was."""
-    return page("requests/told_request.html", told=told_request(_me(), request_id))
+    return page("requests/told_request.html", shown=told_request(_me(), request_id))
 
 
 def _me() -> User:

@@ -13,6 +13,7 @@ from jobsite.jobs.models import Job, JobRequest
 from jobsite.jobs.rules import reported_state, reported_status
 from jobsite.notifications.models import Notice
 from jobsite.notifications.reading import read_news
+from jobsite.notifications.wording import worded
 
 from .conftest import SHA, World
 
@@ -149,7 +150,9 @@ def test_a_backend_cannot_report_jobs_of_anothers_request(world: World, job: Rep
 
 
 def test_why_there_are_no_jobs_stands_on_the_request_and_is_no_job(world: World, job: Reported) -> None:
-    request = world.request()
+    request = world.request(will_notify=True)
+    read_news()
+    Notice.delete().execute()
     why = job(
         request,
         "e",
@@ -162,6 +165,14 @@ def test_why_there_are_no_jobs_stands_on_the_request_and_is_no_job(world: World,
     request = JobRequest.get()
     assert (request.status, request.status_message, request.jobs_total) == ("failed", "No such branch.", 0)
     assert Job.select().count() == 0 and request.completed_at is not None
+    world.call("POST", "jobs/", world.near_token, [why])
+    read_news()
+    notice = Notice.get()
+    assert (
+        notice.user == world.cast.ada
+        and ("Message", "No such branch.") in worded(notice.kind, notice.facts).table
+    )
+    assert world.client.get(f"/asthma/{request.id}/").text.count("No such branch.")
     done = world.request()
     nothing = {"status": "succeeded", "status_code": "succeeded", "status_message": "Nothing to do at all"}
     world.call("POST", "jobs/", world.near_token, [job(done, "n", **nothing)])
