@@ -76,8 +76,11 @@ class Clock:
 
 
 def _held() -> float:
-    """MiB of memory that this process holds."""
-    return int(_STATM.read_text().split()[1]) * _PAGE
+    """MiB of memory that this process holds; 0 on systems that do not say, where time alone is limited."""
+    try:
+        return int(_STATM.read_text().split()[1]) * _PAGE
+    except FileNotFoundError:
+        return 0.0
 
 
 class Ruling:

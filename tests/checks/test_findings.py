@@ -152,6 +152,11 @@ def test_lines_that_could_not_be_read_in_time_leave_no_rule_silent(monkeypatch) 
     assert {one.sentence.split()[1] for one in found if one.rule == "E1"} >= {"I2", "I3", "I6", "I8", "L1"}
 
 
+def test_rules_run_where_the_system_does_not_tell_its_memory(monkeypatch, tmp_path) -> None:
+    monkeypatch.setattr(ruling, "_STATM", tmp_path / "none")
+    assert [one.rule for one in report_on(TABLE).findings] == ["C1", "C2"]
+
+
 def test_a_rule_without_memory_left_becomes_a_finding() -> None:
     def starved():
         raise MemoryError
