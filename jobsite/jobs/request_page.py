@@ -76,14 +76,19 @@ class RequestPage:
         return silent_for((row.job for row in self.rows), self.request.backend, self.at, asked_at=asked_at)
 
     @property
+    def is_elsewhere(self) -> bool:
+        """Whether its jobs run elsewhere, so that they are known by reports alone."""
+        return not runs_here(self.request.backend)
+
+    @property
     def is_awaited(self) -> bool:
         """Whether the backend is elsewhere and has not told of any job yet: it fetches the request first."""
-        return self.request.is_active and not self.rows and not runs_here(self.request.backend)
+        return self.request.is_active and not self.rows and self.is_elsewhere
 
     @property
     def reported_at(self) -> datetime | None:
         """When a backend elsewhere was last heard of, while anything may change; None for jobs that run here."""
-        if not self.request.is_active or runs_here(self.request.backend):
+        if not (self.request.is_active and self.is_elsewhere):
             return None
         return self.request.backend.last_seen_at
 

@@ -126,6 +126,9 @@ def test_the_page_says_that_the_request_waits_to_be_fetched_and_when_the_backend
     assert "Waiting for Local to fetch it" in page
     assert "No job was started" not in page
     assert f"{address}cancel/" in page
+    asked = browser.get(f"{address}cancel/").text
+    assert "Everything that the request could start: no job has been reported yet." in asked
+    assert "Local hears of it when it next asks" in asked
     Backend.update(last_seen_at=now()).execute()
     assert "was last heard of" in client.get(address).text
     cancel(by=cast.ada, request=request, may_cancel=True)
