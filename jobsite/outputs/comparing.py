@@ -5,10 +5,11 @@ section 4). Above 100,000 cells only the first 500 changes are kept.
 """
 
 import difflib
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from jobsite.outputs.comparing_tables import TableChanges, table_changes
 from jobsite.outputs.reading import TooLarge, whole_table, whole_text
@@ -19,6 +20,8 @@ MOST_LINES = 20_000
 MOST_SHOWN = 2_000
 """Lines of a comparison that are shown."""
 CONTEXT = 3
+MOST_WORK = 1.5
+"""Seconds for laying two texts beside each other; then they are too long for that."""
 
 TEXTS = ("text", "json", "log", "html", "svg")
 IMAGES = ("image", "svg", "svgz")
@@ -115,7 +118,10 @@ def text_changes(old: list[str], new: list[str]) -> TextChanges | None:
     before, after = old[start : len(old) - end], new[start : len(new) - end]
     if len(before) + len(after) > MOST_LINES:
         return None
-    codes = difflib.SequenceMatcher(None, before, after).get_opcodes()
+    try:
+        codes = _Matcher(None, before, after).get_opcodes()
+    except TimeoutError:
+        return None
     changes = [(a + start, b + start, c + start, d + start) for tag, a, b, c, d in codes if tag != "equal"]
     lines = _with_context(old, new, changes)
     shown = tuple(islice(lines, MOST_SHOWN))
@@ -125,6 +131,20 @@ def text_changes(old: list[str], new: list[str]) -> TextChanges | None:
         lines=shown,
         cut=next(lines, None) is not None,
     )
+
+
+class _Matcher(difflib.SequenceMatcher[str]):
+    """The matcher of the standard library with an end to its work: texts of few different lines keep it for minutes."""
+
+    def __init__(self, *given: Any) -> None:
+        self.until = time.thread_time() + MOST_WORK
+        super().__init__(*given)
+
+    def find_longest_match(self, *places: Any, **named: Any) -> difflib.Match:
+        """A stretch that both have. Raises TimeoutError when the time of a page is up."""
+        if time.thread_time() > self.until:
+            raise TimeoutError
+        return super().find_longest_match(*places, **named)
 
 
 def _same(old: list[str], new: list[str]) -> int:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jobsite.outputs.comparing import Comparison, Version, comparison
+from jobsite.outputs.comparing import Comparison, Version, comparison, text_changes
 
 
 def compared(old: str | bytes, new: str | bytes, path: str = "a.csv") -> Comparison:
@@ -113,3 +113,12 @@ def test_equal_bytes_are_identical_and_lost_or_foreign_content_is_told() -> None
 @settings(max_examples=80, deadline=None)
 def test_any_bytes_end_in_a_sentence(old: bytes, new: bytes, path: str) -> None:
     assert compared(old, new, path).sentence
+
+
+def test_texts_that_take_too_long_to_be_laid_beside_each_other_are_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    old, new = ([f"line {n * factor % 7}" for n in range(50)] for factor in (1, 3))
+    assert text_changes(old, new) is not None
+    monkeypatch.setattr("jobsite.outputs.comparing.MOST_WORK", -1.0)
+    assert text_changes(old, new) is None
