@@ -175,7 +175,10 @@ def test_weaker_limits_of_a_run_are_named_one_by_one() -> None:
 
 
 def test_a_record_that_acro_makes_itself(tmp_path) -> None:
-    acro = pytest.importorskip("acro", reason="ACRO is not installed; the hand-written records stand for it")
+    acro = pytest.importorskip(
+        "acro",
+        reason="ACRO is not installed (470 MB with what it needs); the folder that it wrote once stands for it",
+    )
     import pandas as pd
 
     logging.disable(logging.INFO)
