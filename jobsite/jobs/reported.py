@@ -95,9 +95,7 @@ def report_jobs(*, by: Backend, reports: Sequence[Report]) -> None:
     The status of each request follows from them in the same transaction. Requests that are unknown, of another backend, or
     whose jobs run here are left alone, as is a job whose identifier belongs to another request; both are noted.
     """
-    named: dict[str, dict[str, Report]] = {}
-    for report in reports:
-        named.setdefault(report.job_request_id, {})[report.identifier] = report
+    named = _by_request(by, reports)
     with writing():
         requests = _requests(by, named)
         stored = _stored(requests, [one.identifier for one in reports])
@@ -110,6 +108,19 @@ def report_jobs(*, by: Backend, reports: Sequence[Report]) -> None:
         failed = _follow(requests, seen)
         record_all([*_happenings(changed, stored), *failed])
         database.after_commit(hub.ring)
+
+
+def _by_request(by: Backend, reports: Iterable[Report]) -> dict[str, dict[str, Report]]:
+    """The reports by request and identifier; of an identifier that two requests claim, those of the first."""
+    named: dict[str, dict[str, Report]] = {}
+    owners: dict[str, str] = {}
+    for report in reports:
+        its = named.setdefault(report.job_request_id, {})
+        if owners.setdefault(report.identifier, report.job_request_id) == report.job_request_id:
+            its[report.identifier] = report
+        else:
+            log.warning("backend %s reports the job %r for two requests", by.slug, report.identifier)
+    return named
 
 
 def _requests(by: Backend, named: Collection[str]) -> list[JobRequest]:

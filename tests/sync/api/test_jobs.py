@@ -133,6 +133,9 @@ def test_jobs_left_out_are_removed_and_jobs_of_other_requests_are_not(world: Wor
         "POST", "jobs/", world.near_token, [job(first, "one"), job(first, "two"), job(second, "three")]
     )
     world.call("POST", "jobs/", world.near_token, [job(first, "two"), job(first, "three", action="stolen")])
+    world.call(
+        "POST", "jobs/", world.near_token, [job(first, "two"), job(second, "two"), job(second, "three")]
+    )
     assert {(one.identifier, one.job_request_id, one.action) for one in Job.select()} == {
         ("two", first.id, "a"), ("three", second.id, "a"),
     }  # fmt: skip
@@ -181,7 +184,7 @@ def test_why_there_are_no_jobs_stands_on_the_request_and_is_no_job(world: World,
 
 
 def test_a_cancelled_job_has_an_end_and_an_unknown_word_is_shown_as_unknown(
-    world: World, job: Reported
+    world: World, job: Reported, sign_in: Callable[..., Any]
 ) -> None:
     request = world.request()
     reports = [
@@ -196,6 +199,11 @@ def test_a_cancelled_job_has_an_end_and_an_unknown_word_is_shown_as_unknown(
     for page in (f"/asthma/{request.id}/", f"/asthma/{request.id}/two/", "/asthma/logs/", "/event-log/"):
         answer = world.client.get(page)
         assert answer.status_code == 200 and "nknown" in answer.text, page
+    for page in ("/", "/status/", "/status/near/", "/asthma/", "/search/?q=b", f"/asthma/{request.id}/one/"):
+        assert world.client.get(page).status_code == 200, page
+    sign_in(world.client, "ada")
+    for page in ("/asthma/", "/asthma/run-jobs/", "/workspaces/", f"/asthma/{request.id}/"):
+        assert world.client.get(page).status_code < 500, page
     world.call("POST", "jobs/", world.near_token, reports[:1])
     assert JobRequest.get().only_cancelled
 

@@ -2,11 +2,13 @@
 
 import hashlib
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
 
+from jobsite import settings as all_settings
 from jobsite.accounts.api_tokens import make_api_token
 from jobsite.core.events import Event
 from jobsite.releases.models import Release, ReleaseFile, ReleaseFileReview
@@ -330,6 +332,19 @@ def test_the_number_of_queries_does_not_grow_with_files(world: World, queries: C
             seen.append(len(asked))
         counts.append(seen)
     assert counts[0] == counts[1] and max(counts[0]) <= 16, counts
+
+
+def test_a_trusted_proxy_may_serve_the_bytes_itself(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    create(world, announced())
+    upload(world)
+    ben = "ben:" + make_api_token(by="system", user=world.cast.ben, name="A program")
+    path = f"releases/file/{ReleaseFile.get().id}"
+    assert world.call("GET", path, ben, Releases_Redirect="/files").data == DATA
+    monkeypatch.setattr(all_settings, "_current", replace(all_settings.current(), trusted_proxies=1))
+    answer = world.call("GET", path, ben, Releases_Redirect="/files/")
+    assert answer.data == b"" and answer.headers["X-Accel-Redirect"] == f"/files/asthma/{ID}/{SHA256}"
+    assert world.call("GET", path, None, Releases_Redirect="/files/").status_code == 403
+    assert world.call("GET", path, ben, If_None_Match=f'"{SHA256}"').status_code == 304
 
 
 def test_no_event_of_the_wire_names_a_file(world: World) -> None:
