@@ -114,6 +114,8 @@ def test_what_was_approved_is_released_there_told_there_and_recalled_there(
     kept = {path.name for path in (public.instance / "releases" / "files").rglob("*") if path.is_file()}
     assert {sha256 for _, sha256, _ in files} <= kept
     assert link().waits == "Nothing waits for it."
+    assert not ReleaseMessage.select().where(ReleaseMessage.is_refused).exists()
+    assert public.rows("SELECT count(*) FROM checkpoint") == [(1,)]
     assert [row.last_error for row in ReleaseMessage.select() if row.request_id] == [""] * 5
     told = public.rows("SELECT data FROM event WHERE type = 'release-request:told' ORDER BY id")
     assert len(told) == 5 and {json.loads(data)["workspace"] for (data,) in told} == {"asthma"}
