@@ -207,7 +207,11 @@ def backend_token(settings: Settings, slug: str, overlap: float, runs_here: bool
     """Make the backend's token and print it, this once. The one before stops working, unless told otherwise."""
     there = queries.backend_or_stop(slug)
     hours = timedelta(hours=overlap)
+    ran_here = queries.runs_here(there)
     click.echo(backends.rotate_token(by=SYSTEM, backend=there, overlap=hours, runs_here=runs_here))
+    if ran_here and not queries.runs_here(there):
+        said = "From now on the program with this token fetches its job requests and runs them (--runs-here: this server)."
+        click.echo(said, err=True)
 
 
 @instance_command(as_json, _slug, operator, name="pause")

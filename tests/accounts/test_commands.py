@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 from jobsite.accounts.api_tokens import person_with_token
 from jobsite.accounts.backends import backend_with_token, end_maintenance, start_maintenance
 from jobsite.accounts.commands import COMMANDS
-from jobsite.accounts.queries import backend_or_stop, user_or_stop
+from jobsite.accounts.queries import backend_or_stop, runs_here, user_or_stop
 from jobsite.accounts.signing_in import sign_in
 from jobsite.core.errors import Denied
 from jobsite.core.limits import Limits
@@ -126,3 +126,13 @@ def test_a_backends_token_may_overlap_the_one_before(run: Run, local: object) ->
     works = [backend_with_token(made.output.strip()) is not None for made in (first, second, third)]
     assert works == [False, False, True]
     assert run("backend", "token", "local", "--overlap", "721").exit_code == 1
+
+
+def test_who_makes_the_first_token_is_told_that_the_jobs_are_fetched_from_now_on(
+    run: Run, local: object
+) -> None:
+    first, second, kept = (run("backend", "token", "local", *words) for words in ((), (), ("--runs-here",)))
+    assert re.fullmatch(r"[0-9a-f]{40}\n", first.stdout)
+    assert "fetches its job requests" in first.stderr
+    assert (second.stderr, kept.stderr) == ("", "")
+    assert runs_here(backend_or_stop("local"))
