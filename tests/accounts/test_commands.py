@@ -96,7 +96,7 @@ def test_roles_logins_and_access_by_command(run: Run, cast: SimpleNamespace, loc
     assert run("user", "deactivate", "ada").exit_code == run("user", "activate", "ada").exit_code == 0
     assert run("backend", "add-member", "local", "ada").output == "ada may use local.\n"
     assert run("backend", "remove-member", "local", "ada").exit_code == 0
-    assert re.fullmatch(r"[0-9a-f]{40}\n", run("backend", "token", "local").output)
+    assert re.fullmatch(r"[0-9a-f]{40}\n", run("backend", "token", "local").stdout)
     assert run("backend", "add", "north", "--name", "North").output == "Added backend north.\n"
 
 
