@@ -15,10 +15,11 @@ from jobsite.core.db import close_database
 from jobsite.core.errors import Refused
 from jobsite.core.events import Event, verify
 from jobsite.instance import close_instance, open_instance
-from jobsite.releases.requests import adding, comments, editing, releasing, steps, voting
+from jobsite.releases.requests import adding, comments, editing, releasing, steps, threads, voting
 from jobsite.releases.requests.groups import save_group
 from jobsite.releases.requests.models import (
     Comment,
+    CommentChange,
     FileVersion,
     Opened,
     Overrule,
@@ -38,7 +39,7 @@ CHECKERS = ("cat", "cyd", "eve")
 EVERYBODY = ("ada", *CHECKERS)
 APPROVED, CHANGES = "APPROVED", "CHANGES_REQUESTED"
 AUTHORS_TURN, APART, TOGETHER = ("PENDING", "RETURNED"), ("SUBMITTED", "PARTIALLY_REVIEWED"), ("REVIEWED",)
-KEPT = (Vote, Comment, Review, Opened, Overrule, FileVersion, RequestFile, Event)
+KEPT = (Vote, Comment, CommentChange, Review, Opened, Overrule, FileVersion, RequestFile, Event)
 
 checkers = strategies.sampled_from(CHECKERS)
 paths = strategies.sampled_from(PATHS)
@@ -53,6 +54,7 @@ class Said:
     audience: str
     turn: int
     hidden: bool = False
+    id: int = 0
 
 
 @dataclass
@@ -60,6 +62,9 @@ class Memory:
     """What the machine knows of one request from its own acts alone."""
 
     said: list[Said] = field(default_factory=list)
+    marks: list[tuple[int, bool, Said]] = field(
+        default_factory=list
+    )  # (comment, whether it is solved, who marked it)
     acts: dict[tuple[str, str], tuple[str, str]] = field(
         default_factory=dict
     )  # (checker, path): (value, content)
@@ -158,7 +163,7 @@ class Life(RuleBasedStateMachine):
         self.act(
             comments.comment,
             name,
-            lambda: self.memory.said.append(said),
+            lambda: self._remember(said),
             text=text,
             audience=audience,
             group="tables",
@@ -168,15 +173,51 @@ class Life(RuleBasedStateMachine):
     def unsay(self, name: str) -> None:
         mine = Comment.select().where(Comment.writer == name).order_by(Comment.id.desc()).first()
         if mine is not None:
-            self.act(comments.take_back, name, lambda: self._hide(mine.text), comment_id=mine.id)
+            self.act(comments.take_back, name, lambda: self._hide(mine.id), comment_id=mine.id)
 
-    def _hide(self, text: str) -> None:
+    def _remember(self, said: Said) -> None:
+        said.id = newest_comment().id
+        self.memory.said.append(said)
+
+    def _hide(self, number: int) -> None:
         for said in self.memory.said:
-            said.hidden |= said.text == text
+            said.hidden |= said.id == number
+
+    @rule(name=strategies.sampled_from(EVERYBODY), audience=strategies.sampled_from(("", PRIVATE)))
+    def answer(self, name: str, audience: str) -> None:
+        asked, text = newest_comment(), f"{name} said {len(self.memory.said)}"
+        if asked is not None:
+            with self.trying():
+                written = threads.reply(by=self.who(name), request_id=self.request.id, comment_id=asked.id,
+                                        text=text, audience=audience)  # fmt: skip
+                assert asked.audience == PUBLIC or written.audience == PRIVATE, (
+                    "read by more than what it answers"
+                )
+                self._remember(Said(text, name, written.audience, written.turn))
+
+    @rule(name=strategies.sampled_from(EVERYBODY))
+    def say_better(self, name: str) -> None:
+        said = next((one for one in reversed(self.memory.said) if one.writer == name), None)
+        if said is not None:
+            better = f"{said.text}, rather"
+            self.act(
+                threads.edit, name, lambda: setattr(said, "text", better), comment_id=said.id, text=better
+            )
+
+    @rule(name=strategies.sampled_from(EVERYBODY), solved=strategies.booleans())
+    def settle(self, name: str, solved: bool) -> None:
+        side = "CHECKER" if name == "ada" else "AUTHOR"
+        asked = newest_comment((Comment.side == side) & Comment.answers.is_null())
+        if asked is not None:
+            mark, marks = Said("", name, PUBLIC, self.now.turn), CommentChange.select().count()
+            self.act(threads.solve if solved else threads.reopen_comment, name, comment_id=asked.id)
+            if CommentChange.select().count() > marks:  # else it was so already, as far as they know
+                self.memory.marks.append((asked.id, solved, mark))
 
     @rule()
     def hand_over(self) -> None:
-        if self.now.status == "RETURNED":
+        self.settle("ada", True)
+        if self.now.status in AUTHORS_TURN:
             self.say("ada", PUBLIC)
         self.act(steps.submit, "ada", checklist=EVERYTHING)
 
@@ -216,6 +257,7 @@ class Life(RuleBasedStateMachine):
             self.look(name, path)
             self.vote(name, path, CHANGES if objects and path == objecting else APPROVED)
         self.say(name, PRIVATE)
+        self.settle(name, not objects)
         self.finish(name)
 
     @rule(name=checkers, objecting=paths, objects=strategies.booleans())
@@ -268,6 +310,8 @@ class Life(RuleBasedStateMachine):
         if self.now.turn != turn:  # not the second click
             for said in self.memory.said:
                 said.hidden |= said.turn == turn
+            for _, _, mark in self.memory.marks:
+                mark.hidden |= mark.turn == turn
             ended = {key for key, at in self.memory.voted_in.items() if at == turn}
             self.memory.acts = {key: act for key, act in self.memory.acts.items() if key not in ended}
             self.memory.reviewed[turn] = set()
@@ -307,7 +351,9 @@ class Life(RuleBasedStateMachine):
             counts = {model: model.select().count() for model in KEPT}
             assert all(counts[model] >= self.counted[model] for model in KEPT)
             self.counted = counts
-            texts = {text for (text,) in Comment.select(Comment.text).tuples()}
+            texts = {
+                text for model in (Comment, CommentChange) for (text,) in model.select(model.text).tuples()
+            }
             assert {said.text for said in self.memory.said} <= texts
 
     @invariant()
@@ -342,9 +388,17 @@ class Life(RuleBasedStateMachine):
         if not hasattr(self, "world"):
             return
         request, name = self.now, EVERYBODY[(self.looks + 2) % 4]
-        page = file_or_group_comments(request, self.who(name))
+        page = group_page(request.id, "tables", self.who(name)).comments
         mine = {said.text for said in self.memory.said}
-        assert page & mine == {said.text for said in self.memory.said if self._may_read(said, name, request)}
+        read = {said.text for said in self.memory.said if self._may_read(said, name, request)}
+        assert {one.text for one in page} & mine == read
+        for one in page:
+            assert name == one.writer.username or not one.earlier, "what was edited away is read"
+            marks = [mark for mark in self.memory.marks if mark[0] == one.id]
+            seen = [solved for _, solved, mark in marks if self._may_read(mark, name, request)]
+            assert (one.solved_by is not None) == (bool(seen) and seen[-1]), (
+                "told of too early, or not at all"
+            )
 
     def _may_read(self, said: Said, name: str, request: ReleaseRequest) -> bool:
         """The table of the specification, told once more in another way."""
@@ -361,9 +415,11 @@ class Life(RuleBasedStateMachine):
         return said.writer in CHECKERS
 
 
-def file_or_group_comments(request: ReleaseRequest, viewer: Any) -> set[str]:
-    """The comments of the only group, as this person reads them."""
-    return {one.text for one in group_page(request.id, "tables", viewer).comments}
+def newest_comment(*conditions: Any) -> Any:
+    """The comment that was written last in the only group, of those for which all this holds; None before the first."""
+    return (
+        Comment.select().where(Comment.group.is_null(False), *conditions).order_by(Comment.id.desc()).first()
+    )
 
 
 def test_no_course_of_a_request_breaks_its_laws(prepared: Path, tmp_path: Path) -> None:
@@ -388,6 +444,8 @@ def test_no_course_of_a_request_breaks_its_laws(prepared: Path, tmp_path: Path) 
         "returned",
         "approved",
         "updated",
+        "comment-edited",
+        "comment-solved",
     }
     assert {f"release:{step}" for step in steps_of_a_life} <= Life.reached, (
         "the lives were too short to show anything"
