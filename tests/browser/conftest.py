@@ -12,6 +12,11 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
+from jobsite.accounts.queries import user_or_stop
+from jobsite.accounts.signing_in import make_token
+from jobsite.instance import close_instance, open_instance
+from jobsite.settings import load
+
 from ..servers import Server, jobs_in, jobsite
 
 BROWSERS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
@@ -31,10 +36,12 @@ class Demo:
     instance: Path
 
     def token(self, username: str) -> str:
-        """Three words for a person, by the command."""
-        done = jobsite(self.instance, "user", "token", username)
-        assert done.returncode == 0, done.stderr
-        return done.stdout.strip()
+        """Three words for a person."""
+        open_instance(load(self.instance))
+        try:
+            return make_token(by="system", user=user_or_stop(username))
+        finally:
+            close_instance()
 
     def sign_in(self, page: Page, username: str) -> None:
         """Fill in the form of the sign-in page."""
