@@ -8,11 +8,10 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from ..browser.conftest import browser, open_page  # noqa: F401
-from ..servers import Server, jobsite
-from .provider import Provider
+from ..accounts.provider import Provider
+from ..servers import Server
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
 
 @pytest.fixture
@@ -38,7 +37,6 @@ def site(tmp_path: Path, provider: Provider) -> Iterator[Server]:
         "JOBSITE_OIDC_CLIENT_SECRET": "s3cret",
         "JOBSITE_OIDC_NAME": "Northfield",
     }
-    assert jobsite(instance, "init").returncode == 0
     with Server(instance, **environ) as server:
         yield server
 
@@ -47,7 +45,7 @@ def site(tmp_path: Path, provider: Provider) -> Iterator[Server]:
 def test_a_person_goes_to_the_provider_and_comes_back_to_where_they_wanted(
     site: Server,
     provider: Provider,
-    open_page: Callable[..., Page],  # noqa: F811
+    open_page: Callable[..., Page],
     javascript: bool,
 ) -> None:
     page = open_page(javascript=javascript, width=390)
@@ -65,7 +63,7 @@ def test_a_person_goes_to_the_provider_and_comes_back_to_where_they_wanted(
 def test_a_login_page_of_the_provider_at_another_origin_is_reached_too(
     site: Server,
     provider: Provider,
-    open_page: Callable[..., Page],  # noqa: F811
+    open_page: Callable[..., Page],
 ) -> None:
     elsewhere = provider.address.replace("127.0.0.1", "localhost")
     provider.about = {"authorization_endpoint": f"{elsewhere}/authorize"}
