@@ -1,6 +1,7 @@
 """Every status code of the table is reached by something real that forces it (B53)."""
 
 import os
+import re
 import signal
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,12 +12,14 @@ import pytest
 
 from jobsite.accounts import backends
 from jobsite.accounts.models import Backend
+from jobsite.core.clock import now
 from jobsite.core.events import Event
 from jobsite.jobs.actions import cancel
 from jobsite.jobs.engine import Engine
 from jobsite.jobs.execution import attempt_dir, executor
 from jobsite.jobs.executors import records
 from jobsite.jobs.models import Attempt, Job, JobRequest
+from jobsite.jobs.reports import reports_of
 from jobsite.jobs.rules import CODES
 from jobsite.jobs.stopping import kill
 
@@ -254,6 +257,10 @@ FORCED: dict[str, Callable[[World], str]] = {
 def test_every_code_is_reached_by_something_that_forces_it(code: str, world: World) -> None:
     assert code in FORCED, f"nothing here forces {code}"
     assert FORCED[code](world) == code
+    for told in reports_of(JobRequest.select().order_by(JobRequest.id.desc()).get(), now()):
+        assert told["status"] in ("pending", "running", "succeeded", "failed")
+        assert not re.search(r"\.(csv|py|log)|/|fills the disk", told["status_message"]), "this may name a file"
+        assert told["status_code"] == job(told["action"]).status_code
 
 
 def test_nothing_is_forced_that_is_no_code() -> None:
