@@ -42,6 +42,29 @@ def note_failure(sentence: str) -> None:
         _write(failed_at=now(), failing_since=began, failures=failures, last_error=sentence)
 
 
+class Absence:
+    """Whether the public side is back after it was away for long, so that what waits for it need not wait its time out.
+
+    A program that has just started takes it for having been away.
+    """
+
+    LONG = timedelta(minutes=2)
+
+    def __init__(self) -> None:
+        self._since: datetime | None = datetime.min
+
+    def is_over(self) -> bool:
+        """Whether it answers again since the last time this was asked."""
+        known, since = contact(), self._since
+        if known.failing_since is not None:
+            self._since = known.failing_since if since is None else min(since, known.failing_since)
+            return False
+        self._since = None
+        return (
+            since is not None and known.succeeded_at is not None and known.succeeded_at - since >= self.LONG
+        )
+
+
 def _is_news(said: str) -> bool:
     """Whether this has to be written down: it is not what was written a moment ago."""
     global _written

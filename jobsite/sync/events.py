@@ -24,8 +24,10 @@ from jobsite.releases.record import canonical
 from jobsite.releases.requests.models import ReleaseRequest
 from jobsite.releases.requests.retrying import NO_ANSWER, delay
 from jobsite.releases.requests.standing import with_all
+from jobsite.releases.requests.uploading import wake_unanswered
 from jobsite.releases.signing import fingerprint, public_key, sign
 from jobsite.sync.client import Answer, Unreachable, side
+from jobsite.sync.contact import Absence
 from jobsite.sync.link_models import MessageReading, ReleaseMessage
 
 CHECKPOINT = "checkpoint"
@@ -114,11 +116,22 @@ def send_due() -> datetime | None:
     return _open().select(fn.MIN(ReleaseMessage.not_before)).scalar()
 
 
+def wake_messages() -> None:
+    """Let every message that waits after a failure be sent now."""
+    failed = (ReleaseMessage.attempts > 0) & ReleaseMessage.done_at.is_null()
+    with writing():
+        ReleaseMessage.update(not_before=now()).where(failed, ReleaseMessage.cancelled_at.is_null()).execute()
+
+
 def follow_steps(stop: threading.Event) -> None:
     """Tell the public side of every step, at each ring of the hub and when a message is due, until `stop` is set."""
+    absence = Absence()
     while not stop.is_set():
         heard, due = hub.heard(), None
         try:
+            if absence.is_over():
+                wake_unanswered()
+                wake_messages()
             read_steps()
             checkpoint_when_due()
             due = send_due()

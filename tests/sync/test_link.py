@@ -17,7 +17,7 @@ from jobsite.core import clock
 from jobsite.core.db import writing
 from jobsite.releases.requests.uploading import run_due
 from jobsite.settings import Settings
-from jobsite.sync.contact import note_failure, note_success
+from jobsite.sync.contact import Absence, note_failure, note_success
 from jobsite.sync.events import read_steps
 from jobsite.sync.link import link
 from jobsite.sync.mirroring import store
@@ -70,6 +70,20 @@ def test_what_waits_and_what_went_wrong_is_on_the_pages_and_in_the_doctors_words
         assert doctor(settings, monkeypatch)["public side"][0] is False
     sentence = doctor(settings, monkeypatch)["waiting"][1]
     assert sentence == "Waiting: 5 parts of uploads, 5 messages about release requests."
+
+
+def test_it_is_back_once_after_it_was_away_for_two_minutes_and_at_the_start(world: World) -> None:
+    began, absence = clock.now(), Absence()
+    assert not absence.is_over(), "it has never answered"
+    note_success()
+    assert absence.is_over() and not absence.is_over()
+    for away, is_over in ((60, False), (180, True)):
+        with clock.at(began + timedelta(hours=away)):
+            note_failure(f"The public side is away {away}.")
+            assert not absence.is_over()
+        with clock.at(began + timedelta(hours=away, seconds=away)):
+            note_success()
+            assert absence.is_over() == is_over
 
 
 def page_of(app: Flask, world: World, path: str) -> str:

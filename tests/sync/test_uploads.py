@@ -17,10 +17,12 @@ from jobsite.releases.announced import announcement_of
 from jobsite.releases.requests.copies import folder
 from jobsite.releases.requests.models import ReleaseRequest
 from jobsite.releases.requests.releasing import recall
+from jobsite.releases.requests.retrying import MOST_ATTEMPTS
 from jobsite.releases.requests.upload_models import SealedRecord, UploadStep
 from jobsite.releases.requests.upload_progress import progress
-from jobsite.releases.requests.uploading import continue_upload, run_due, try_again
+from jobsite.releases.requests.uploading import continue_upload, run_due, try_again, wake_unanswered
 from jobsite.settings import Settings
+from jobsite.sync.contact import Absence, note_success
 from jobsite.sync.link_models import ReleaseThere
 from jobsite.sync.uploads import disposition, send
 
@@ -218,6 +220,36 @@ def test_a_refusal_is_not_repeated_and_its_words_are_shown(
     assert len(peer.received) == 2
     told = progress(world.again(request))
     assert told.is_stuck and ("too large" if status == 413 else "from backend a not b") in told.last_error
+
+
+def test_after_days_without_an_answer_everything_catches_up_once(peer: Peer, world: World) -> None:
+    request = world.approved()
+    peer.faults = ["redirect"] * MOST_ATTEMPTS
+    with after(request):
+        absence = Absence()
+        for hours in range(MOST_ATTEMPTS):
+            with after(request, 2 * 3600 * hours + 1):
+                run_due(send)
+                absence.is_over()
+    assert len(peer.received) == MOST_ATTEMPTS and progress(world.again(request)).is_stuck
+    arrived = takes(peer, request.id)
+    with after(request, 3 * 86_400):
+        run_due(send)
+        assert not absence.is_over() and arrived == {}, "it is known to be away"
+        note_success()
+        assert absence.is_over() and not absence.is_over()
+        assert wake_unanswered() == 1
+        run_due(send)
+    assert world.again(request).status == "RELEASED" and list(arrived) == PATHS
+    assert types(request)[-3:] == ["release:upload-stuck", "release:upload-retried", "release:released"]
+
+
+def test_what_was_refused_does_not_start_again_by_itself(peer: Peer, world: World) -> None:
+    request = world.approved()
+    peer.faults = ["denied"]
+    with after(request):
+        run_due(send)
+    assert wake_unanswered() == 0 and progress(world.again(request)).is_stuck
 
 
 def test_a_copy_that_is_not_what_was_approved_never_leaves(peer: Peer, world: World) -> None:

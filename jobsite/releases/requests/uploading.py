@@ -26,7 +26,7 @@ from jobsite.projects.models import Workspace
 from jobsite.releases.actions import sweep
 from jobsite.releases.requests.copies import open_content
 from jobsite.releases.requests.models import ReleaseRequest
-from jobsite.releases.requests.retrying import delay, error_words, is_retried, is_success
+from jobsite.releases.requests.retrying import NO_ANSWER, delay, error_words, is_retried, is_success
 from jobsite.releases.requests.rules import REQUEST
 from jobsite.releases.requests.sealing import sealed_texts
 from jobsite.releases.requests.sending import Answer, Send, send
@@ -84,6 +84,23 @@ def try_again(*, by: User, request_id: str) -> None:
 def continue_upload(*, by: User, request_id: str) -> None:
     """Go on with a stuck upload in the name of another checker. Raises `NotFound`, `Denied`, `Conflict`."""
     _wake(by, request_id, "upload-continued", sender=by.username)
+
+
+def wake_unanswered() -> int:
+    """Try at once every step to which the other side gave no answer, those that had been given up as well: it answers again.
+
+    Gives how many there were. What was refused waits for a person as before.
+    """
+    unanswered = _is_open() & (UploadStep.last_status == NO_ANSWER)
+    with writing():
+        stuck = ReleaseRequest.id.in_(
+            UploadStep.select(UploadStep.request).where(unanswered, UploadStep.stuck_at.is_null(False))
+        )
+        for request in _requests().where(stuck):
+            _note_state(request.id, "running")
+            tell(request, "upload-retried", by="system")
+        again = {"stuck_at": None, "attempts": 1, "not_before": now()}
+        return UploadStep.update(again).where(unanswered).execute()
 
 
 def why_not_continue(acting: Acting) -> str | None:
