@@ -97,6 +97,7 @@ class JobRequest(Model):
 class Job(Model):
     """One action of one job request.
 
+    `identifier` has 16 characters where it is ours; a runner elsewhere chooses its own.
     `needs` maps each needed action to the id of the job that supplies it: its inputs, for good.
     `outputs` is what project.yaml asks for: level, then label, then pattern. `reason` is why the plan runs it.
     `stop_code` is what a running job becomes when its processes have been stopped ("" when nobody stops it), with
@@ -106,7 +107,7 @@ class Job(Model):
     `workspace`, `backend` and `project` are those of the request, repeated for the index of the latest jobs.
     """
 
-    identifier = FixedCharField(16, unique=True)
+    identifier = CharField(unique=True)
     job_request = ForeignKeyField(JobRequest, backref="jobs", on_delete="RESTRICT")
     workspace = ForeignKeyField(Workspace, backref="jobs", on_delete="RESTRICT")
     backend = ForeignKeyField(Backend, backref="jobs", on_delete="RESTRICT")

@@ -28,6 +28,9 @@ NO_JOBS = "request:no-jobs"
 MOVED, ENDED = "job:reported", "job:reported-ended"
 """Events of jobs whose status code is none of ours."""
 
+LENGTH = 16
+"""Characters of the identifier of a request."""
+
 ROWS = 500
 """So many jobs are stored with one statement."""
 
@@ -125,7 +128,8 @@ def _by_request(by: Backend, reports: Iterable[Report]) -> dict[str, dict[str, R
 
 def _requests(by: Backend, named: Collection[str]) -> list[JobRequest]:
     """The requests of this backend that are reported, and run nowhere else."""
-    its = JobRequest.identifier.in_(list(named)) & (JobRequest.backend == by.id)
+    wanted = [name for name in named if len(name) == LENGTH]  # others would be cut to that
+    its = JobRequest.identifier.in_(wanted) & (JobRequest.backend == by.id)
     found = [] if runs_here(by) else list(JobRequest.select().where(its))
     begun = _begun_here([one.id for one in found])
     taken = [one for one in found if one.id not in begun]

@@ -54,7 +54,8 @@ def file_of(values: Mapping[str, str]) -> ReleaseFile:
     rows = ReleaseFile.select(ReleaseFile, Release, Workspace).join_from(ReleaseFile, Release)
     rows = rows.join_from(ReleaseFile, Workspace, on=(ReleaseFile.workspace == Workspace.id))
     its = (ReleaseFile.id == values["file_id"]) & ~ReleaseFile.is_record & ReleaseFile.deleted_at.is_null()
-    return there(rows.where(its).first(), "ReleaseFile")
+    found = rows.where(its).first()
+    return there(found if found and found.id == values["file_id"] else None, "ReleaseFile")
 
 
 def snapshot_of(values: Mapping[str, Any]) -> Snapshot:

@@ -127,6 +127,20 @@ def test_a_repeated_report_changes_nothing_and_a_late_one_takes_no_end_back(
     assert Notice.select().where(Notice.kind == "job-ended").count() == 1
 
 
+def test_identifiers_of_any_length_are_kept_whole(world: World, job: Reported) -> None:
+    request = world.request()
+    names = [f"{request.identifier}{number}" for number in range(20)] + ["x" * 100, "é/ ?#"]
+    reports = [job(request, name) for name in names]
+    for _ in range(2):
+        world.call("POST", "jobs/", world.near_token, reports)
+    assert [one.identifier for one in Job.select().order_by(Job.id)] == names
+    assert Event.select().where(Event.type == "job:created").count() == len(names)
+    longer = [job(f"{request.identifier}x", "other", action="stolen")]
+    assert world.call("POST", "jobs/", world.near_token, longer).json == {"status": "success"}
+    assert Job.select().count() == len(names)
+    assert world.client.get(f"/asthma/{request.id}/").status_code == 200
+
+
 def test_jobs_left_out_are_removed_and_jobs_of_other_requests_are_not(world: World, job: Reported) -> None:
     first, second = world.request(), world.request()
     world.call(
