@@ -3,16 +3,21 @@
 import importlib.util
 import re
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 import click
 
 from jobsite.accounts.rules import PERMISSIONS, ROLES
+from jobsite.application import ROOMS
 from jobsite.checks import RULES
 from jobsite.cli import main
+from jobsite.core.queue import ticks
+from jobsite.core.sides import PUBLIC_ONLY, SECURE_ONLY
 from jobsite.jobs.refusals import REFUSALS
 from jobsite.jobs.rules import CODES, JOB, steps_table
 from jobsite.releases.requests.rules import ACTIONS, REQUEST, STATUSES
+from jobsite.serve import WORKERS
 from jobsite.settings import SETTINGS, default_text
 from jobsite.sync.api.mounting import ENDPOINTS
 from jobsite.sync.api.openapi import table as table_of
@@ -115,7 +120,40 @@ def endpoints_table() -> str:
     return table_of(ENDPOINTS)
 
 
+def sides_table() -> str:
+    """What only one side has: tables, background work, commands and addresses."""
+    commands = [(name, getattr(command, "side", "any")) for name, command in _commands(main, "jobsite")]
+    addresses = [(route.rule, route.side) for room in ROOMS for route in room.all]
+    rows = []
+    for side, tables in (("public", PUBLIC_ONLY), ("secure", SECURE_ONLY)):
+        ticks = [f"{name} (each {minutes} min)" for name, minutes in only_ticks(side).items()]
+        rows += [
+            _row(f"Tables of the {side} side", tables),
+            _row(f"Ticks of the {side} side", ticks),
+            _row(f"Threads of the {side} side", [one.name for one in WORKERS if one.side == side]),
+            _row(f"Commands of the {side} side", [name for name, kind in commands if kind == side]),
+            _row(f"Addresses of the {side} side", [rule for rule, kind in addresses if kind == side]),
+        ]
+    alone = [rule for rule, kind in addresses if kind == "public-alone"]
+    rows.append(_row("Addresses of a public side that stands alone", alone))
+    rows.append(
+        _row("Commands of a site of both sides", [name for name, kind in commands if kind == "together"])
+    )
+    return "\n".join(["| what | which |", "|---|---|", *rows])
+
+
+def only_ticks(side: str) -> dict[str, int]:
+    """What runs by the clock on this side and not on the other."""
+    other = ticks({"public": "secure", "secure": "public"}[side])
+    return {name: minutes for name, minutes in ticks(side).items() if name not in other}
+
+
+def _row(what: str, names: Iterable[str]) -> str:
+    return f"| {what} | {', '.join(f'`{name}`' for name in sorted(set(names))) or 'none'} |"
+
+
 TABLES = {
+    "sides.md": {"sides": sides_table},
     "api.md": {"endpoints": endpoints_table},
     "release-requests.md": {
         "statuses": request_statuses,

@@ -30,6 +30,7 @@ def tables() -> ModuleType:
         "jobs.md",
         "permissions.md",
         "release-requests.md",
+        "sides.md",
     ],
 )
 def test_the_tables_are_those_of_the_code(name: str) -> None:
