@@ -59,10 +59,10 @@ class Absence:
         if known.failing_since is not None:
             self._since = known.failing_since if since is None else min(since, known.failing_since)
             return False
+        if known.succeeded_at is None or since is None:
+            return False
         self._since = None
-        return (
-            since is not None and known.succeeded_at is not None and known.succeeded_at - since >= self.LONG
-        )
+        return known.succeeded_at - since >= self.LONG
 
 
 def _is_news(said: str) -> bool:
