@@ -42,7 +42,7 @@ def test_an_old_login_releases_nothing_until_the_person_logs_in_again_on_that_pa
     assert "Log in again" not in cyd.get(release).text, "this login is young enough"
     with clock.at(clock.now() + LATER):
         page = words_of(cyd.get(release).text)
-        assert "A release asks for a login of the last 15 minutes here" in page
+        assert "A release asks for a login that is at most 15 minutes old here" in page
         assert "Single-use token of cyd" in page
         assert cyd.post(release).status_code == 403, "the verb looks as well"
         wrong = cyd.post(release, data={"do": "log-in", "token": "not my token"})

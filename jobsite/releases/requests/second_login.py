@@ -19,4 +19,4 @@ def why_not_login(person: User) -> str | None:
     if began is not None and now() - began <= longest:
         return None
     minutes = max(int(longest.total_seconds() // 60), 1)
-    return f"A release asks for a login of the last {counted(minutes, 'minute')} here: log in again first."
+    return f"A release asks for a login that is at most {counted(minutes, 'minute')} old here: log in again first."
