@@ -258,8 +258,10 @@ def _sifted(file: BinaryIO, index: Index, asked: Asked) -> _Page:
 
 
 def _chosen(file: BinaryIO, index: Index, asked: Asked, numbers: Sequence[int]) -> _Page:
-    """The page of those rows that begins with the place asked for."""
+    """The page of those rows that begins with the place asked for, or that holds the cell that is asked for."""
     start = min(asked.row, max(1, len(numbers))) - 1
+    if asked.cell and asked.row == 1 and asked.cell[0] in numbers:
+        start = numbers.index(asked.cell[0]) // ROWS * ROWS
     wanted = numbers[start : start + ROWS]
     there = _rows_numbered(file, index, wanted)
     later = start + 1 + len(wanted)

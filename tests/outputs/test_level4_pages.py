@@ -149,6 +149,8 @@ def test_the_grid_searches_sorts_and_filters_by_value(as_ada: FlaskClient) -> No
     assert rows(row=801) == list(range(801, 901))
     assert rows(cell="450,2")[0] == 401
     assert rows(sort="-2")[:3] == [900, 899, 898]
+    assert rows(sort="-2", cell="450,2")[0] == 500, "the page in this order that holds the cell"
+    assert rows(where="2:ge:2000", cell="3,2")[0] == 400, "a cell that does not fit moves nothing"
     assert rows(sort="-2", row="201")[0] == 700
     assert rows(where="2:le:25") == [1, 2, 3, 4, 5]
     assert rows(where=["2:gt:10", "3:empty:"], add_column="2", add_op="lt", add_value="40") == [4, 5, 7]

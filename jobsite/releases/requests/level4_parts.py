@@ -9,7 +9,7 @@ from peewee import ModelSelect
 from jobsite.accounts.models import User
 from jobsite.core.errors import Refused
 from jobsite.outputs.comparing import Version
-from jobsite.outputs.queries import Held
+from jobsite.outputs.file_queries import Held
 from jobsite.outputs.states import STATES, FileState
 from jobsite.projects.models import Workspace
 from jobsite.projects.parts import Part
