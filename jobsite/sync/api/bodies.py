@@ -8,13 +8,14 @@ same: so the program that sends it hears the sentence that says so, instead of a
 import copy
 import json
 import re
+import time
 from typing import Any
 
 from waitress.parser import HTTPRequestParser
 from waitress.utilities import Error
 
 from jobsite.core.api_errors import API, DETAILS
-from jobsite.core.channels import Channel
+from jobsite.core.channels import SLOWEST, Channel
 from jobsite.releases.rules import too_large
 from jobsite.settings import current
 
@@ -43,7 +44,7 @@ class Parser(HTTPRequestParser):
     def parse_header(self, header_plus: bytes) -> None:
         """Read the head; that of an upload has a limit of its own for what follows."""
         super().parse_header(header_plus)
-        if self._is_upload:
+        if self.is_upload:
             self.adj = copy.copy(self.adj)
             self.adj.max_request_body_size += 2 * current().level4_max_filesize
 
@@ -56,12 +57,13 @@ class Parser(HTTPRequestParser):
         return int(taken)
 
     @property
-    def _is_upload(self) -> bool:
+    def is_upload(self) -> bool:
+        """Whether what follows the head is a file."""
         return self.command == "POST" and _UPLOAD.fullmatch(self.path) is not None
 
     def _detail(self) -> str:
         if self.error.code == 413:
-            return too_large(current().level4_max_filesize) if self._is_upload else DETAILS[413]
+            return too_large(current().level4_max_filesize) if self.is_upload else DETAILS[413]
         return DETAILS[400]
 
 
@@ -69,6 +71,14 @@ class Receiving(Channel):
     """A connection of the web server whose requests are taken in so."""
 
     parser_class = Parser
+
+    def received(self, data: bytes) -> bool:
+        """Take what came in. A file may take as long as its bytes do on a slow line, and no longer."""
+        taken = super().received(data)
+        if self._began is not None and self.request.headers_finished and self.request.is_upload:
+            worth = self.request.body_bytes_received / SLOWEST
+            self.last_activity = min(time.time(), self._began + worth)
+        return taken
 
     def handle_close(self) -> None:
         """Close the connection, and with it what has come in of a request that will not be whole."""

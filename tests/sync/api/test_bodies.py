@@ -5,7 +5,8 @@ import http.client
 import json
 import socket
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from jobsite.accounts.backends import add_backend, rotate_token
 from jobsite.releases.models import ReleaseFile
 from jobsite.serve import MOST_BODY, web_server
 from jobsite.settings import Settings
+from jobsite.sync.api.bodies import Receiving
 
 from ...releases.released import made
 
@@ -38,12 +40,33 @@ def served(app: Flask, settings: Settings, cast: Any) -> Iterator[tuple[int, dic
     token = rotate_token(by="system", backend=backend)
     made(cast, backend).create({"output/a.csv": DATA}, ID)
     server = web_server(app, settings, host="127.0.0.1", port=0)
+    app.extensions["jobsite.test.server"] = server
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     named = {"Authorization": token, "OS-User": "cat", "Content-Type": "application/octet-stream"}
     yield server.effective_port, named | {"Content-Disposition": 'attachment; filename="output/a.csv"'}
     server.close()
     thread.join(timeout=60)
+
+
+Channels = Callable[[int], Receiving]
+
+
+@pytest.fixture
+def channels(served: tuple[int, dict[str, str]], app: Flask) -> Channels:
+    """`channels(number)`: the connection on which so many bytes of a body have come in, once they have."""
+    server = app.extensions["jobsite.test.server"]
+
+    def waited_for(number: int) -> Receiving:
+        until = time.monotonic() + 60
+        while time.monotonic() < until:
+            for one in list(server._map.values()):
+                if isinstance(one, Receiving) and one.request and one.request.body_bytes_received == number:
+                    return one
+            time.sleep(0.01)
+        raise AssertionError("the bytes did not come in")
+
+    return waited_for
 
 
 def asked(port: int, path: str, headers: dict[str, str], body: Any, **how: Any) -> tuple[int, Any]:
@@ -93,9 +116,36 @@ def test_other_bodies_that_are_too_large_are_refused_in_json(served: tuple[int, 
     assert asked(port, "/api/v2/jobs/", broken, b"zz\r\n")[0] == 400
 
 
+def test_a_file_may_come_slowly_but_not_for_ever(
+    served: tuple[int, dict[str, str]], channels: Channels
+) -> None:
+    port, headers = served
+    for path, late, is_lost in (
+        (
+            f"/api/v2/releases/release/{ID}",
+            75,
+            False,
+        ),  # a mebibyte is worth half a minute beyond the minute of all
+        (f"/api/v2/releases/release/{ID}", 110, True),
+        ("/api/v2/jobs/", 75, True),
+    ):
+        with socket.create_connection(("127.0.0.1", port), timeout=60) as connection:
+            connection.sendall(_head(path, headers) + DATA[: 2**20])
+            channel = channels(2**20)
+            channel._began -= late
+            connection.sendall(DATA[2**20 : 2**20 + 1])
+            channels(2**20 + 1)
+            channel.server.maintenance(time.time())
+            assert channel.will_close is is_lost, (path, late)
+
+
 def _break_off(port: int, where: str, headers: dict[str, str]) -> None:
     """Send half of a file and hang up."""
-    head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
     with socket.create_connection(("127.0.0.1", port), timeout=60) as connection:
-        text = f"POST {where} HTTP/1.1\r\nHost: x\r\nContent-Length: {len(DATA)}\r\n{head}\r\n"
-        connection.sendall(text.encode() + DATA[: len(DATA) // 2])
+        connection.sendall(_head(where, headers) + DATA[: len(DATA) // 2])
+
+
+def _head(where: str, headers: dict[str, str]) -> bytes:
+    """The head of a request with a body as long as `DATA`."""
+    head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+    return f"POST {where} HTTP/1.1\r\nHost: x\r\nContent-Length: {len(DATA)}\r\n{head}\r\n".encode()
