@@ -81,7 +81,8 @@ def test_where_providers_are_set_up_their_buttons_lead_back_to_the_page(
 
 def _make_members(world: World) -> None:
     from_now = {"created_at": clock.now(), "created_by": "sam"}
-    world.backend.memberships.model.create(backend=world.backend, user=world.cast.cyd, **from_now)
+    for person in (world.cast.cat, world.cast.cyd):
+        world.backend.memberships.model.create(backend=world.backend, user=person, **from_now)
 
 
 def test_who_acts_without_a_login_releases_nothing_where_one_is_asked_for(world: World, asked: None) -> None:
