@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from flask_login import current_user
 
 from jobsite.accounts.models import Session, User
 from jobsite.accounts.queries import backends_of, user_or_stop
@@ -350,6 +351,12 @@ class TestGate:
         with self.later(61):
             assert press(client)[0] == 303
         assert user_or_stop("ada").roles == []
+
+    def test_a_log_that_is_followed_ends_when_pages_do(self, app: Flask, client: FlaskClient) -> None:
+        cookie = f"{app.config['SESSION_COOKIE_NAME']}={client.get_cookie(app.config['SESSION_COOKIE_NAME']).value}"
+        for seconds, may in ((14 * 60, True), (15 * 60, False)):
+            with self.later(seconds), app.test_request_context("/", headers={"Cookie": cookie}):
+                assert current_user.is_authenticated == may, "what a stream asks again and again"
 
     def test_a_clock_that_was_set_back_makes_nothing_younger(self, client: FlaskClient) -> None:
         with self.later(-3600):
