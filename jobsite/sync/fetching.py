@@ -116,15 +116,14 @@ class Fetching:
 def take_in_turn(orders: Sequence[Order], backend: Backend) -> None:
     """Take these orders of one workspace, one after the other, and note what became of each."""
     for order in orders:
-        row = FetchedRequest.get(FetchedRequest.identifier == order.identifier)
         try:
-            made = _taken(order, backend, row)
-        except Exception:  # whatever it is, it is this order's, and stands in its row
-            log.exception("job request %s cannot even be refused", order.identifier)
-            _postpone(row, "It cannot be handled.")
-            continue
-        if made is not None:
-            _note(row, job_request=made, problem="", not_before=None)
+            row = FetchedRequest.get(FetchedRequest.identifier == order.identifier)
+            if (made := _taken(order, backend, row)) is not None:
+                _note(row, job_request=made, problem="", not_before=None)
+        except Exception:
+            name = order.identifier
+            log.exception("job request %s can be neither taken nor refused now; the next look finds it", name)
+            return
 
 
 def _taken(order: Order, backend: Backend, row: FetchedRequest) -> JobRequest | None:

@@ -1,6 +1,7 @@
 """A backend whose jobs run elsewhere: its requests wait without jobs, its jobs are left alone, a cancellation waits."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
 
@@ -10,7 +11,7 @@ from flask.testing import FlaskClient
 from jobsite.accounts import backends
 from jobsite.accounts.models import Backend
 from jobsite.accounts.queries import runs_here
-from jobsite.core.clock import now
+from jobsite.core.clock import at, now
 from jobsite.core.errors import Denied
 from jobsite.core.events import Event
 from jobsite.jobs.actions import cancel
@@ -131,6 +132,8 @@ def test_the_page_says_that_the_request_waits_to_be_fetched_and_when_the_backend
     assert "Local hears of it when it next asks" in asked
     Backend.update(last_seen_at=now()).execute()
     assert "was last heard of" in client.get(address).text
+    with at(now() + timedelta(minutes=40)):
+        assert "Local has sent no report for 40 minutes" in client.get(address).text
     cancel(by=cast.ada, request=request, may_cancel=True)
     page = client.get(address).text
     assert "Cancellation was asked for before Local told of any job" in page

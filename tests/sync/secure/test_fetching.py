@@ -1,22 +1,27 @@
 """Job requests of the public side become jobs here: proved, planned, once, and whatever happens in between."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
+import peewee
 import pytest
 
 from jobsite import settings as all_settings
 from jobsite.accounts.models import Backend, User
 from jobsite.core import clock
+from jobsite.core.db import close_connections, database
 from jobsite.core.events import Event
 from jobsite.jobs.models import Job, JobRequest
 from jobsite.jobs.reports import reports_of
+from jobsite.jobs.rules import CODES
 from jobsite.jobs.taken import take
 from jobsite.pipelines.planning import job_identifier
 from jobsite.projects.models import Organisation, Project, ProjectCollaboration, Workspace
 from jobsite.projects.queries import workspace_named
 from jobsite.settings import Settings
+from jobsite.sync.fetching import take_in_turn
 from jobsite.sync.models import FetchedRequest
 from jobsite.sync.orders import order_of
 
@@ -294,3 +299,37 @@ def test_a_backend_that_was_not_told_its_slug_asks_or_reads_it_in_the_list(
     world.poll()
     assert [(one.slug, one.name) for one in Backend.select()] == [("tpp", answer[1].get("name", "tpp"))]
     assert list(world.jobs(1)) == ["clean"]
+
+
+def test_a_fault_of_the_platform_is_tried_again_and_then_told_without_its_details(world: SecureWorld) -> None:
+    database.execute_sql(
+        "CREATE TRIGGER broken BEFORE INSERT ON job BEGIN SELECT RAISE(ABORT, 'secret detail'); END"
+    )
+    world.lists(1, "clean")
+    began = clock.now()
+    for tries in range(3):
+        with clock.at(began + timedelta(minutes=20 * tries)):
+            world.poll()
+    (told,) = reports_of(world.request(1), clock.now())
+    assert (told["action"], told["status_code"]) == ("__error__", "internal_error")
+    assert told["status_message"] == CODES["internal_error"].sentence
+    assert Job.select().count() == 0
+
+
+def test_while_the_disk_is_full_nothing_is_lost_and_afterwards_everything_is_taken(
+    world: SecureWorld, failing_disk: Callable[[], Any]
+) -> None:
+    world.lists(1, "clean")
+    world.study.path.rename(world.study.path.with_name("away"))
+    world.poll()
+    world.study.path.with_name("away").rename(world.study.path)
+    order = order_of(world.items[0])
+    with failing_disk():
+        take_in_turn([order], Backend.get())
+        with pytest.raises(peewee.OperationalError):
+            world.lists(2, "table")
+            world.poll()
+    close_connections()
+    with clock.at(clock.now() + timedelta(minutes=1)):
+        world.poll()
+    assert [list(world.jobs(number)) for number in (1, 2)] == [["clean"], ["table"]]
