@@ -28,7 +28,7 @@ MOST_BYTES = 32 * 2**20
 SHOWN = 200
 REST = timedelta(seconds=5)
 FAILURES = 2
-"""After so many failures one after the other nobody is asked for `REST`: who waits is told at once."""
+"""After so many failures one after the other, who is in a hurry is told at once for `REST`, without a try."""
 LONGEST_WAIT = 3600.0
 
 TOKEN_REFUSED = ("Invalid token", "Authorization header is missing", "Authorization header is empty")
@@ -109,7 +109,8 @@ class PublicSide:
         body: Callable[[], bytes | Iterable[bytes]] | None,
         seconds: float,
     ) -> Answer:
-        self._stop_while_it_rests()
+        if seconds < READ:
+            self._stop_while_it_rests()
         address = f"{self.url}/api/v2/{path}"
         sent = {"Authorization": self._token, **headers}
 

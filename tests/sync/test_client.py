@@ -107,17 +107,22 @@ def test_later_says_when_and_a_refused_token_is_told_from_a_refused_person(peer:
     assert (side.get("far/").retry_after, side.get("odd/").retry_after) == (3600.0, 0.0)
 
 
-def test_after_two_failures_nobody_waits_for_a_while_and_then_it_is_asked_again(peer: Peer) -> None:
+def test_after_two_failures_nobody_in_a_hurry_waits_for_a_while(peer: Peer) -> None:
     side = PublicSide(peer.url, TOKEN)
     peer.faults = ["redirect", "redirect"]
     for _ in range(2):
         with pytest.raises(Unreachable, match="redirect"):
             side.get("thing/")
     with pytest.raises(Unreachable, match="a moment ago"):
-        side.get("thing/")
+        side.get("thing/", seconds=5)
     assert len(peer.received) == 2
     with clock.at(clock.now() + timedelta(seconds=6)):
-        assert side.get("thing/").status == 200
+        assert side.get("thing/", seconds=5).status == 200
+    peer.faults = ["redirect", "redirect"]
+    for _ in range(2):
+        with pytest.raises(Unreachable, match="redirect"):
+            side.get("thing/")
+    assert side.get("thing/").status == 200, "who is patient tries all the same"
 
 
 def test_what_went_wrong_stands_there_for_operators_until_it_goes_well_again(peer: Peer) -> None:
