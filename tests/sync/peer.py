@@ -7,6 +7,7 @@ import struct
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -36,7 +37,7 @@ Reply = tuple[int, Any] | tuple[int, Any, dict[str, str]]
 @dataclass
 class Peer:
     """A server on a free port. `answers` has a reply for each method and path, or a function that makes one of what was
-    received. `faults` are what happens to the next requests, one each: drop, half, 500, 503, 429, html, redirect, silent,
+    received. `faults` are what happens to the next requests, one each: drop, half, 500, 503, 429, html, redirect, silent, slow,
     denied. With a `certificate` it speaks TLS.
     """
 
@@ -131,10 +132,22 @@ def _silent(handler: Any) -> None:
     time.sleep(1.5)
 
 
+def _slow(handler: Any) -> None:
+    """Promise much and send it byte by byte, for longer than anybody waits here."""
+    handler.send_response(200)
+    handler.send_header("Content-Length", "500")
+    handler.end_headers()
+    with suppress(OSError):
+        for _ in range(30):
+            handler.wfile.write(b" ")
+            time.sleep(0.05)
+
+
 _FAULTS: dict[str, Callable[[Any], None]] = {
     "drop": _drop,
     "half": _half,
     "silent": _silent,
+    "slow": _slow,
     "500": lambda handler: handler.reply(500, {"detail": "It is our fault."}),
     "503": lambda handler: handler.reply(503, None, {"Retry-After": "90"}),
     "429": lambda handler: handler.reply(429, {"detail": "Later."}, {"Retry-After": "90"}),

@@ -9,6 +9,7 @@ import pytest
 
 from jobsite.core import clock
 from jobsite.settings import Settings
+from jobsite.sync import client
 from jobsite.sync.client import Backoff, PublicSide, Unreachable, current_side
 from jobsite.sync.contact import contact
 
@@ -76,8 +77,15 @@ def test_a_server_without_a_certificate_that_is_trusted_never_sees_the_token(ins
         assert stranger.received == []
 
 
-def test_a_server_that_says_nothing_holds_nobody_up_and_is_not_asked_twice(peer: Peer) -> None:
-    peer.faults = ["silent"]
+def test_an_answer_that_is_too_long_is_none(peer: Peer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client, "MOST_BYTES", 7)
+    with pytest.raises(Unreachable, match="too long"):
+        PublicSide(peer.url, TOKEN).get("thing/")
+
+
+@pytest.mark.parametrize("fault", ["silent", "slow"])
+def test_a_server_that_says_nothing_holds_nobody_up_and_is_not_asked_twice(peer: Peer, fault: str) -> None:
+    peer.faults = [fault]
     begun = time.monotonic()
     with pytest.raises(Unreachable, match="did not answer within 0.3 seconds"):
         PublicSide(peer.url, TOKEN).get("thing/", seconds=0.3)
