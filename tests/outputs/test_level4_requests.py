@@ -7,6 +7,8 @@ from collections.abc import Callable
 from flask import Flask
 from flask.testing import FlaskClient
 
+from jobsite.outputs.models import Look
+
 from ..releases.world import World
 from .files import FILES, png, publish
 from .test_level4_pages import LIST, paths, words
@@ -73,4 +75,10 @@ def test_the_older_version_of_a_picture_is_seen_beside_the_newer(as_ada: FlaskCl
     older = re.search(rf'src="(/requests/{request.id}/-/content/\d+)"', text)
     assert older
     assert as_ada.get(older[1], buffered=True).data == FILES["output/figure.png"]
+    desk = as_ada.get(f"/requests/{request.id}/tables/output/figure.png").text
+    assert "Its data output/figure.csv" in words(desk)
+    assert '<td class="num">65</td>' in desk.partition('id="data"')[2]
+    assert [look.path for look in Look.select().order_by(Look.id.desc()).limit(2)] == [
+        "output/figure.csv", "output/figure.png",
+    ]  # fmt: skip
     assert f'src="{LIST}-/content/output/figure.png"' in text

@@ -3,20 +3,24 @@
 Opening it is recorded before anything of it is shown, and for a checker it counts as having opened this content (OC14, OC16).
 """
 
+from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
+from pathlib import PurePosixPath
 from typing import BinaryIO
 
 from jobsite.accounts.models import User
 from jobsite.core.errors import Conflict, NotFound
 from jobsite.outputs.asked import Asked, Query
 from jobsite.outputs.comparing import Comparison, Version, comparison
+from jobsite.outputs.file_queries import FIGURES
+from jobsite.outputs.policies import loaded
 from jobsite.outputs.viewing import Viewed, viewed
 from jobsite.releases.requests import copies
 from jobsite.releases.requests.models import RequestFile
 from jobsite.releases.requests.pages import FileLine, FilePage
 from jobsite.releases.requests.queries import file_page, file_seen, open_copy, open_for, page_of_file
-from jobsite.releases.requests.rules import why_not
+from jobsite.releases.requests.rules import REMOVED, why_not
 from jobsite.releases.requests.standing import Acting
 from jobsite.releases.requests.voting import mark_opened
 from jobsite.settings import current
@@ -32,13 +36,16 @@ WORKSPACE = "workspace"
 class Content:
     """What the middle of the desk shows: the file in the viewer, or a comparison; a sentence where neither can be.
 
-    `against` are the versions that the file can be compared with: (value of `against` in the address, words).
+    `against` are the versions that the file can be compared with: (value of `against` in the address, words). `data` is
+    the table that a figure was drawn from, a file of the group `data_group`.
     """
 
     against: tuple[tuple[str, str], ...]
     viewed: Viewed | None = None
     compared: Comparison | None = None
     why_not: str = ""
+    data: Viewed | None = None
+    data_group: str = ""
 
 
 def opened_page(
@@ -54,7 +61,30 @@ def opened_page(
         mark_opened(by=person, request_id=request_id, path=path)
         sight = replace(sight, state=sight.state.with_opening(file, person.username))
     shown = page_of_file(sight, file)
-    return shown, _content_of(shown, sight.acting, file, asked)
+    seen = _content_of(shown, sight.acting, file, asked)
+    data = _data_of(sight.state.files, file)
+    if data is None or seen.viewed is None or seen.viewed.view == "source":
+        return shown, seen
+    table = _table_of(sight.acting, data)
+    return shown, replace(seen, data=table, data_group=sight.state.slugs[data.group_id])
+
+
+def _data_of(files: Sequence[RequestFile], figure: RequestFile) -> RequestFile | None:
+    """The table of a request that has the name of a figure in it (rule G1 goes by the same)."""
+    if kind_of(figure.path).name not in FIGURES:
+        return None
+    name = PurePosixPath(figure.path).with_suffix(".csv").name
+    tables = (one for one in files if one.kind != REMOVED and PurePosixPath(one.path).name == name)
+    return next(tables, None)
+
+
+def _table_of(acting: Acting, row: RequestFile) -> Viewed | None:
+    """The first page of a table of the request; that it is looked at is noted."""
+    try:
+        with open_for(acting, row) as file:
+            return viewed(file, path=row.path, sha256=row.sha256, asked=Asked())
+    except Conflict:
+        return None
 
 
 def _content_of(shown: FilePage, acting: Acting, row: RequestFile, asked: Query) -> Content:
@@ -67,10 +97,9 @@ def _content_of(shown: FilePage, acting: Acting, row: RequestFile, asked: Query)
     with file:
         if wanted in dict(against):
             return Content(against, compared=_compared(shown, file, wanted))
-        how = Asked.of(asked)
-        return Content(
-            against, viewed=viewed(file, path=row.path, sha256=row.sha256, asked=how, findings=shown.marked)
-        )
+        how, by = Asked.of(asked), loaded(acting.policy)
+        seen = viewed(file, path=row.path, sha256=row.sha256, asked=how, findings=shown.marked, policy=by)
+        return Content(against, viewed=seen)
 
 
 def opened(request_id: str, number: int, against: str, person: User) -> tuple[BinaryIO, RequestFile]:
