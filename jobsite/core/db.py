@@ -3,7 +3,7 @@
 import fcntl
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, cast
@@ -157,7 +157,7 @@ def open_database(path: Path, side: str = "both") -> None:
     its side (`core/sides.py`).
 
     Raises `DatabaseTooNew` with a sentence when the file has migrations this program does not know, and `WrongSide` when
-    it holds what this side has no table for. A migration that changes a table of one side asks first whether it is there.
+    it holds what this side has no table for.
     Every transaction is BEGIN IMMEDIATE, so a write never fails halfway for want of the lock.
     """
     make_private(path)
@@ -166,10 +166,11 @@ def open_database(path: Path, side: str = "both") -> None:
     database.initialize(opened)
     with _alone(path):
         runner = Runner(opened, directory=str(MIGRATIONS))
-        unknown = [step.name for step in runner.status() if step.path is None]
+        steps = runner.status()
+        unknown = [step.name for step in steps if step.path is None]
         if not unknown:
-            runner.up()
-            _settle(opened, side)
+            if any(step.applied is None for step in steps):
+                _migrate(opened, runner, side)
     if unknown:
         opened.close()
         raise DatabaseTooNew(
@@ -178,18 +179,29 @@ def open_database(path: Path, side: str = "both") -> None:
         )
 
 
-def _settle(opened: Database, side: str) -> None:
+def _migrate(opened: Database, runner: Runner, side: str) -> None:
+    """Apply what is pending. A migration finds the tables of both sides: those that are not there are made for it, as they
+    were before it, and go again."""
+    pending = {step.name for step in runner.status() if not step.applied}
     try:
+        if pending and runner.applied():
+            settle_tables(opened, "both", lambda: _statements(pending))
+        runner.up()
         settle_tables(opened, side, _statements)
     except WrongSide:
         opened.close()
         raise
 
 
-def _statements() -> list[tuple[str, str]]:
-    """What makes a database of both sides: every statement with its table, as the migrations leave them."""
+def _statements(without: Collection[str] = ()) -> list[tuple[str, str]]:
+    """What makes a database of both sides: every statement with its table, as the migrations leave them, or all of them
+    but some."""
     blank = peewee.SqliteDatabase(":memory:")
-    Runner(blank, directory=str(MIGRATIONS)).up()
+    runner = Runner(blank, directory=str(MIGRATIONS))
+    runner.History.create_table()
+    for name in without:
+        runner.History.create(name=name)
+    runner.up()
     found = blank.execute_sql("SELECT tbl_name, sql FROM sqlite_master WHERE sql IS NOT NULL ORDER BY rowid")
     rows: list[tuple[str, str]] = found.fetchall()
     blank.close()
