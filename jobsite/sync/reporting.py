@@ -30,7 +30,9 @@ from jobsite.sync.own_backend import own_backend
 
 AT_ONCE = 200
 """Jobs after which a call holds no further request; one request is never divided."""
-SIGN_OF_LIFE = timedelta(minutes=1)
+SIGN_OF_LIFE, REPEATED = timedelta(minutes=1), timedelta(minutes=10)
+"""After so long a request of which a job runs is told of again, and any other that has not ended: the public side may have
+been restored from a backup, or have got an older report after the last."""
 REFUSED_AGAIN = timedelta(minutes=10)
 _BAD = (400, 413, 422)
 
@@ -72,13 +74,12 @@ class Reporting:
         rows = _unsettled()
         self._seen = {row.id: self._seen[row.id] for row in rows if row.id in self._seen}
         for row in rows:
-            is_quiet = row.accepted_at is None or now() - row.accepted_at >= SIGN_OF_LIFE
             is_known = bool(row.accepted) and self._seen.get(row.id) == _stamp(row)
-            alive = bool(row.running) and is_quiet
-            if (is_known and not alive) or self._refused.get(row.id, datetime.min) > now():
+            again = row.accepted_at is None or now() - row.accepted_at >= _patience(row)
+            if (is_known and not again) or self._refused.get(row.id, datetime.min) > now():
                 continue
             report = _report(row)
-            if report.digest == row.accepted and not alive:
+            if report.digest == row.accepted and not again:
                 self._accept([report], row.accepted_at)
             elif report.jobs:
                 yield report
@@ -163,6 +164,10 @@ def _unsettled() -> list[FetchedRequest]:
 def _stamp(row: FetchedRequest) -> str:
     """What is another text whenever anything has changed that is told of a request."""
     return f"{row.changed} {row.job_request.status}"
+
+
+def _patience(row: FetchedRequest) -> timedelta:
+    return SIGN_OF_LIFE if row.running else REPEATED
 
 
 def _report(row: FetchedRequest) -> Report:

@@ -164,7 +164,9 @@ def test_a_public_side_that_has_forgotten_how_a_request_ended_is_told_again(worl
     assert first == second
 
 
-def test_a_running_job_gives_a_sign_of_life_each_minute(world: SecureWorld) -> None:
+def test_what_runs_gives_a_sign_of_life_each_minute_and_what_waits_is_repeated_now_and_then(
+    world: SecureWorld,
+) -> None:
     world.lists(1, "clean")
     world.poll()
     move(world.jobs(1)["clean"], "initiated")
@@ -179,6 +181,9 @@ def test_a_running_job_gives_a_sign_of_life_each_minute(world: SecureWorld) -> N
     with clock.at(later + MINUTE):
         world.reporting.push()
     assert [job["job_request_id"] for job in world.told()[-1]] == ["0000000000000001"]
+    with clock.at(later + 12 * MINUTE):
+        world.reporting.push()
+    assert {job["job_request_id"][-1] for job in world.told()[-1]} == {"1", "2"}
 
 
 def test_a_call_holds_whole_requests_up_to_a_number_of_jobs(
