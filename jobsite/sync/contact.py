@@ -77,7 +77,7 @@ def _is_news(said: str) -> bool:
 
 
 def _write(**values: object) -> None:
-    """Store what is known, unless the database cannot be written now: the next call stores it."""
+    """Store what is known, unless the database cannot be written now: a later call stores it."""
     try:
         with writing():
             if not PublicContact.update(values).execute():
