@@ -49,7 +49,8 @@ FILE = Shape(
     }
 )
 ANNOUNCED = ReadBy(
-    announcement_of, Shape({"files": Many(FILE, fewest=1), "metadata": Anything(), "review": REVIEW})
+    announcement_of,
+    Shape({"files": Many(FILE, most=10_000, fewest=1), "metadata": Anything(), "review": REVIEW}),
 )
 REVOKED = Shape({"public_reason": Text(2000), "files": Optional(OrNull(Many(Text(1000))))})
 

@@ -4,6 +4,7 @@ The sentences, and where they stand in the answer, are those that clients know (
 lists by their index as text. Keys nobody knows are ignored.
 """
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -11,6 +12,8 @@ from functools import partial
 from typing import Any, Protocol
 
 REQUIRED = "This field is required."
+DEEPEST = 20
+"""Objects and lists in one another."""
 LARGEST = 2**53
 """No number is larger: more is not exact in every client's JSON."""
 
@@ -128,12 +131,18 @@ class Moment:
 
 @dataclass(frozen=True)
 class Anything:
-    """An object of JSON with whatever is in it."""
+    """An object of JSON with whatever is in it, of at most so many characters, and not nested deeper than anybody means."""
+
+    most: int = 20_000
 
     def read(self, value: Any) -> dict[str, Any]:
         """The object."""
         if not isinstance(value, dict):
             raise Wrong([f'Expected a dictionary of items but got type "{type(value).__name__}".'])
+        if _is_deep(value) or len(_written(value)) > self.most:
+            raise Wrong(
+                [f"Ensure this field has no more than {self.most} characters, and is not nested deeply."]
+            )
         return value
 
     def schema(self) -> Described:
@@ -143,13 +152,14 @@ class Anything:
 
 @dataclass(frozen=True)
 class ReadBy:
-    """What a function of another room reads, which raises `Invalid`; `kind` describes it."""
+    """What a function of another room reads, which raises `Invalid`, where the kind takes it."""
 
     function: Callable[[Any], Any]
     kind: Kind
 
     def read(self, value: Any) -> Any:
-        """What the function gives."""
+        """What the function gives of what the kind takes."""
+        self.kind.read(value)
         return self.function(value)
 
     def schema(self) -> Described:
@@ -234,6 +244,25 @@ class Shape:
         required = [name for name, kind in self.fields.items() if not isinstance(kind, Optional)]
         properties = {name: kind.schema() for name, kind in self.fields.items()}
         return {"type": "object", "properties": properties} | ({"required": required} if required else {})
+
+
+def _is_deep(value: Any) -> bool:
+    level = [value]
+    for _ in range(DEEPEST):
+        level = [
+            part
+            for one in level
+            if isinstance(one, dict | list)
+            for part in (one.values() if isinstance(one, dict) else one)
+        ]
+    return bool(level)
+
+
+def _written(value: Any) -> str:
+    try:
+        return json.dumps(value, allow_nan=False)
+    except ValueError:
+        raise Wrong(["A number in it is none."]) from None
 
 
 def _field(kind: Kind, given: Mapping[str, Any], name: str) -> Any:

@@ -52,8 +52,9 @@ def test_no_call_has_an_answer_that_the_document_does_not_name(world: World) -> 
         operation = found.ok()
         by_person = any("personal" in way for way in operation.definition.raw["security"])
         headers = {"Authorization": personal if by_person else world.near_token, "OS-User": "cat"}
-        for mode in (GenerationMode.POSITIVE, GenerationMode.NEGATIVE):
-            _ask(operation, mode, headers)
+        _ask(operation, GenerationMode.POSITIVE, headers)
+        if "requestBody" in operation.definition.raw:
+            _ask(operation, GenerationMode.NEGATIVE, headers)
         seen.append(operation.label)
     assert len(seen) == len(ENDPOINTS)
 

@@ -277,6 +277,12 @@ def test_what_is_wrong_with_a_report_stands_under_its_index_and_field(world: Wor
     for body, told in cases:
         answer = world.call("POST", "jobs/", world.near_token, body)
         assert (answer.status_code, answer.json) == (400, told)
+    deep: dict[str, Any] = {}
+    for _ in range(900):
+        deep = {"x": deep}
+    for wrong in (deep, {"x": "y" * 30_000}, {"x": float("nan")}, {"x": float("inf")}, [], "x", 5):
+        answer = world.call("POST", "jobs/", world.near_token, [job(request, "x", metrics=wrong)])
+        assert answer.status_code == 400 and answer.json["0"]["metrics"], str(wrong)[:50]
     for wrong in ("yesterday", "2026-13-01T00:00:00Z", "0001-01-01T00:00:00+14:00", 5, None, "2026-01-01"):
         answer = world.call("POST", "jobs/", world.near_token, [job(request, "x", created_at=wrong)])
         assert answer.status_code == 400 and "created_at" in answer.json["0"], wrong

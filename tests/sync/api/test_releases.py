@@ -159,6 +159,8 @@ def test_what_cannot_be_announced_says_where_and_why(world: World) -> None:
             400,
             415,
         )
+    for over in (announced("x" * 1001), announced(url="x" * 1001), announced(metadata={"x": "y" * 30_000})):
+        assert create(world, over).status_code == 400
     assert Release.select().count() == 0
     create(world, announced())
     other = {"detail": f"Requested files do not match files in existing release {ID}"}
