@@ -14,6 +14,8 @@ What other rooms import is this, and nothing below it:
     findings = check_group(reports, policy, statement=Statement(…), related=other_groups_reports,
                            earlier=[Earlier(report, "on 3 May")])
 
+    recorded_in([(name, open), …])                 by name: column roles and exceptions that ACRO records tell of files
+
 `check_file` runs the rules that need one file (stages J, A, S). `check_group` takes the reports of one group and gives the
 findings that need several files: figures without data, differences inside the request (`related` are the reports of its
 other groups) and from earlier releases, ACRO records, and what the statement leaves out. Results of `check_file` may be kept
@@ -25,6 +27,7 @@ A Finding has rule, rule_version, policy, policy_version, severity (stop, fix, l
 rules name the number that is printed in the file, as they must. Any bytes end in a report, never in an exception.
 """
 
+from jobsite.checks.acro import Recorded, recorded_in
 from jobsite.checks.catalogue import RULES, RULES_VERSION
 from jobsite.checks.checking import check_file
 from jobsite.checks.findings import FIX, LOOK, NOTE, SEVERITIES, STOP, Finding, Place, in_order, worst
@@ -47,6 +50,7 @@ __all__ = [
     "Finding",
     "Place",
     "Policy",
+    "Recorded",
     "Report",
     "Skipped",
     "Statement",
@@ -57,5 +61,6 @@ __all__ = [
     "in_order",
     "load_policy",
     "policy_from",
+    "recorded_in",
     "worst",
 ]

@@ -2,18 +2,47 @@
 
 A `pass` of ACRO never switches a rule of ours off."""
 
-from collections.abc import Iterator, Mapping, Sequence
+import ast
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import PurePosixPath
-from typing import Any
+from typing import Any, BinaryIO, NamedTuple
 
 from jobsite.checks.findings import LOOK, NOTE, Place
+from jobsite.checks.json_content import parsed
 from jobsite.checks.policy import Policy
+from jobsite.checks.roles import COUNT, LABEL, MODEL, STATISTIC, named_role
 from jobsite.checks.ruling import Remark
 from jobsite.checks.subjects import Report
 from jobsite.checks.tables import Table
 from jobsite.checks.values import HIDDEN, MISSING
 
 _LONGEST = 200  # characters of a name or check that a sentence repeats
+_LARGEST = 16 * 1024 * 1024  # bytes of a results.json
+_MODEL_HEADS = ("coef", "std err", "t", "z", "P>|t|", "P>|z|", "[0.025", "0.975]")  # of its regressions
+
+
+class Recorded(NamedTuple):
+    """What an ACRO record says of one file: the `roles` of its columns by header, as an author's dictionary says them, and
+    the reason for an `exception` that its author gave, "" without one."""
+
+    roles: Mapping[str, str]
+    exception: str
+
+
+def recorded_in(
+    files: Iterable[tuple[str, Callable[[], AbstractContextManager[BinaryIO]]]],
+) -> dict[str, Recorded]:
+    """What the ACRO records among these files, given by name and how each is opened, say of the files beside them, by name.
+
+    Another JSON file says nothing, nor does one of more than 16 MiB. Raises OSError when a file cannot be read.
+    """
+    found: dict[str, Recorded] = {}
+    for name, opening in files:
+        if name.casefold().endswith(".json"):
+            with opening() as stream:
+                found |= _recorded(name, stream.read(_LARGEST + 1))
+    return found
 
 
 def acro_remarks(reports: Sequence[Report], policy: Policy) -> Iterator[tuple[Report, Remark]]:
@@ -37,18 +66,6 @@ def acro_remarks(reports: Sequence[Report], policy: Policy) -> Iterator[tuple[Re
                     )
 
 
-def explanations(reports: Sequence[Report]) -> dict[str, str]:
-    """By name of the file: the reason for an exception that its author gave to ACRO; it explains the finding A1."""
-    found: dict[str, str] = {}
-    for results in reports:
-        for record in records_of(results.content):
-            text = record.get("exception")
-            if isinstance(text, str) and text.strip():
-                beside = _beside(results, reports)
-                found |= {beside[file].name: text.strip() for file, _ in _files(record) if file in beside}
-    return found
-
-
 def records_of(content: Any) -> list[Mapping[str, Any]]:
     """The records of a parsed results.json, of any version; none where it is something else."""
     if not isinstance(content, dict) or "version" not in content:
@@ -56,6 +73,60 @@ def records_of(content: Any) -> list[Mapping[str, Any]]:
     results = content.get("results")
     records = results.values() if isinstance(results, dict) else ()
     return [record for record in records if isinstance(record, dict)]
+
+
+def _recorded(name: str, data: bytes) -> dict[str, Recorded]:
+    if len(data) > _LARGEST or b'"results"' not in data or b'"version"' not in data:
+        return {}
+    try:
+        content = parsed(data.decode("utf-8-sig"))
+    except (ValueError, RecursionError):
+        return {}
+    folder = PurePosixPath(name).parent
+    found: dict[str, Recorded] = {}
+    for record in records_of(content):
+        reason = record.get("exception")
+        said = Recorded(_roles(record), reason.strip() if isinstance(reason, str) else "")
+        found |= {str(folder / file): said for file, _ in _files(record)}
+    return found
+
+
+def _roles(record: Mapping[str, Any]) -> dict[str, str]:
+    """By header: a table of frequencies holds counts, another statistics unless its head says what; then come the labels."""
+    if record.get("type") == "regression":
+        return dict.fromkeys(_MODEL_HEADS, MODEL)
+    outcome, fair = record.get("outcome"), record.get("fair")
+    if record.get("type") != "table" or not isinstance(outcome, dict):
+        return {}
+    fair = fair if isinstance(fair, dict) else {}
+    rest = _rest_of(fair.get("statbarn"), str(record.get("command")))
+    heads = [_levels(str(head)) for head in outcome]
+    known = {
+        levels[0]: role for levels in heads if (role := rest if rest == COUNT else _named(levels) or rest)
+    }
+    variables = fair.get("independent")
+    labels = [one for one in variables if isinstance(one, str)] if isinstance(variables, list) else []
+    return {**dict.fromkeys(labels, LABEL), **known}
+
+
+def _rest_of(kind: object, command: str) -> str | None:
+    """What the columns of a table are whose head says nothing; records before 1.0 do not tell the kind of the table."""
+    if isinstance(kind, str):
+        return COUNT if kind == "Frequencies" else STATISTIC
+    return None if "values" in command or "aggfunc" in command else COUNT
+
+
+def _levels(head: str) -> Sequence[str]:
+    """The rows of a header: ACRO writes those of several as the text of a tuple."""
+    try:
+        levels = ast.literal_eval(head) if head.startswith("(") else ()
+    except (ValueError, SyntaxError, RecursionError, MemoryError):
+        levels = ()
+    return [str(level) for level in levels] if isinstance(levels, tuple) and levels else [head]
+
+
+def _named(levels: Iterable[str]) -> str | None:
+    return next((role for level in levels if (role := named_role(level))), None)
 
 
 def _beside(results: Report, reports: Sequence[Report]) -> dict[str, Report]:

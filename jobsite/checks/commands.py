@@ -3,14 +3,19 @@
 import json
 import os
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import click
 
+from jobsite.checks.acro import Recorded, recorded_in
 from jobsite.checks.checking import check_file
 from jobsite.checks.findings import FIX, LOOK, NOTE, STOP, Finding, in_order
 from jobsite.checks.grouping import check_group
 from jobsite.checks.policy import BadPolicy, Policy, default_policy, load_policy
+from jobsite.checks.reading import opened
 from jobsite.checks.subjects import Earlier, Report, Subject
 from jobsite.core.wording import counted, joined
 
@@ -45,8 +50,8 @@ def disclosure(
         policy = load_policy(policy_file) if policy_file else default_policy()
     except BadPolicy as error:
         raise click.ClickException(str(error)) from None
-    reports = [check_file(subject, policy) for subject in _subjects(paths)]
-    before = [Earlier(check_file(subject, policy)) for subject in (_subjects([earlier]) if earlier else ())]
+    reports = _reports(paths, policy)
+    before = [Earlier(report) for report in (_reports([earlier], policy) if earlier else ())]
     found = [finding for report in reports for finding in report.findings]
     findings = in_order([*found, *check_group(reports, policy, earlier=before)])
     if as_json:
@@ -54,6 +59,17 @@ def disclosure(
     else:
         _show(findings, reports, policy)
     raise SystemExit(int(any(finding.severity in (STOP, FIX) for finding in findings)))
+
+
+def _reports(paths: Sequence[Path], policy: Policy) -> list[Report]:
+    """Each file by itself, its columns read as an ACRO record beside it says."""
+    subjects = list(_subjects(paths))
+    known: dict[str, Recorded] = {}
+    for subject in subjects:
+        with suppress(OSError):  # the check says of it that it cannot be read
+            known |= recorded_in([(subject.name, partial(opened, subject.source))])
+    told = (replace(one, roles=known[one.name].roles) if one.name in known else one for one in subjects)
+    return [check_file(subject, policy) for subject in told]
 
 
 def _subjects(paths: Sequence[Path]) -> Iterator[Subject]:

@@ -1,14 +1,16 @@
 """Records of ACRO: read in the form its version 1.0.2 writes them, beside the files they speak of."""
 
+import io
 import json
 import logging
 import warnings
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
-from jobsite.checks import Report, Subject, check_file, check_group
-from jobsite.checks.acro import explanations
+from jobsite.checks import Recorded, Report, Subject, check_file, check_group, recorded_in
+from jobsite.checks.commands import disclosure
 
 from .given import POLICY, report_on
 
@@ -78,10 +80,62 @@ def test_a_review_is_looked_at_and_a_pass_switches_nothing_off() -> None:
     assert found_in(passed) == [] and [one.rule for one in passed[1].findings] == ["C1", "C2"]
 
 
-def test_the_exception_becomes_the_explanation() -> None:
+def recorded(*records: dict | None, name: str = "acro/results.json") -> dict[str, Recorded]:
+    document = {"version": "1.0.2", "results": {str(number): one for number, one in enumerate(records)}}
+    return recorded_in([(name, lambda: io.BytesIO(json.dumps(document).encode()))])
+
+
+def roles_said(**changed: object) -> dict[str, str]:
+    found = recorded({**record("pass", []), **changed})
+    return dict(found["acro/output_0_0.csv"].roles)
+
+
+def test_the_exception_is_told_beside_the_finding() -> None:
+    (said,) = recorded(record("fail", [[2, 0]], exception=" Published before. ")).items()
+    assert (said[0], said[1].exception) == ("acro/output_0_0.csv", "Published before.")
     asked = group(record("fail", [[2, 0]], exception="Published before."))
-    assert explanations(asked) == {"acro/output_0_0.csv": "Published before."}
     assert ("A1", "fix", None, None) in found_in(asked)
+
+
+def test_a_record_says_what_columns_are() -> None:
+    """5.5: after the author's dictionary and before the words of the header."""
+    counts = {"F": "count", "M": "count"}
+    assert roles_said() == counts
+    fair = {"statbarn": "Frequencies", "independent": ["area", "sex"]}
+    assert roles_said(fair=fair) == {"area": "label", "sex": "label", **counts}
+    assert roles_said(fair={}, command="crosstab(a, b)") == counts
+    assert roles_said(fair={}, command="crosstab(a, b, values=c, aggfunc='mean')") == {}
+    deep = {"('mean', 'F')": {}, "('max', 'F')": {}, "('count', 'F')": {}, "(not a tuple": {}}
+    assert roles_said(outcome=deep, fair={"statbarn": "Shape"}) == {
+        "mean": "statistic", "max": "extreme", "count": "count", "(not a tuple": "statistic",
+    }  # fmt: skip
+    assert roles_said(type="regression")["P>|t|"] == "model"
+    assert roles_said(type="custom") == roles_said(outcome=[]) == {}
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"{", b'{"results": [', b"[" * 100_000, b"\xff\xfe\x00", b'{"version": 1}']
+)
+def test_what_is_no_record_says_nothing(data: bytes) -> None:
+    assert recorded_in([("results.json", lambda: io.BytesIO(data))]) == {}
+    assert (
+        recorded(None, {"files": 3}, {"type": "table", "outcome": 4, "fair": 5, "files": [{"name": 1}]}) == {}
+    )
+    assert recorded(record("pass", []), name="results.csv") == {}
+
+
+def test_the_command_reads_columns_as_the_record_beside_them_says(tmp_path: Path) -> None:
+    """What is guessed to be a count is only looked at; a count by record has to be mended."""
+    table = tmp_path / "output_2_0.csv"
+    table.write_text("area,F,M\nN,20,20\nS,15,3\n")
+
+    def found() -> list[tuple[str, str]]:
+        printed = json.loads(CliRunner().invoke(disclosure, [str(tmp_path), "--json"]).output)
+        return [(one["rule"], one["severity"]) for one in printed if one["rule"] == "C1"]
+
+    assert found() == [("C1", "look")]
+    (tmp_path / "results.json").write_bytes((RUN / "results.json").read_bytes())
+    assert found() == [("C1", "fix")]
 
 
 def test_a_file_that_was_changed_after_acro_wrote_it() -> None:

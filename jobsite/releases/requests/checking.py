@@ -8,7 +8,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any, NamedTuple
 
-from jobsite.checks import Finding, Statement, worst
+from jobsite.checks import Finding, Recorded, Statement, recorded_in, worst
 from jobsite.core.errors import Conflict
 from jobsite.outputs.checking import Together, Wanted, check_now, check_together, findings_of
 from jobsite.outputs.models import PolicyVersion
@@ -36,12 +36,14 @@ class Found(NamedTuple):
     """What the checks found in a request: by id of the file, and by id of the group for what concerns it as a whole.
 
     `contents` are the SHA-256 of the files it was found in, by id: who stores it makes sure that they are still those.
+    `exceptions` are the reasons that ACRO records give for files to stay as they are, by id.
     """
 
     policy: PolicyVersion
     contents: Mapping[int, str]
     of_files: Mapping[int, tuple[Finding, ...]]
     of_groups: Mapping[int, tuple[Finding, ...]]
+    exceptions: Mapping[int, str]
 
 
 def reviews_of(policy: PolicyVersion) -> Reviews:
@@ -79,9 +81,11 @@ def found_in_request(state: Whole, policy: PolicyVersion) -> Found:
 
 def _found(state: Whole, policy: PolicyVersion) -> Found:
     asked_for = [file for file in state.files if file.kind != REMOVED]
-    earlier, checked = _released_before(state.request), _alone(state.groups, asked_for, policy)
+    recorded = _recorded(asked_for)
+    columns = _dictionaries(state.groups, asked_for, recorded)
+    earlier, checked = _released_before(state.request), _alone(asked_for, columns, policy)
     groups = [group for group in state.groups if any(file.group_id == group.id for file in asked_for)]
-    together = check_together([_together(group, asked_for, earlier) for group in groups], policy)
+    together = check_together([_together(group, asked_for, columns, earlier) for group in groups], policy)
     of_groups = {
         group.id: tuple(finding for finding in found if not finding.file)
         for group, found in zip(groups, together, strict=True)
@@ -91,7 +95,9 @@ def _found(state: Whole, policy: PolicyVersion) -> Found:
         for file in asked_for:
             if file.group_id == group.id:
                 of_files[file.id] += tuple(finding for finding in found if finding.file == file.path)
-    return Found(policy, {file.id: file.sha256 for file in asked_for}, of_files, of_groups)
+    contents = {file.id: file.sha256 for file in asked_for}
+    exceptions = {number: said.exception for number, said in recorded.items() if said.exception}
+    return Found(policy, contents, of_files, of_groups, exceptions)
 
 
 def keep(state: Whole, found: Found) -> None:
@@ -114,12 +120,33 @@ def documents(findings: Iterable[Finding]) -> dict[str, Any]:
     return {"findings": [finding.as_json() for finding in found], "worst": worst(found) or ""}
 
 
+def _recorded(asked_for: list[RequestFile]) -> dict[int, Recorded]:
+    """What the ACRO records in a group say of the other files in it, by id."""
+    found: dict[int, Recorded] = {}
+    for group in {file.group_id for file in asked_for}:
+        files = [file for file in asked_for if file.group_id == group]
+        said = recorded_in([(file.path, partial(open_content, file.sha256)) for file in files])
+        found |= {file.id: said[file.path] for file in files if file.path in said}
+    return found
+
+
+def _dictionaries(
+    groups: Iterable[RequestGroup], asked_for: list[RequestFile], recorded: Mapping[int, Recorded]
+) -> dict[int, Mapping[str, str]]:
+    """What the columns of each file are, by id: as an ACRO record says, and before that as the author does (5.5)."""
+    by_author = {
+        group.id: {header: word for header, word in group.columns.items() if word in ROLES}
+        for group in groups
+    }
+    by_record = {number: said.roles for number, said in recorded.items()}
+    return {file.id: {**by_record.get(file.id, {}), **by_author[file.group_id]} for file in asked_for}
+
+
 def _alone(
-    groups: Iterable[RequestGroup], files: Iterable[RequestFile], policy: PolicyVersion
+    files: Iterable[RequestFile], columns: Mapping[int, Mapping[str, str]], policy: PolicyVersion
 ) -> dict[int, tuple[Finding, ...]]:
     """What the rules for one file find in each, by id: what is kept, with one query, else by running them."""
-    columns = {group.id: group.columns for group in groups}
-    wanted = {file.id: _wanted(file, file.kind, columns[file.group_id]) for file in files}
+    wanted = {file.id: _wanted(file, file.kind, columns[file.id]) for file in files}
     kept = findings_of(wanted.values(), policy)
     return {
         number: (kept.get((one.sha256, one.path)) or check_now(one, policy)).findings
@@ -128,9 +155,12 @@ def _alone(
 
 
 def _together(
-    group: RequestGroup, asked_for: list[RequestFile], earlier: list[tuple[Wanted, str]]
+    group: RequestGroup,
+    asked_for: list[RequestFile],
+    columns: Mapping[int, Mapping[str, str]],
+    earlier: list[tuple[Wanted, str]],
 ) -> Together:
-    files = [_wanted(file, file.kind, group.columns) for file in asked_for if file.group_id == group.id]
+    files = [_wanted(file, file.kind, columns[file.id]) for file in asked_for if file.group_id == group.id]
     related = [_wanted(file, file.kind) for file in asked_for if file.group_id != group.id]
     statement = Statement(
         group=group.name,
@@ -143,8 +173,7 @@ def _together(
 
 
 def _wanted(file: RequestFile, kind: str, columns: Mapping[str, str] | None = None) -> Wanted:
-    roles = {header: word for header, word in (columns or {}).items() if word in ROLES}
-    return Wanted(file.path, file.sha256, kind, roles, open=partial(open_content, file.sha256))
+    return Wanted(file.path, file.sha256, kind, columns or {}, open=partial(open_content, file.sha256))
 
 
 def _released_before(request: ReleaseRequest) -> list[tuple[Wanted, str]]:

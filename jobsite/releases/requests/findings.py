@@ -9,12 +9,13 @@ from jobsite.core.clock import now
 from jobsite.core.db import writing
 from jobsite.core.errors import NotFound, refuse
 from jobsite.releases.record import sha256_of
-from jobsite.releases.requests.answering import pinned
+from jobsite.releases.requests.answering import pinned, unexplained
 from jobsite.releases.requests.models import Explanation, Pin, ReleaseRequest, RequestFile, Waiver
 from jobsite.releases.requests.places import place_of
 from jobsite.releases.requests.reopening import reopen
 from jobsite.releases.requests.rules import (
     APPROVE,
+    AUTHOR,
     CONFIRMED,
     PRIVATE,
     REMOVED,
@@ -25,6 +26,7 @@ from jobsite.releases.requests.rules import (
 from jobsite.releases.requests.seeing import item_of_pin
 from jobsite.releases.requests.standing import Acting, acting, change, file_of, tell
 from jobsite.releases.requests.visibility import visible
+from jobsite.releases.requests.whole import Whole
 
 PIN_SEVERITIES = ("fix", "look")
 
@@ -44,10 +46,28 @@ def explain(
         same = (Explanation.file == file) & Explanation.superseded_at.is_null()
         same &= (Explanation.rule == finding["rule"]) & (Explanation.fingerprint == fingerprint)
         Explanation.update(superseded_at=now()).where(same).execute()
-        facts = _about(found.request, file, finding, fingerprint)
-        Explanation.create(**facts, writer=by.username, text=text.strip())
+        _explained(found, file, finding, fingerprint, text.strip())
         change(found.request)
-        tell(found.request, "explained", by=by, rule=finding["rule"], digest=sha256_of(text.strip()))
+
+
+def explain_exceptions(found: Acting, state: Whole, exceptions: Mapping[int, str]) -> bool:
+    """What the author wrote to ACRO for an exception, by id of the file, explains that ACRO failed the file (5.7, rule A1),
+    where they have not said something else. Only inside a transaction. Gives whether something is explained now.
+
+    A text that would not do as an explanation in the form is none here.
+    """
+    if not found.facts.is_author or found.request.phase != AUTHOR:
+        return False
+    news = [
+        (file, finding, exceptions[file.id])
+        for file in state.files
+        if file.id in exceptions and why_not_reason(exceptions[file.id]) is None
+        for finding in unexplained(state.findings(file), state.marks_on(file, "explanation"))
+        if finding["rule"] == "A1"
+    ]
+    for file, finding, text in news:
+        _explained(found, file, finding, finding["fingerprint"], text)
+    return bool(news)
 
 
 def waive(
@@ -143,6 +163,14 @@ def pin(
         change(found.request)
         told = {"severity": severity, "digest": sha256_of(sentence.strip())}
         tell(found.request, "pinned", by=by, audience=PRIVATE, **told)
+
+
+def _explained(
+    found: Acting, file: RequestFile, finding: Mapping[str, Any], fingerprint: str, text: str
+) -> None:
+    facts = _about(found.request, file, finding, fingerprint)
+    Explanation.create(**facts, writer=found.person.username, text=text)
+    tell(found.request, "explained", by=found.person, rule=finding["rule"], digest=sha256_of(text))
 
 
 def _of(found: Acting, path: str, fingerprint: str, rule: str) -> tuple[RequestFile, Mapping[str, Any]]:

@@ -4,6 +4,7 @@ from jobsite.accounts.models import User
 from jobsite.core.db import writing
 from jobsite.releases.requests.answering import stops, to_waive
 from jobsite.releases.requests.checking import found_in_request, judged_by, keep
+from jobsite.releases.requests.findings import explain_exceptions
 from jobsite.releases.requests.models import ReleaseRequest, RequestFile
 from jobsite.releases.requests.reopening import reopen
 from jobsite.releases.requests.rules import APPROVE
@@ -24,6 +25,7 @@ def recheck(*, by: User, request_id: str) -> ReleaseRequest:
         refuse_changed(request, seen.request)
         state = current.whole()
         keep(state, found)
+        explain_exceptions(current, state, found.exceptions)
         reopened = reopen(request, with_news(state), "checks")
         change(request, **judged_by(found.policy))
         tell(request, "rechecked", by=by, reopened=reopened, policy_version=found.policy.version)

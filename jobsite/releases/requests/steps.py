@@ -13,6 +13,7 @@ from jobsite.core.errors import refuse, require
 from jobsite.releases.requests import missing
 from jobsite.releases.requests.checking import found_in_request, judged_by, keep
 from jobsite.releases.requests.decisions import status_after
+from jobsite.releases.requests.findings import explain_exceptions
 from jobsite.releases.requests.models import (
     Comment,
     CommentChange,
@@ -67,6 +68,8 @@ def submit(*, by: User, request_id: str, checklist: Collection[int]) -> ReleaseR
         refuse_changed(request, seen.request)
         state = now_seen.whole()
         keep(state, found)
+        if explain_exceptions(now_seen, state, found.exceptions):
+            state = now_seen.whole()
         change(request, **judged_by(found.policy))
         left = missing.before_submit(state)
         if not left:

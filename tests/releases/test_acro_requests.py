@@ -1,0 +1,105 @@
+"""A request with a record of ACRO among its files: what columns are, and what its author has explained already (5.5, 5.7)."""
+
+import json
+
+import pytest
+
+from jobsite.core.errors import Denied
+from jobsite.core.events import Event
+from jobsite.releases.requests.findings import explain
+from jobsite.releases.requests.groups import save_group
+from jobsite.releases.requests.models import Explanation, ReleaseRequest
+from jobsite.releases.requests.queries import file_page
+from jobsite.releases.requests.rechecking import recheck
+from jobsite.releases.requests.steps import submit
+
+from .world import CONTEXT, CONTROLS, EVERYTHING, World
+
+TABLE, RECORD = "output/acro/output_0_0.csv", "output/acro/results.json"
+REASON = "The regulator published this very table in May."
+OWN = "Both areas are whole regions, and the table is public."
+
+
+def results(exception: str, *, status: str = "fail") -> str:
+    return json.dumps(
+        {
+            "version": "1.0.2",
+            "results": {
+                "output_0": {
+                    "uid": "output_0", "status": status, "type": "table",
+                    "files": [{"name": "output_0_0.csv", "sdc": {"summary": {}, "cells": {}}}],
+                    "outcome": {"F": {"N": "ok", "S": "ok"}, "M": {"N": "ok", "S": "ok"}},
+                    "command": "crosstab()", "exception": exception, "fair": {"statbarn": "Frequencies"},
+                }
+            },
+        }
+    )  # fmt: skip
+
+
+def drafted(
+    world: World, exception: str = "", table: str = "area,F,M\nN,20,25\nS,15,40\n", **record: str
+) -> ReleaseRequest:
+    world.publish({TABLE: table, RECORD: results(exception, **record)})
+    request = world.draft(files=(TABLE,), supporting=(RECORD,))
+    say(world, request, {"area": "label"})
+    return request
+
+
+def say(world: World, request: ReleaseRequest, columns: dict[str, str]) -> None:
+    context = f"{CONTEXT} Columns F and M are women and men of each area."
+    save_group(
+        by=world.cast.ada, request_id=request.id, group="tables", name="tables", context=context, controls=CONTROLS,
+        columns=columns,
+    )  # fmt: skip
+
+
+def found_in_table(world: World, request: ReleaseRequest) -> dict[str, tuple[str, str]]:
+    shown = file_page(request.id, "tables", TABLE, world.cast.cat).findings
+    return {one.rule: (one.severity, one.explanation) for one in shown}
+
+
+def test_the_exception_asked_for_in_acro_is_the_explanation(world: World) -> None:
+    request = drafted(world, REASON)
+    submit(by=world.cast.ada, request_id=request.id, checklist=EVERYTHING)
+    assert found_in_table(world, request)["A1"] == ("fix", REASON)
+    row = Explanation.get()
+    assert (row.writer, row.file.path, row.superseded_at) == ("ada", TABLE, None)
+    told = [event.data for event in Event.select().where(Event.type == "release:explained")]
+    assert len(told) == 1 and REASON not in json.dumps(told) and TABLE not in json.dumps(told)
+
+
+def test_without_an_exception_the_author_has_to_explain(world: World) -> None:
+    request = drafted(world)
+    with pytest.raises(Denied, match="ACRO failed"):
+        submit(by=world.cast.ada, request_id=request.id, checklist=EVERYTHING)
+    assert not Explanation.select().exists()
+
+
+def test_an_exception_too_short_for_an_explanation_is_none(world: World) -> None:
+    request = drafted(world, "known")
+    with pytest.raises(Denied, match="Mend or explain"):
+        submit(by=world.cast.ada, request_id=request.id, checklist=EVERYTHING)
+
+
+def test_what_the_author_says_here_goes_before_what_they_said_to_acro(world: World) -> None:
+    request = drafted(world, REASON)
+    recheck(by=world.cast.ada, request_id=request.id)
+    assert found_in_table(world, request)["A1"] == ("fix", REASON)
+    finding = next(one for one in world.file(request, TABLE).findings if one["rule"] == "A1")
+    explain(
+        by=world.cast.ada, request_id=request.id, path=TABLE, text=OWN, fingerprint=finding["fingerprint"]
+    )
+    recheck(by=world.cast.ada, request_id=request.id)
+    submit(by=world.cast.ada, request_id=request.id, checklist=EVERYTHING)
+    assert found_in_table(world, request)["A1"] == ("fix", OWN)
+    assert [row.text for row in Explanation.select().where(Explanation.superseded_at.is_null())] == [OWN]
+
+
+def test_the_dictionary_goes_before_the_record_and_the_record_before_a_guess(world: World) -> None:
+    small = "area,F,M\nN,20,25\nS,15,3\n"
+    request = drafted(world, table=small, status="pass")
+    recheck(by=world.cast.ada, request_id=request.id)
+    assert found_in_table(world, request)["C1"] == ("fix", "")
+    say(world, request, {"area": "label", "m": "rate"})
+    recheck(by=world.cast.ada, request_id=request.id)
+    assert "C1" not in found_in_table(world, request)
