@@ -13,11 +13,11 @@ class NotNow(Unreachable):
         self.seconds = seconds
 
 
-def sound(answer: Answer) -> Any:
-    """The data of an answer of status 200. Raises `NotNow` for any other."""
+def sound(answer: Answer) -> dict[str, Any]:
+    """The JSON object of an answer of status 200. Raises `NotNow` for any other: 200 alone may come from a proxy."""
     if answer.status != 200:
-        raise NotNow(
-            f"The public side answered with status {answer.status}: {answer.detail}".rstrip(": "),
-            answer.retry_after,
-        )
+        said = f"The public side answered with status {answer.status}: {answer.detail}"
+        raise NotNow(said.rstrip(": "), answer.retry_after)
+    if not isinstance(answer.data, dict):
+        raise NotNow("What answers at the address of the public side is not the public side.")
     return answer.data

@@ -22,7 +22,7 @@ from jobsite.jobs.models import JobRequest
 from jobsite.jobs.refusals import PLATFORM, UNREACHABLE, Refusal
 from jobsite.jobs.taken import Order, cancel_taken, refuse_order, take
 from jobsite.projects.repositories import RepositoryUnreachable
-from jobsite.sync.answers import sound
+from jobsite.sync.answers import NotNow, sound
 from jobsite.sync.client import PublicSide
 from jobsite.sync.flags import flags_header
 from jobsite.sync.models import FetchedRequest
@@ -103,10 +103,9 @@ class Fetching:
             # With our token and without a limit all come at once, where the other side knows that rule.
             wanted = {"limit": len(found), "offset": len(found)} if found else {}
             page = sound(self._side.get("job-requests/", params=wanted, headers=headers))
-            results = page.get("results") if isinstance(page, dict) else None
+            results = page.get("results")
             if not isinstance(results, list):
-                log.error("the list of job requests is no list")
-                break
+                raise NotNow("The public side lists no job requests where it should.")
             found += results
             if not results or not page.get("next"):
                 break

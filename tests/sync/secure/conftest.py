@@ -76,6 +76,12 @@ class SecureWorld:
             self.fetching.wait(60)
             self.fetching.begin()
 
+    def anew(self) -> None:
+        """As after a restart of this side: no call rests because those before it failed."""
+        self.peer.faults.clear()
+        side = PublicSide(self.peer.url, TOKEN)
+        self.fetching, self.reporting = Fetching(side), Reporting(side)
+
     def request(self, number: int) -> JobRequest:
         """The request of that number here."""
         return JobRequest.get(JobRequest.identifier == f"{number:016}")

@@ -73,3 +73,23 @@ def test_the_threads_fetch_and_push_until_they_are_told_to_stop(world: SecureWor
         thread.join(60)
     assert LIST in world.peer.paths()
     assert [job["action"] for job in world.told()[0]] == ["clean", "table"]
+
+
+@pytest.mark.parametrize("fault", ["drop", "half", "500", "503", "html", "redirect"])
+def test_whatever_the_connection_does_nothing_is_lost_and_nothing_counts_as_told_that_is_not(
+    world: SecureWorld, fault: str
+) -> None:
+    world.lists(1, "table")
+    world.peer.faults = [fault, fault]
+    with pytest.raises(Unreachable):
+        world.fetching.poll()
+    world.anew()
+    world.poll()
+    world.peer.faults = [fault, fault]
+    with pytest.raises(Unreachable):
+        world.reporting.push()
+    assert world.row(1).accepted == ""
+    world.anew()
+    assert world.reporting.push() == 2
+    assert [job["action"] for job in world.told()[-1]] == ["clean", "table"]
+    assert list(world.jobs(1)) == ["clean", "table"]
