@@ -10,17 +10,19 @@ from html import unescape
 from pathlib import Path
 from types import SimpleNamespace
 
+import peewee
 import pytest
 from click.testing import CliRunner
 from flask import Flask
 from flask.testing import FlaskClient
+from playhouse.migrations import Runner
 
 from jobsite.accounts.models import Backend
 from jobsite.accounts.queries import user_or_stop
 from jobsite.accounts.sessions import start
 from jobsite.cli import main
 from jobsite.core.clock import now
-from jobsite.core.db import Model, database, writing
+from jobsite.core.db import MIGRATIONS, Model, database, writing
 from jobsite.core.queue import nudge, open_queue, ticks
 from jobsite.core.sides import PUBLIC_ONLY, SECURE_ONLY, absent_tables
 from jobsite.instance import close_instance, open_instance
@@ -257,6 +259,19 @@ def test_an_instance_in_which_nothing_is_lost_changes_its_side_and_back(tmp_path
     opened_as("both", tmp_path / "moved")
     assert set(tables_of(opened_as(side, tmp_path / "moved").database_path)) < set(whole)
     assert tables_of(opened_as("both", tmp_path / "moved").database_path) == whole
+    close_instance()
+
+
+@pytest.mark.parametrize("side", SIDES)
+def test_a_side_made_by_an_older_version_is_brought_up_to_date(tmp_path: Path, side: str) -> None:
+    fresh = tables_of(opened_as(side, tmp_path / "fresh").database_path)
+    (tmp_path / "old").mkdir()
+    old = peewee.SqliteDatabase(tmp_path / "old" / "jobsite.db")
+    Runner(old, directory=str(MIGRATIONS)).up("0021_publishing")
+    for table in set(old.get_tables()) & absent_tables(side):
+        old.execute_sql(f'DROP TABLE "{table}"')
+    old.close()
+    assert tables_of(opened_as(side, tmp_path / "old").database_path) == fresh
     close_instance()
 
 

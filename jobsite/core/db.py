@@ -3,7 +3,7 @@
 import fcntl
 import os
 import sqlite3
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, cast
@@ -169,8 +169,8 @@ def open_database(path: Path, side: str = "both") -> None:
         steps = runner.status()
         unknown = [step.name for step in steps if step.path is None]
         if not unknown:
-            if any(step.applied is None for step in steps):
-                _migrate(opened, runner, side)
+            _migrate(opened, runner, [step.name for step in steps if not step.applied])
+            _settle(opened, side)
     if unknown:
         opened.close()
         raise DatabaseTooNew(
@@ -179,21 +179,24 @@ def open_database(path: Path, side: str = "both") -> None:
         )
 
 
-def _migrate(opened: Database, runner: Runner, side: str) -> None:
+def _migrate(opened: Database, runner: Runner, pending: Sequence[str]) -> None:
     """Apply what is pending. A migration finds the tables of both sides: those that are not there are made for it, as they
     were before it, and go again."""
-    pending = {step.name for step in runner.status() if not step.applied}
-    try:
-        if pending and runner.applied():
-            settle_tables(opened, "both", lambda: _statements(pending))
+    if pending and opened.get_tables():
+        settle_tables(opened, "both", lambda: _statements(without=pending))
+    if pending:
         runner.up()
+
+
+def _settle(opened: Database, side: str) -> None:
+    try:
         settle_tables(opened, side, _statements)
     except WrongSide:
         opened.close()
         raise
 
 
-def _statements(without: Collection[str] = ()) -> list[tuple[str, str]]:
+def _statements(without: Sequence[str] = ()) -> list[tuple[str, str]]:
     """What makes a database of both sides: every statement with its table, as the migrations leave them, or all of them
     but some."""
     blank = peewee.SqliteDatabase(":memory:")
