@@ -51,7 +51,7 @@ def count(people: Callable[[str], FlaskClient], queries: Callable[[], Any]) -> C
 
 @pytest.fixture
 def large(world: World, people: Callable[[str], FlaskClient]) -> ReleaseRequest:  # noqa: F811
-    """A draft of ada's with 30 files in a group and one with findings in another that says nothing yet.
+    """A draft of ada's with 12 files in a group and one with findings in another that says nothing yet.
 
     People are members of the backend one by one, as where a provider is set up: that costs no more.
     """
@@ -60,7 +60,7 @@ def large(world: World, people: Callable[[str], FlaskClient]) -> ReleaseRequest:
     for person in vars(world.cast).values():
         BackendMembership.create(backend=world.backend, user=person, created_at=now(), created_by="sam")
     settings.use(replace(settings.current(), github_client_id="a", github_client_secret="b"))
-    files = {f"output/f{number}.csv": f"region,n\nNorth,{number * 5 + 100}\n" for number in range(30)}
+    files = {f"output/f{number}.csv": f"region,n\nNorth,{number * 5 + 100}\n" for number in range(12)}
     world.publish({**files, S: SMALL})
     request = world.draft(files=list(files), group="many")
     wanted = [Wanted(S, OUTPUT)]

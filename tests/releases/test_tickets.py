@@ -103,6 +103,15 @@ def test_an_old_form_sent_again_does_not_undo_what_came_after(world: World, peop
     assert Vote.get(Vote.superseded_at.is_null()).value == "CHANGES_REQUESTED"
 
 
+def test_an_old_form_with_another_text_is_another_form(world: World, people: Any) -> None:  # noqa: F811
+    """A browser may show the page again as it was: what is typed then is not lost."""
+    request, cat = world.submitted(), people("cat")
+    form = {"do": "comment", "ticket": tickets(cat, at(request))[0]}
+    for text in ("First", "Second", "First"):
+        assert cat.post(at(request), data={**form, "text": text}).status_code == 303
+    assert [one.text for one in Comment.select().order_by(Comment.id)] == ["First", "Second"]
+
+
 def test_a_form_that_was_refused_may_be_sent_again(world: World, people: Any) -> None:  # noqa: F811
     request, cat = world.submitted(), people("cat")
     review, file = at(request, "-", "my-review", ""), at(request, "tables", A)

@@ -14,7 +14,7 @@ from jobsite.releases.desk.views import REQUEST
 from jobsite.releases.requests import queries
 from jobsite.releases.requests.adding import Wanted, add_files
 from jobsite.releases.requests.rules import OUTPUT
-from jobsite.releases.requests.tickets import new_ticket, once
+from jobsite.releases.requests.tickets import new_ticket, once, ticket_of
 
 routes = Routes("desk")
 
@@ -42,7 +42,7 @@ def add(workspace: str, backend: str) -> ResponseReturnValue:
     wanted = [Wanted(path, kind) for path, kind in kinds if kind]
     try:
         where: dict[str, Any] = {"workspace": workspace, "backend": backend, "group": group}
-        ticket = request.form.get("ticket", "")
+        ticket = ticket_of(request.form.items(multi=True))
         found = once(by=me(), ticket=ticket, verb=lambda: add_files(by=me(), **where, files=wanted))
     except (Invalid, Denied, Conflict) as refusal:
         return _page(workspace, backend, kinds, refusal)

@@ -20,7 +20,7 @@ from jobsite.releases.requests.models import ReleaseRequest
 from jobsite.releases.requests.pages import Head
 from jobsite.releases.requests.rules import AUTHOR, PRIVATE, PUBLIC
 from jobsite.releases.requests.standing import Acting, standing
-from jobsite.releases.requests.tickets import new_ticket, once
+from jobsite.releases.requests.tickets import new_ticket, once, ticket_of
 from jobsite.releases.requests.visibility import readers
 
 Page = TypeVar("Page")
@@ -51,7 +51,7 @@ def known(request_id: str) -> Acting:
 def sent(at: At, verb: Callable[[At], Done]) -> Done | ReleaseRequest:
     """Do what a form asks for, once however often it is sent. Raises what the verb raises, `NotFound` for who may not know
     of the request."""
-    found = once(by=at.by, ticket=at.form.get("ticket", ""), verb=lambda: verb(at))
+    found = once(by=at.by, ticket=ticket_of(at.form.items(multi=True)), verb=lambda: verb(at))
     granted(LOOK)  # the verb has looked who this is
     return found
 

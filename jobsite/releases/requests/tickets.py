@@ -4,9 +4,12 @@ The ticket is stored by the verb's own transaction, with the change and its even
 A form that was refused has changed nothing and may be sent again.
 """
 
+import base64
+import hashlib
+import json
 import re
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import timedelta
@@ -47,6 +50,18 @@ _using: ContextVar[_Using | None] = ContextVar("using", default=None)
 def new_ticket() -> str:
     """A ticket for one form: 128 random bits in 22 characters."""
     return secrets.token_urlsafe(16)
+
+
+def ticket_of(form: Iterable[tuple[str, str]]) -> str:
+    """The ticket of a form as it was filled in, made of what its page gave it and of all its fields; "" without one.
+
+    So a page that is shown again by the browser and sent with another text is another form, and nothing typed is lost.
+    """
+    fields = sorted(pair for pair in form if pair[0] != "csrf_token")
+    if not _FORM.fullmatch(dict(fields).get("ticket", "")):
+        return ""
+    filled_in = hashlib.sha256(json.dumps(fields).encode()).digest()
+    return base64.urlsafe_b64encode(filled_in).decode()[:22]
 
 
 def once(*, by: User, ticket: str, verb: Callable[[], Done]) -> Done | ReleaseRequest:
