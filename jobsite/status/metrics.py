@@ -20,13 +20,14 @@ from jobsite.jobs.turns import LIMITS, turns
 from jobsite.jobs.waiting_reasons import Queue, queues_of
 from jobsite.notifications.models import Delivery
 from jobsite.notifications.rules import WAITING
+from jobsite.sync.link import Link, link
 
 POOLS = {"database": True, "other": False}
 Numbers = Iterable[tuple[tuple[str, ...], float]]
 
 
 def metrics() -> bytes:
-    """Everything, as text. Five queries."""
+    """Everything, as text. Five queries, twice as many on a secure side whose public side is elsewhere."""
     registry = CollectorRegistry(auto_describe=False)
     registry.register(_Numbers())
     return generate_latest(registry)
@@ -43,6 +44,8 @@ class _Numbers(Collector):
         yield from _of_backends(backends)
         if settings.current().secure:
             yield _turns()
+        if (found := link()) is not None:
+            yield from _of_link(found)
         if settings.current().public:
             waiting = Delivery.select().where(Delivery.state == WAITING).count()
             yield _gauge("jobsite_outbox_backlog", "Deliveries that are not sent yet.", [], [((), waiting)])
@@ -103,6 +106,21 @@ def _of_backends(backends: list[Backend]) -> Iterator[Metric]:
         for kind in ("jobs", "database")
     ]
     yield _gauge("jobsite_backend_alert", "1 while an alert stands.", ["backend", "kind"], numbers)
+
+
+def _of_link(found: Link) -> Iterator[Metric]:
+    """Of a secure side whose public side is elsewhere."""
+    silence = [((), (now() - found.succeeded_at).total_seconds())] if found.succeeded_at else []
+    yield _gauge("jobsite_public_side_silence_seconds", "Since the public side last answered.", [], silence)
+    waiting = {
+        "uploads": found.uploads,
+        "stuck_uploads": found.stuck,
+        "messages": found.messages,
+        "job_requests": found.not_taken,
+        "reports": found.refused,
+    }
+    numbers = [((what,), float(count)) for what, count in waiting.items()]
+    yield _gauge("jobsite_public_side_waiting", "What waits for the public side.", ["what"], numbers)
 
 
 def _turns() -> HistogramMetricFamily:
