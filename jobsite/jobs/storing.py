@@ -45,7 +45,7 @@ def store_request(by: User, wish: Wish, at: datetime, **facts: Any) -> JobReques
         "requested_actions": list(dict.fromkeys(wish.actions)),
         "force_run_dependencies": wish.force,
         "commit": wish.definition.commit,
-        "project_file": _project_file(wish.definition.text),
+        "project_file": project_file(wish.definition.text),
         "will_notify": wish.will_notify,
         "form_key": wish.form_key,
     }
@@ -72,7 +72,8 @@ def store_jobs(request: JobRequest, code: Resolved, plan: Plan, at: datetime) ->
         Job.insert_many(rows).execute()
 
 
-def _project_file(text: str) -> ProjectFile:
+def project_file(text: str) -> ProjectFile:
+    """The row of the text of a `project.yaml`, which is kept once however many requests use it. In a transaction."""
     digest = hashlib.sha256(text.encode()).hexdigest()
     return ProjectFile.get_or_none(ProjectFile.sha256 == digest) or ProjectFile.create(
         sha256=digest, text=text
