@@ -10,6 +10,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from jobsite.outputs.models import Look
 from jobsite.releases.requests.models import Comment, ReleaseRequest, Vote
 from jobsite.releases.requests.rules import CHECKLIST, STATUSES
 
@@ -371,6 +372,8 @@ def test_who_may_not_open_a_request_learns_nothing_of_it(world: World, people: A
             answer = people(who).get(address)
             assert answer.status_code == 404 and "asthma" not in answer.text, (who, address)
         assert people("dan").post(address, data={"do": "approve"}).status_code in (404, 405)
+    assert {(one.person.username, one.is_denied) for one in Look.select()} == {("dan", True), ("pat", True)}
+    assert sum(one.times for one in Look.select()) > 2 * len(pages) and Look.select().count() == 2
     assert "asthma" not in read("dan", "/requests/?view=done")
     assert people("cat").get(f"/requests/{request.id}/-/content/999").status_code == 404
     assert people("cat").get("/requests/01ARZ3NDEKTSV4RRFFQ69G5FAV/").status_code == 404

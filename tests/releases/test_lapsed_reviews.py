@@ -44,6 +44,10 @@ def test_a_review_of_who_may_not_review_any_more_does_not_count_at_the_release(
         approve(by=cyd, request_id=request.id)
     [missing] = overview(request.id, cyd).in_the_way["approve"]
     assert missing.sentence == LAPSED
+    lapsed = {
+        name: overview(request.id, getattr(world.cast, name)).head.reviews_lapsed for name in ("cyd", "ada")
+    }
+    assert lapsed == {"cyd": 1, "ada": 0}
     world.review(world.cast.eve, request)
     assert overview(request.id, cyd).in_the_way["approve"] == ()
     assert approve(by=cyd, request_id=request.id).status == "APPROVED"

@@ -3,7 +3,8 @@
 A refusal never loses what was typed: the page comes back with it, the sentence on top and at its field.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from flask import Response, flash, request, url_for
@@ -11,10 +12,11 @@ from flask_login import current_user
 from htmx_flask import request as htmx_request
 
 from jobsite.accounts.models import User
-from jobsite.core.errors import Conflict, Denied, Invalid, Refused
+from jobsite.core.errors import Conflict, Denied, Invalid, NotFound, Refused
 from jobsite.core.limits import TooMany
 from jobsite.core.web import granted, page, redirect_here
 from jobsite.outputs.access import LOOK
+from jobsite.outputs.looks import denied
 from jobsite.releases.desk.acts import Act, At, act_of
 from jobsite.releases.requests.models import ReleaseRequest
 from jobsite.releases.requests.pages import Head
@@ -34,24 +36,48 @@ def me() -> User:
     return current_user._get_current_object()
 
 
-def loaded(query: Callable[..., Page], *about: Any) -> Page:
+def loaded(query: Callable[..., Page], request_id: str, *about: Any) -> Page:
     """A page of a request by one of its queries, which know who may see it. Raises `NotFound` for everybody else."""
-    found = query(*about, me())
+    with _noting_denials(request_id):
+        found = query(request_id, *about, me())
     granted(LOOK)
     return found
 
 
 def known(request_id: str) -> Acting:
     """The request with what the person who asks is to it. Raises `NotFound` for who may not know of it."""
-    found = standing(me(), request_id)
-    granted(LOOK)
-    return found
+    return loaded(_standing, request_id)
+
+
+def _standing(request_id: str, person: User) -> Acting:
+    return standing(person, request_id)
+
+
+@contextmanager
+def _noting_denials(request_id: str) -> Iterator[None]:
+    """That somebody was kept from a request that there is, is noted (OC16); what they are told is that there is none."""
+    try:
+        yield
+    except NotFound:
+        request = ReleaseRequest.get_or_none(id=request_id)
+        if request is not None and not _may_know(request_id):
+            denied(by=me(), workspace=request.workspace)
+        raise
+
+
+def _may_know(request_id: str) -> bool:
+    try:
+        standing(me(), request_id)
+    except NotFound:
+        return False
+    return True
 
 
 def sent(at: At, verb: Callable[[At], Done]) -> Done | ReleaseRequest:
     """Do what a form asks for, once however often it is sent. Raises what the verb raises, `NotFound` for who may not know
     of the request."""
-    found = once(by=at.by, ticket=ticket_of(at.form.items(multi=True)), verb=lambda: verb(at))
+    with _noting_denials(at.request_id):
+        found = once(by=at.by, ticket=ticket_of(at.form.items(multi=True)), verb=lambda: verb(at))
     granted(LOOK)  # the verb has looked who this is
     return found
 

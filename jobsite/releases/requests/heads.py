@@ -57,6 +57,7 @@ def head(sight: Sight) -> Head:
         newest_policy_version=sight.acting.policy.version,
         reviews_in=reviews,
         reviews_needed=needed,
+        reviews_lapsed=len(sight.state.lapsed) if sight.is_eligible or facts.is_auditor else 0,
         taken_by=named(request.taken_by) if held else None,
         copies_until=kept_until(request),
         next=_NEXT[request.status].format(left=max(needed - reviews, 1)),

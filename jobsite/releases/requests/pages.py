@@ -189,7 +189,7 @@ class GroupLine:
 class Head:
     """What every page of a request shows on top. `label` has the number of reviews in it; `since` is when it came there.
 
-    `copies_until` is when the copies of its files go, known once it has ended.
+    `reviews_lapsed` do not count at the release any more, known to who decides. `copies_until` is when the copies of its files go, known once it has ended.
     """
 
     id: str
@@ -218,6 +218,7 @@ class Head:
     newest_policy_version: int
     reviews_in: int
     reviews_needed: int
+    reviews_lapsed: int
     taken_by: Person | None
     repeats: str
     copies_until: datetime | None
