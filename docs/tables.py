@@ -21,6 +21,7 @@ from jobsite.serve import WORKERS
 from jobsite.settings import SETTINGS, default_text
 from jobsite.sync.api.mounting import ENDPOINTS
 from jobsite.sync.api.openapi import table as table_of
+from jobsite.transfer.schema import REQUIRED, SCHEMA, Entry
 
 DOCS = Path(__file__).parent
 
@@ -152,7 +153,29 @@ def _row(what: str, names: Iterable[str]) -> str:
     return f"| {what} | {', '.join(f'`{name}`' for name in sorted(set(names))) or 'none'} |"
 
 
+def export_tables() -> str:
+    """What each file of an export has on a line."""
+    parts = []
+    for kind, entries in SCHEMA.items():
+        rows = [row for entry in entries for row in _entry_rows(entry)]
+        parts.append(
+            "\n".join([f"### {kind}.jsonl", "", "| key | value | what it is |", "|---|---|---|", *rows])
+        )
+    return "\n\n".join(parts)
+
+
+def _entry_rows(entry: Entry, within: str = "") -> list[str]:
+    value = f"list of {entry.type[0]}s" if entry.of else entry.type[0]
+    if entry.may_be_null:
+        value += " or null"
+    elif entry.default is not REQUIRED:
+        value += ", may be left out"
+    row = f"| `{within}{entry.name}` | {value} | {entry.help} |"
+    return [row, *(r for part in entry.of for r in _entry_rows(part, f"{within}{entry.name}[]."))]
+
+
 TABLES = {
+    "moving-over.md": {"lines": export_tables},
     "sides.md": {"sides": sides_table},
     "api.md": {"endpoints": endpoints_table},
     "release-requests.md": {

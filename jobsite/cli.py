@@ -22,6 +22,7 @@ MODULES = {
     "jobsite.releases.requests.commands": "requests",
     "jobsite.notifications.commands": "mail",
     "jobsite.status.commands": "doctor",
+    "jobsite.transfer.commands": "export import",
     "jobsite.demo.commands": "demo",
 }
 """Where each command is, in the `COMMANDS` of its module. A group that is named twice has more commands from the second."""

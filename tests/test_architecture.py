@@ -11,7 +11,7 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "jobsite"
 ROOMS = (
     "core", "accounts", "projects", "pipelines", "store", "jobs", "checks", "outputs", "releases", "publishing",
-    "notifications", "sync", "status", "search", "staff", "manual", "demo",
+    "notifications", "sync", "status", "search", "staff", "transfer", "manual", "demo",
 )  # fmt: skip
 """In order: a room may import those before it. `demo` uses them all."""
 
