@@ -23,6 +23,7 @@ from jobsite.releases.requests.rules import COMPLETE, CONSOLIDATING, PUBLIC, Fac
 from jobsite.releases.requests.tickets import keep_ticket
 from jobsite.releases.requests.visibility import Moment, Viewer
 from jobsite.releases.requests.whole import Declared, Whole, whole
+from jobsite.store.journal import fail_point
 
 DEVELOP = "unreleased_outputs_view"
 CHECK = "release_file_upload"
@@ -237,6 +238,7 @@ def tell(
     username = by if isinstance(by, str) else by.username
     subject = f"release-request:{request.id}"
     record(f"release:{happened}", by=username, subject=subject, audience=audience, **data, **facts)
+    fail_point("requests.told")
 
 
 def file_of(request: ReleaseRequest, path: str) -> RequestFile:
