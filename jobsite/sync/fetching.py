@@ -67,7 +67,8 @@ class Fetching:
             if order is None or row.is_hopeless:
                 continue
             if row.job_request_id:
-                cancel_taken(row.job_request, order.cancelled)
+                if order.cancelled:
+                    cancel_taken(row.job_request, order.cancelled)
             elif row.not_before is None or row.not_before <= now():
                 new[order.workspace.name].append(order)
         if not self._beside.under_way():

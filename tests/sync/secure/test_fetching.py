@@ -333,3 +333,20 @@ def test_while_the_disk_is_full_nothing_is_lost_and_afterwards_everything_is_tak
     with clock.at(clock.now() + timedelta(minutes=1)):
         world.poll()
     assert [list(world.jobs(number)) for number in (1, 2)] == [["clean"], ["table"]]
+
+
+def test_a_look_that_brings_nothing_new_asks_the_database_as_often_for_many_requests_as_for_one(
+    world: SecureWorld, queries: Callable[[], Any]
+) -> None:
+    def asked() -> int:
+        with queries() as seen:
+            world.poll()
+        return len(seen)
+
+    world.lists(1, "clean")
+    world.poll()
+    one = asked()
+    for number in range(2, 8):
+        _elsewhere(world.lists(number, "clean"), name=f"w{number}")
+    world.poll()
+    assert asked() == one <= 4
