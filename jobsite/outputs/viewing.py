@@ -20,6 +20,7 @@ from jobsite.outputs.pages import TablesFound, has_tables, tables_in
 from jobsite.outputs.pictures import Picture, picture
 from jobsite.outputs.reading import LARGEST, whole_text
 from jobsite.projects.prose import rendered
+from jobsite.projects.rules import MOST_BRACKETS
 from jobsite.store.kinds import kind_of
 from jobsite.store.logs import SUMMARY_LINE
 from jobsite.store.windows import TextWindow, text_window
@@ -30,7 +31,8 @@ LOG_CHARACTERS = 10_000
 """Of a log, its last ones in whole lines; the summary of the job comes whole besides."""
 MOST_SUMMARY = 5_000
 LARGEST_TEXT = 100 * 2**20
-LARGEST_RENDERED = 2**20
+LARGEST_RENDERED = 64 * 2**10
+"""Bytes of Markdown that is shown as a page: the time for one grows faster than its size."""
 TOO_LARGE = "This file is larger than is shown here."
 
 View = tuple[str, str]
@@ -129,9 +131,26 @@ def _prose(file: BinaryIO, plain: Viewed) -> Viewed:
     if not plain.path.casefold().endswith(".md"):
         return _text(file, plain)
     plain = replace(plain, views=(("source", "Text"), ("rendered", "As a page")))
-    if plain.view == "source" or plain.size > LARGEST_RENDERED:
+    if plain.view == "source":
         return _text(file, plain)
-    return replace(plain, template="outputs/_prose.html", html=rendered(whole_text(file)))
+    html = _rendered(file, plain.size)
+    if html is None:
+        notice = "This file is too large or has too many brackets to be shown as a page, so that it is shown as text."
+        return replace(_text(file, plain), notices=(notice,))
+    return replace(plain, template="outputs/_prose.html", html=html)
+
+
+def _rendered(file: BinaryIO, size: int) -> str | None:
+    """Markdown as HTML, None for what would take long."""
+    if size > LARGEST_RENDERED:
+        return None
+    text = whole_text(file)
+    if any(text.count(bracket) > MOST_BRACKETS for bracket in "[<!"):
+        return None
+    try:
+        return rendered(text)
+    except RecursionError:
+        return None
 
 
 def _json(file: BinaryIO, plain: Viewed) -> Viewed:

@@ -244,6 +244,15 @@ def test_a_page_that_takes_too_long_shows_the_tables_of_its_beginning_and_says_s
     assert cut.grid.heads[0].text == "first"
 
 
+@pytest.mark.parametrize("text", ["[" * 60_000, "<a " * 2_000, "1. " * 20_000, "x\n\n" * 30_000])
+def test_markdown_that_would_take_long_is_shown_as_text(text: str) -> None:
+    page = shown(text.encode(), "a.md", ("view", "rendered"))
+    assert "shown as text" in page.notices[0]
+    assert page.lines.lines[0] == text.split("\n")[0][:10_000]
+    few = shown(b"# Title\n\n[x](https://example.org)\n", "a.md", ("view", "rendered"))
+    assert "Title</h" in few.html
+
+
 def test_sums_of_large_tables_are_left_out_and_that_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("jobsite.outputs.comparing_tables.MOST_SUMMED", 4)
     old, new = table_in("a,b,c\nx,1,2\ny,3,4\n"), table_in("a,b,c\nx,10,20\ny,30,40\n")
