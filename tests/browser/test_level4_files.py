@@ -1,5 +1,7 @@
-"""Hostile files at Level 4 in a real Chromium: framed or opened alone, no script of theirs runs and nothing is fetched."""
+"""Hostile files in a real Chromium, at Level 4, under review, released and published: framed or opened alone, no script of
+theirs runs and nothing is fetched."""
 
+import hashlib
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -15,10 +17,15 @@ from jobsite.accounts.queries import user_or_stop
 from jobsite.application import create_app
 from jobsite.core.db import close_database
 from jobsite.outputs.sweeping import check_outputs
+from jobsite.publishing import actions as publications
+from jobsite.releases.actions import create_release, receive_file
+from jobsite.releases.announced import AnnouncedFile, Announcement
+from jobsite.releases.models import ReleaseFile
+from jobsite.releases.requests.models import RequestFile
 from jobsite.settings import Settings
 
 from ..outputs.files import publish
-from ..releases.world import make_world
+from ..releases.world import World, make_world
 from .conftest import Demo
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
@@ -34,6 +41,7 @@ HTML = f"""<!doctype html><title>quiet</title><h1 id="seen">Report</h1><script>{
 <a href="javascript:{ATTACK}">x</a><base href="{OUTSIDE}">"""
 CSV = f'name,n\n"<script>{ATTACK}</script>",10\n"<img src=x onerror=""{ATTACK}"">",20\n=HYPERLINK("{OUTSIDE}"),30\n'
 NAME = "output/<img src=x onerror=alert(1)>'&{{7*7}}.csv"
+GROUP = "<img src=x onerror=alert(1)>'&{{7*7}}"
 FILES = {
     "output/a.svg": SVG,
     "output/page.html": HTML,
@@ -84,6 +92,8 @@ def hostile(tmp_path_factory: pytest.TempPathFactory, outside: int) -> Iterator[
     publish(world, files, "hostile")
     publish(world, {"output/wide.csv": WIDE}, "wide")
     check_outputs(world.workspace)
+    world.draft(files=("output/page.html", "output/a.svg", NAME), group=GROUP)
+    released_and_published(world, {name: files[name] for name in ("output/page.html", "output/a.svg", NAME)})
     token = signing_in.make_token(by="system", user=user_or_stop("ada"))
     close_database()
     server = create_server(app, host="127.0.0.1", port=0, threads=4)
@@ -92,6 +102,29 @@ def hostile(tmp_path_factory: pytest.TempPathFactory, outside: int) -> Iterator[
     yield Demo(f"http://127.0.0.1:{server.effective_port}", Path(settings.instance)), token
     server.close()
     running.join(timeout=20)
+
+
+def released_and_published(world: World, files: dict[str, str]) -> None:
+    """The files are released by cat and published by pat, as if every check and reader had passed them."""
+    given = {name: text.encode() for name, text in files.items()}
+    announced = [
+        AnnouncedFile(name, len(data), hashlib.sha256(data).hexdigest(), 1767225600.0, {})
+        for name, data in given.items()
+    ]
+    made = create_release(
+        by=world.cast.cat,
+        backend=world.backend,
+        workspace="asthma",
+        announced=Announcement("", tuple(announced), {}),
+    )
+    for name, data in given.items():
+        receive_file(by=world.cast.cat, backend=world.backend, release_id=made.id, name=name, body=[data])
+    ids = [file.id for file in ReleaseFile.select()]
+    title = f"<script>{ATTACK}</script>"
+    publications.publish(
+        by=world.cast.pat,
+        snapshot=publications.draft(by=world.cast.ada, workspace=world.workspace, file_ids=ids, title=title),
+    )
 
 
 @pytest.fixture(scope="module")
@@ -248,3 +281,44 @@ def test_arrow_keys_go_through_the_tree(ada: Page, watched: Callable[[str], list
     assert seen[:5] == ["Job logs", "hostile.log", "tables.log", "Job logs", "Job logs"]
     assert seen[5:] == ["output/", NAME.removeprefix("output/"), "Job logs"]
     assert not ada.locator("ul.tree details").first.evaluate("folder => folder.open")
+
+
+def test_no_script_runs_under_review_released_or_published(
+    browser: Browser, ada: Page, hostile: tuple[Demo, str]
+) -> None:
+    """OC25, OC24: on the pages of the request, of the release and, for somebody without a login, of the publication."""
+    asked = {file.path: file for file in RequestFile.select()}
+    request, group = asked[NAME].request, asked[NAME].group.slug
+    stored = {file.name: file for file in ReleaseFile.select()}
+    release = f"/asthma/releases/{stored[NAME].release_id}"
+    desk = [f"/requests/{request.id}/", f"/requests/{request.id}/{group}/"]
+    desk += [f"/requests/{request.id}/{group}/{path}" for path in ("output/page.html", "output/a.svg")]
+    alone = [
+        f"/requests/{request.id}/-/content/{asked[path].id}" for path in ("output/page.html", "output/a.svg")
+    ]
+    alone += [f"{release}/{stored[path].id}/content/" for path in ("output/page.html", "output/a.svg")]
+    framed = [*desk, f"{release}/", f"{release}/output/page.html"]
+    visit(ada, hostile[0], framed, alone)
+    visitor = browser.new_context()
+    published = [f"/asthma/published/{stored[path].id}/" for path in ("output/page.html", "output/a.svg")]
+    shown = ["/asthma/outputs/1/", "/asthma/outputs/1/output/page.html"]
+    visit(visitor.new_page(), hostile[0], shown, published)
+    visitor.close()
+
+
+def visit(page: Page, site: Demo, framed: list[str], alone: list[str]) -> None:
+    """Open these pages of the site, which may frame a file, and these files alone; nothing acts, and nobody else is asked."""
+    answered: list[Response] = []
+    page.on("response", lambda answer: answered.append(answer))
+    for path in framed:
+        page.goto(f"{site.address}{path}", wait_until="load")
+        assert "asthma" in page.locator("main").inner_text().casefold(), path
+        assert page.title() != "ran"
+        assert page.locator("main script:not([src]), main [onerror], main [onload]").count() == 0, path
+    for path in alone:
+        page.goto(f"{site.address}{path}", wait_until="load")
+        assert page.title() in ("quiet", ""), path
+        assert page.evaluate("self.origin") == "null", path
+    assert {answer.status for answer in answered} <= {200, 304}, [answer.url for answer in answered]
+    assert all(answer.url.startswith(site.address) for answer in answered)
+    assert not Outside.came and not any("ran-a-script" in answer.url for answer in answered)
