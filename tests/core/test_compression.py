@@ -2,18 +2,23 @@
 
 import gzip
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
-from flask import Flask
 from flask.testing import FlaskClient
+
+from jobsite.application import create_app
+from jobsite.settings import Settings
 
 LONG = "<!doctype html>" + "<p>word</p>" * 500
 GZIP = {"Accept-Encoding": "gzip, deflate, br"}
 
 
 @pytest.fixture
-def client(app: Flask) -> FlaskClient:
+def client(instance: Path, settings: Settings) -> FlaskClient:
+    """A visitor of an application of this test's own."""
+    app = create_app(settings)
     app.config["WTF_CSRF_ENABLED"] = False
     app.add_url_rule("/long/", "lab.long", lambda: LONG, methods=["GET", "POST"])
     app.add_url_rule("/short/", "lab.short", lambda: "<p>short</p>")

@@ -312,7 +312,9 @@ def test_level_4_looks_like_itself_and_only_where_it_is(tmp_path: Path, side: st
     assert "level-4" not in other
 
 
-def test_other_rooms_add_to_the_frame_and_are_asked_once_a_request(app: Flask, draw: Draw) -> None:
+def test_other_rooms_add_to_the_frame_and_are_asked_once_a_request(
+    app: Flask, draw: Draw, monkeypatch: pytest.MonkeyPatch
+) -> None:
     asked: list[object] = []
 
     def adds(*, person: object) -> list[Part]:
@@ -320,7 +322,7 @@ def test_other_rooms_add_to_the_frame_and_are_asked_once_a_request(app: Flask, d
         return [Part("a_part.html", place, {"words": f"in the {place}"}) for place in ("elsewhere", "alerts")]
 
     loader = DictLoader({"a_part.html": "{{ part.data.words }}"})
-    app.jinja_env.loader = ChoiceLoader([loader, app.jinja_env.loader])
+    monkeypatch.setattr(app.jinja_env, "loader", ChoiceLoader([loader, app.jinja_env.loader]))
     app.extensions["jobsite.parts"] = {"frame": (adds,)}
     frame = _page(draw)
     assert "in the elsewhere" not in frame

@@ -3,6 +3,7 @@
 import logging
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from flask import Flask, Response, request, send_file
 from flask.testing import FlaskClient
 from jinja2 import ChoiceLoader, DictLoader
 
+from jobsite.application import create_app
 from jobsite.core.errors import Conflict, Denied, Invalid, NotFound
 from jobsite.core.limits import TooMany
 from jobsite.core.web import ANYONE, LOGIN, PAGE_POLICY, Routes, granted, page, redirect_here, safe_next, see
@@ -97,7 +99,9 @@ def only_public() -> Response:
 
 
 @pytest.fixture
-def app(app: Flask, settings: Settings) -> Flask:
+def app(instance: Path, settings: Settings) -> Flask:
+    """An application of this test's own, with the lab as one more room."""
+    app = create_app(settings)
     app.jinja_loader = ChoiceLoader([app.jinja_loader, DictLoader(TEMPLATES)])
     app.config["PROPAGATE_EXCEPTIONS"] = False
     routes.register(app, settings.side)
