@@ -3,7 +3,7 @@
 from flask_login import current_user
 
 from jobsite.accounts.models import Backend
-from jobsite.accounts.queries import backends_of
+from jobsite.accounts.queries import backends_of, runs_here
 from jobsite.core.errors import NotFound
 from jobsite.core.files import UnsafePath
 from jobsite.core.web import granted
@@ -34,10 +34,12 @@ def workspace_at_level4(name: str) -> Workspace:
 
 
 def backend_at_level4(slug: str) -> Backend:
-    """The backend, for its members. Raises `NotFound` for everybody else."""
+    """The backend, for its members, where its outputs are here. Raises `NotFound` for everybody else."""
     found = next((backend for backend in backends_of(current_user) if backend.slug == slug), None)
     if found is None:
         raise NotFound
+    if not runs_here(found):
+        raise NotFound(f"The outputs of {found.name} are shown on its own secure server. Log in there.")
     return found
 
 

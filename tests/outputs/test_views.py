@@ -8,6 +8,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from jobsite.accounts.backends import add_backend, rotate_token
 from jobsite.jobs.models import Job, JobRequest
 from jobsite.outputs.tasks import check_ended, to_check
 from jobsite.projects.models import Workspace
@@ -79,6 +80,15 @@ def test_she_finds_outputs_and_logs_by_way_of_the_backend(ada: FlaskClient) -> N
     ):
         assert f">{path}</a>" in text
     assert "rows.csv" not in text, "highly sensitive files are not listed"
+
+
+def test_outputs_of_a_backend_elsewhere_are_shown_there(ada: FlaskClient) -> None:
+    rotate_token(by="system", backend=add_backend(by="system", slug="far", name="Far"))
+    choice = ada.get("/asthma/level-4/").text
+    assert "/level-4/far/" not in choice and "log in on its own secure server" in choice
+    answer = ada.get("/asthma/level-4/far/output/table.csv")
+    assert answer.status_code == 404
+    assert "The outputs of Far are shown on its own secure server." in answer.text
 
 
 def test_nobody_else_learns_that_there_is_anything(
