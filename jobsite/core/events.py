@@ -8,6 +8,7 @@ programs read on from a cursor (`since`).
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import peewee
@@ -18,7 +19,7 @@ from jobsite.core.db import Model, database
 from jobsite.core.prepared import Prepared, place
 
 START = "0" * 64
-TOGETHER = 1000
+TOGETHER = 500
 """So many events are appended with one statement."""
 
 
@@ -79,7 +80,10 @@ def record_all(happenings: Sequence[Happening]) -> None:
         event.hash = previous = _hash(event)
         rows.append(event.__data__)
     for start in range(0, len(rows), TOGETHER):
-        Event.insert_many(rows[start : start + TOGETHER]).execute()
+        some = rows[start : start + TOGETHER]
+        _append(len(some)).run(
+            **{f"{name}_{number}": row[name] for number, row in enumerate(some) for name in _COLUMNS}
+        )
     database.after_commit(hub.ring)
 
 
@@ -87,11 +91,15 @@ _others = Event.alias()
 _LAST_HASH = Prepared(
     lambda: Event.select(Event.hash).where(Event.id == _others.select(peewee.fn.MAX(_others.id)))
 )
-_APPEND = Prepared(
-    lambda: Event.insert(
-        {name: place(name) for name in ("at", "type", "by", "subject", "data", "previous", "hash")}
-    )
-)
+_COLUMNS = ("at", "type", "by", "subject", "data", "previous", "hash")
+_APPEND = Prepared(lambda: Event.insert({name: place(name) for name in _COLUMNS}))
+
+
+@lru_cache(maxsize=64)
+def _append(count: int) -> Prepared:
+    """The statement that appends so many events."""
+    rows = [{name: place(f"{name}_{number}") for name in _COLUMNS} for number in range(count)]
+    return Prepared(lambda: Event.insert_many(rows))
 
 
 def since(cursor: int, *, limit: int = 1000) -> list[Event]:

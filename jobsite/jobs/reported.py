@@ -4,11 +4,15 @@ A report names all jobs of the requests it mentions. It may come twice, and two 
 nothing, and what has ended is never taken back by one that was sent before.
 """
 
+import json
 import logging
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache, lru_cache
 from typing import Any
+
+from peewee import Field, JSONField
 
 from jobsite.accounts.models import Backend
 from jobsite.accounts.queries import runs_here
@@ -16,6 +20,7 @@ from jobsite.accounts.rules import SYSTEM
 from jobsite.core import hub
 from jobsite.core.db import database, writing
 from jobsite.core.events import Happening, record_all
+from jobsite.core.prepared import Prepared, place
 from jobsite.jobs.models import Attempt, Job, JobRequest
 from jobsite.jobs.rules import CODES, JOB, REQUEST_ACTIVE, only_cancelled, reported_state, reported_status
 from jobsite.settings import current
@@ -30,6 +35,9 @@ MOVED, ENDED = "job:reported", "job:reported-ended"
 
 LENGTH = 16
 """Characters of the identifier of a request."""
+
+FIXED = ("identifier", "job_request", "workspace", "backend", "position")
+"""Columns that stay as they were first reported."""
 
 ROWS = 500
 """So many jobs are stored with one statement."""
@@ -213,11 +221,43 @@ def _is_same(job: Job, columns: Mapping[str, Any]) -> bool:
 
 
 def _store(rows: Sequence[dict[str, Any]]) -> None:
-    fixed = ("identifier", "job_request", "workspace", "backend", "position")
+    """Add jobs, and change those that are there, so many with one statement."""
     for start in range(0, len(rows), ROWS):
         some = rows[start : start + ROWS]
-        kept = [getattr(Job, name) for name in some[0] if name not in fixed]
-        Job.insert_many(some).on_conflict(conflict_target=[Job.identifier], preserve=kept).execute()
+        values = {
+            f"{name}_{number}": _as_stored(Job._meta.fields[name], value)
+            for number, row in enumerate(some)
+            for name, value in row.items()
+        }
+        _upsert(len(some), tuple(some[0])).run(**values, **_untouched())
+
+
+@lru_cache(maxsize=64)
+def _upsert(count: int, names: tuple[str, ...]) -> Prepared:
+    """The statement that stores so many jobs with these columns; the others are as they are in a new job."""
+    others = {name: place(name) for name in _untouched()}
+    rows = [others | {name: place(f"{name}_{number}") for name in names} for number in range(count)]
+    kept = [getattr(Job, name) for name in names if name not in FIXED]
+    return Prepared(
+        lambda: Job.insert_many(rows).on_conflict(conflict_target=[Job.identifier], preserve=kept)
+    )
+
+
+@cache
+def _untouched() -> dict[str, Any]:
+    """The columns that no report changes, as they are in a new job."""
+    reported = {*Report.__dataclass_fields__, *FIXED, "state", "is_database_action", "status_code_updated_at"}
+    rest = (field for field in Job._meta.sorted_fields if field.name not in {*reported, "id"})
+    return {
+        one.name: _as_stored(one, one.default() if callable(one.default) else one.default) for one in rest
+    }
+
+
+def _as_stored(field: Field, value: Any) -> Any:
+    """A value as the database holds it."""
+    if isinstance(field, JSONField):
+        return None if value is None else json.dumps(value)
+    return field.db_value(value)
 
 
 def _follow(requests: Iterable[JobRequest], seen: Mapping[int, Mapping[str, Report]]) -> list[Happening]:
