@@ -42,9 +42,10 @@ def tables_in(text: str) -> TablesFound:
     while start < len(text) and reader.cells <= MOST_CELLS and time.thread_time() <= until:
         reader.feed(text[start : start + _PIECE])
         start += _PIECE
-    if start >= len(text):
+    is_cut = start < len(text) or len(reader.rawdata) > _PIECE
+    if not is_cut:  # for much that never ended the reader would take minutes
         reader.close()
-    return TablesFound([table for table in reader.tables if table.rows], start < len(text))
+    return TablesFound([table for table in reader.tables if table.rows], is_cut)
 
 
 _BEGINS = re.compile(r"<table[\s>]", re.IGNORECASE)

@@ -244,6 +244,11 @@ def test_a_page_that_takes_too_long_shows_the_tables_of_its_beginning_and_says_s
     assert cut.grid.heads[0].text == "first"
 
 
+def test_tags_that_never_end_do_not_keep_a_page_of_tables_busy() -> None:
+    found = tables_in("<table><tr><td>x</td></tr></table>" + "<table" * 20_000)
+    assert (found.tables[0].rows, found.is_cut) == ([["x"]], True)
+
+
 @pytest.mark.parametrize("text", ["[" * 60_000, "<a " * 2_000, "1. " * 20_000, "x\n\n" * 30_000])
 def test_markdown_that_would_take_long_is_shown_as_text(text: str) -> None:
     page = shown(text.encode(), "a.md", ("view", "rendered"))
