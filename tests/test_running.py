@@ -1,5 +1,6 @@
-"""The examples of `docs/running.md` are ones that systemd, nginx and this program take."""
+"""The examples of `docs/running.md` are ones that systemd, nginx, Caddy and this program take."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -77,3 +78,14 @@ def test_nginx_takes_the_site(tmp_path: Path) -> None:
         ["nginx", "-t", "-p", tmp_path, "-c", whole], capture_output=True, text=True, check=False
     )
     assert found.returncode == 0, found.stderr
+
+
+@pytest.mark.skipif(not shutil.which("caddy"), reason="caddy is not installed")
+def test_caddy_takes_the_site(tmp_path: Path) -> None:
+    (site,) = examples("caddy")
+    (tmp_path / "Caddyfile").write_text(site, "utf-8")
+    command = ["caddy", "validate", "--adapter", "caddyfile", "--config", tmp_path / "Caddyfile"]
+    environ = {"HOME": str(tmp_path), "PATH": os.environ["PATH"]}
+    found = subprocess.run(command, env=environ, capture_output=True, text=True, check=False)
+    assert found.returncode == 0, found.stderr
+    assert "warn" not in found.stderr
