@@ -10,6 +10,9 @@ from collections.abc import Callable, Sequence
 from jobsite.outputs.asked import Condition
 from jobsite.outputs.numbers import number_in
 
+LONGEST_FITTED = 1_000
+"""Characters of a value that are compared with a pattern."""
+
 Row = Sequence[str]
 Fits = Callable[[Row], bool]
 
@@ -61,13 +64,26 @@ def _equal(value: str) -> Callable[[str], bool]:
 
 
 def _pattern(value: str) -> Callable[[str], bool]:
-    """`*` is any text and `?` one character: patterns that cannot take long."""
-    parts = [
-        ".*" if sign == "*" else "." if sign == "?" else re.escape(sign)
-        for sign in re.sub(r"\*+", "*", value)
-    ]
-    whole = re.compile("".join(parts), re.IGNORECASE | re.DOTALL)
-    return lambda text: whole.fullmatch(text.strip()[:1000]) is not None
+    """`*` is any text and `?` one character; the time is that of one search for each piece between the stars."""
+    first, *rest = map(_piece, value.split("*"))
+    if not rest:
+        return lambda text: first.fullmatch(text.strip()[:LONGEST_FITTED]) is not None
+    *middle, last = rest
+    width = len(value.rpartition("*")[2])
+
+    def says(text: str) -> bool:
+        text = text.strip()[:LONGEST_FITTED]
+        found, end = first.match(text), len(text) - width
+        for piece in middle:
+            found = piece.search(text, found.end(), max(end, found.end())) if found else None
+        return found is not None and found.end() <= end and last.fullmatch(text, end) is not None
+
+    return says
+
+
+def _piece(text: str) -> re.Pattern[str]:
+    signs = ("." if sign == "?" else re.escape(sign) for sign in text)
+    return re.compile("".join(signs), re.IGNORECASE | re.DOTALL)
 
 
 _SAYS: dict[str, Callable[[str], Callable[[str], bool]]] = {

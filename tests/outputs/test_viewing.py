@@ -2,6 +2,7 @@
 
 import gzip
 import io
+from fnmatch import fnmatchcase
 from hashlib import sha256
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -24,6 +25,7 @@ from jobsite.outputs.pictures import picture
 from jobsite.outputs.provenance import scripts_in
 from jobsite.outputs.reading import table_in
 from jobsite.outputs.reading_through import being_read, wait_until_read
+from jobsite.outputs.sifting import fits
 from jobsite.outputs.table_index import FOLDER, index_of, known_index
 from jobsite.outputs.viewing import Viewed, viewed
 from jobsite.store.windows import Index, csv_index
@@ -63,6 +65,18 @@ ROWS = "n,v\n" + "".join(
 )  # fmt: skip
 def test_a_condition_compares_numbers_as_numbers_and_text_as_text(condition: str, fit: list[int]) -> None:
     assert [row.number for row in table(ROWS, ("where", condition)).rows] == fit
+
+
+@given(pattern=st.text("ab*?", max_size=8), value=st.text("abAB", max_size=8))
+@limits(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_a_pattern_fits_as_shells_know_it(pattern: str, value: str) -> None:
+    holds = fits("", [Condition(1, "like", pattern)])
+    assert holds([value]) == fnmatchcase(value.casefold(), pattern)
+
+
+def test_a_pattern_of_many_stars_takes_no_longer_than_its_pieces() -> None:
+    assert not fits("", [Condition(1, "like", "*a" * 60 + "*b")])(["a" * 1000])
+    assert fits("", [Condition(1, "like", "*a" * 60 + "*")])(["a" * 1000])
 
 
 def test_in_order_numbers_stand_before_text_and_empty_values_last() -> None:
