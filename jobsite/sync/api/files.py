@@ -6,10 +6,12 @@ from typing import Any
 
 from flask import Response, request, url_for
 
+from jobsite.core.web import CONTENT_POLICY
 from jobsite.releases.downloads import raw
 from jobsite.releases.models import ReleaseFile
 from jobsite.releases.queries import latest_files, open_file, outputs_of
 from jobsite.settings import current
+from jobsite.store.kinds import kind_of
 from jobsite.sync.api.callers import READER
 from jobsite.sync.api.endpoints import Answer, Call, Endpoints, answer
 from jobsite.sync.api.shapes import described
@@ -66,7 +68,8 @@ def file_bytes(call: Call) -> Response:
     prefix = request.headers.get("Releases-Redirect", "")
     if prefix and current().trusted_proxies:
         place = f"{prefix.rstrip('/')}/{file.workspace.name}/{file.release_id}/{file.sha256}"
-        return answer(headers={"X-Accel-Redirect": place})
+        kind = {"Content-Type": kind_of(file.name).content_type, "Content-Security-Policy": CONTENT_POLICY}
+        return answer(headers={"X-Accel-Redirect": place, **kind})
     response = raw(open_file(file.workspace, file), file)
     response.set_etag(file.sha256)
     response.last_modified = file.release.created_at

@@ -14,6 +14,7 @@ _REFUSED = described(detail=str)
 _ERRORS = {
     403: "Who calls is not known, or may not do this.",
     404: "What the address names is not here.",
+    409: "Somebody was quicker.",
     429: "Too many calls; `Retry-After` says for how many seconds to wait.",
     503: "The database cannot be used at the moment.",
 }

@@ -69,6 +69,7 @@ def test_a_release_is_announced_uploaded_and_read_again(world: World, sign_in: S
     sent = upload(world)
     file = ReleaseFile.get(name="output/a.csv")
     assert (sent.status_code, sent.data, sent.headers["File-Id"]) == (201, b"", file.id)
+    assert "Content-Type" not in sent.headers
     assert sent.headers["Location"] == f"http://localhost/api/v2/releases/file/{file.id}"
 
     sign_in(world.client, "ben")
@@ -345,6 +346,9 @@ def test_a_trusted_proxy_may_serve_the_bytes_itself(world: World, monkeypatch: p
     monkeypatch.setattr(all_settings, "_current", replace(all_settings.current(), trusted_proxies=1))
     answer = world.call("GET", path, ben, Releases_Redirect="/files/")
     assert answer.data == b"" and answer.headers["X-Accel-Redirect"] == f"/files/asthma/{ID}/{SHA256}"
+    assert answer.content_type == "text/csv; charset=utf-8" and answer.headers[
+        "Content-Security-Policy"
+    ].startswith("sandbox")
     assert world.call("GET", path, None, Releases_Redirect="/files/").status_code == 403
     assert world.call("GET", path, ben, If_None_Match=f'"{SHA256}"').status_code == 304
 
