@@ -24,6 +24,8 @@ LONGEST_WORK = 120.0
 """Seconds of work for the figures of one column; then they are of the rows so far, and the card says so."""
 MOST_WAITING = 50
 MOST_FAILED = 100
+FAILED_FOR = 60.0
+"""Seconds in which a table that could not be read is not tried again."""
 REST = 0.0003
 """Seconds before each piece of a file, in which others have the processor."""
 
@@ -43,7 +45,8 @@ class _Patient(io.FileIO):
 class Reading:
     """A table that is read through, or waits for it: for where its rows start, or for the figures of a column.
 
-    `position` is that column, from 1, or 0; `failed` says that it could not be read.
+    `position` is that column, from 1, or 0; `failed` says that it could not be read, `ended` when that was on the clock
+    that only goes on.
     """
 
     sha256: str
@@ -53,6 +56,7 @@ class Reading:
     instance: Path
     file: _Patient | None = field(default=None, repr=False)
     failed: bool = False
+    ended: float = 0.0
 
     @property
     def name(self) -> str:
@@ -93,6 +97,9 @@ def read_through(file: BinaryIO, sha256: str, size: int, position: int, policy: 
     key = (wanted.instance, wanted.name)
     with _door:
         found = _waiting.get(key) or _failed.get(key)
+        if found and found.failed and time.monotonic() - found.ended > FAILED_FOR:
+            _failed.pop(key, None)
+            found = None
         if found or len(_waiting) >= MOST_WAITING:
             return found or wanted
         wanted.file = _Patient(f"/proc/self/fd/{file.fileno()}")
@@ -134,7 +141,7 @@ def _work_off() -> None:
             _read(reading)
         except Exception:
             log.exception("a table could not be read through")
-            reading.failed = True
+            reading.failed, reading.ended = True, time.monotonic()
         finally:
             _ended(reading)
 

@@ -158,6 +158,13 @@ def test_a_large_table_that_cannot_be_read_says_so_and_is_not_tried_for_ever(
     assert "could not be read" in pages[1].waits.words
     assert len(pages[1].rows) == 11, "its beginning is shown all the same"
     assert "could not be read through" in caplog.text
+    monkeypatch.undo()
+    monkeypatch.setattr(grids, "LARGE", 10)
+    monkeypatch.setattr("jobsite.outputs.reading_through.FAILED_FOR", -1.0)
+    with (tmp_path / "large.csv").open("rb") as file:
+        grid(file, sha256(data).hexdigest(), len(data), Asked())
+        wait_until_read(60)
+        assert grid(file, sha256(data).hexdigest(), len(data), Asked()).total == 11, "later it is tried again"
 
 
 def test_the_search_of_a_large_table_stops_and_says_where_to_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
