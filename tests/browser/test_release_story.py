@@ -25,6 +25,7 @@ COUNTED = "region,n\nNorth,120\nSouth,3\nEast,40\n"
 MENDED = "region,n\nNorth,120\nSouth,[redacted]\nEast,40\n"
 DRAWN = "<svg xmlns='http://www.w3.org/2000/svg' width='40' height='20'><rect width='30' height='15'/></svg>"
 OBJECTION = "Where are the numbers behind the figure?"
+ANSWER = "The numbers are in figure.csv, beside it."
 REASON = "Say in the figure how many people are at risk."
 
 
@@ -178,6 +179,7 @@ def cat_returns_it_after_seeing_the_disagreement(page: Page) -> None:
     press(page, "Asthma by region")
     write(page, "Comment on Asthma by region", REASON)
     press(page, "Comment in public", role="button")
+    expect(page.locator("#comments")).to_contain_text(REASON)
     page.keyboard.press("g")
     page.keyboard.press("o")
     page.wait_for_load_state()
@@ -197,8 +199,9 @@ def ada_answers(site: Site, page: Page) -> None:
     expect(page.locator("#vote")).to_have_count(0)
     press(page, "Take the new version", role="button")
     press(page, "Asthma by region")
-    write(page, "Comment on Asthma by region", "The numbers are in figure.csv, beside it.")
+    write(page, "Comment on Asthma by region", ANSWER)
     press(page, "Comment", role="button")
+    expect(page.locator("#comments")).to_contain_text(ANSWER)
     ada_submits(page)
 
 
