@@ -55,7 +55,9 @@ class Person:
         wanted = {"Accept-Encoding": "gzip", **(headers or {})}
         return self._timed(200, lambda: self.client.get(address, headers=wanted, buffered=True))
 
-    def send(self, page: str, button: str, values: Mapping[str, str], address: str = "") -> Answer:
+    def send(
+        self, page: str, button: str, values: Mapping[str, str | list[str]], address: str = ""
+    ) -> Answer:
         """The form of a page that holds this text, with what it carries and these values. Only the answer is timed."""
         fields = _fields(self.client.get(page).text, button)
         data = {**fields, **values}

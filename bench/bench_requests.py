@@ -115,7 +115,7 @@ def _findings(file: RequestFile) -> list[dict[str, object]]:
     return [
         Finding(
             "C3",
-            "1",
+            1,
             "default",
             1,
             LOOK,
