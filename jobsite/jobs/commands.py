@@ -14,18 +14,16 @@ from jobsite.core.commands import as_json, instance_command, print_json
 from jobsite.core.errors import Conflict, Denied, NotFound
 from jobsite.core.wording import counted
 from jobsite.jobs.actions import cancel as cancel_request
+from jobsite.jobs.documents import cancelled_json, listed_json, newest_jobs
 from jobsite.jobs.execution import attempt_dir
 from jobsite.jobs.executors.records import LOG
 from jobsite.jobs.logs.reader import LogReader
-from jobsite.jobs.models import Attempt, Job, JobRequest
+from jobsite.jobs.models import Attempt, Job
 from jobsite.jobs.operator_commands import kill
-from jobsite.jobs.queries import jobs_of, whole_job, whole_request
-from jobsite.jobs.request_command import job_json
-from jobsite.projects.models import Workspace
+from jobsite.jobs.queries import job_named, whole_job, whole_request
 from jobsite.projects.queries import permissions_in
 from jobsite.settings import Settings
 
-MOST_LISTED = 1000
 LARGEST_CURSOR = 2**63 - 1
 PAUSE = 0.3
 
@@ -37,11 +35,9 @@ PAUSE = 0.3
 )
 def list_jobs(settings: Settings, json_wanted: bool, active: bool) -> None:
     """List the newest jobs: at most 1000, newest first."""
-    rows = Job.select(Job, JobRequest, Workspace).join(JobRequest).join(Workspace).order_by(Job.id.desc())
-    rows = rows.where(Job.state.in_(("pending", "running"))) if active else rows
-    found = list(rows.limit(MOST_LISTED))
+    found = newest_jobs(active=active)
     if json_wanted:
-        return print_json([_listed(job) for job in found])
+        return print_json([listed_json(job) for job in found])
     for job in found:
         where = f"{job.job_request.workspace.name}/{job.job_request_id}"
         click.echo(f"{job.identifier}  {job.state:<9}  {where:<24} {job.action}: {job.status_message}")
@@ -60,11 +56,10 @@ def cancel(settings: Settings, json_wanted: bool, request: str, jobs: tuple[str,
     allowed = by.id == found.created_by_id or "job_cancel" in permissions_in(by, found.workspace.project_id)
     if not by.is_active:
         raise Denied(f"{by.username} is not active.")
-    chosen = [_job_in(found, name) for name in jobs] if jobs else None
+    chosen = [job_named(found, name) for name in jobs] if jobs else None
     count = cancel_request(by=by, request=found, jobs=chosen, may_cancel=allowed)
     if json_wanted:
-        rows = [{**job_json(job), "cancelling": job.cancelling} for job in jobs_of(found)]
-        return print_json({"id": found.id, "identifier": found.identifier, "cancelled": count, "jobs": rows})
+        return print_json(cancelled_json(found, count))
     click.echo(f"{counted(count, 'job')} of request {found.id} cancelled, or being cancelled.")
 
 
@@ -123,28 +118,6 @@ def verify_log(settings: Settings) -> None:
             f"from the rows before it. {sound} rows before it are sound."
         )
     click.echo(f"The event log is sound: {sound} rows.")
-
-
-def _listed(job: Job) -> dict[str, Any]:
-    return {
-        **job_json(job),
-        "request": job.job_request_id,
-        "workspace": job.job_request.workspace.name,
-        "created_at": wire(job.created_at),
-        "started_at": wire(job.started_at),
-        "completed_at": wire(job.completed_at),
-    }
-
-
-def _job_in(request: JobRequest, name: str) -> Job:
-    """The job of the request with this action, or whose identifier alone begins so."""
-    jobs = jobs_of(request)
-    found = [job for job in jobs if job.action == name] or [
-        job for job in jobs if job.identifier.startswith(name)
-    ]
-    if len(found) != 1:
-        raise NotFound(f"Request {request.id} has {'more than one' if found else 'no'} job {name}.")
-    return found[0]
 
 
 def _log_path(job: Job) -> Path | None:

@@ -136,6 +136,17 @@ def whole_job(text: str) -> Job:
     return exact or _only(rows.where(Job.identifier.startswith(text)).limit(2), "job", text)
 
 
+def job_named(request: JobRequest, name: str) -> Job:
+    """The job of the request with this action, or whose identifier alone begins so. Raises `NotFound` with a sentence."""
+    jobs = jobs_of(request)
+    found = [job for job in jobs if job.action == name] or [
+        job for job in jobs if job.identifier.startswith(name)
+    ]
+    if len(found) != 1:
+        raise NotFound(f"Request {request.id} has {'more than one' if found else 'no'} job {name}.")
+    return found[0]
+
+
 def _only(rows: ModelSelect, kind: str, text: str) -> JobRequest | Job:
     found = list(rows) if text else []
     if len(found) == 1:

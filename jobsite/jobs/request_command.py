@@ -1,26 +1,16 @@
 """`jobsite request`: a job request from the command line, by the same verbs as the run-jobs page."""
 
 import sys
-from typing import Any
 
 import click
 
-from jobsite.accounts.models import Backend, User
-from jobsite.accounts.queries import backends_of, runs_here, user_or_stop
+from jobsite.accounts.queries import user_or_stop
 from jobsite.core.commands import as_json, instance_command, print_json
-from jobsite.core.errors import Invalid, NotFound, require
-from jobsite.jobs.actions import Wish, refuse_unusable, require_codelists, submit
-from jobsite.jobs.codelist_checks import check_online
-from jobsite.jobs.codelists import codelists_at
-from jobsite.jobs.definitions import Definition, newest_definition
-from jobsite.jobs.models import Job, JobRequest
-from jobsite.jobs.planning import plan_request
-from jobsite.jobs.reusable import resolved
-from jobsite.jobs.rules import wire_state
+from jobsite.jobs.asking import Order, ask, wish_of
+from jobsite.jobs.documents import request_json
+from jobsite.jobs.printing import ENDED_WELL, show_request
 from jobsite.jobs.waiting import wait_for
-from jobsite.pipelines.planning import Plan
-from jobsite.projects.models import Workspace
-from jobsite.projects.queries import permissions_in, workspace_named
+from jobsite.projects.queries import workspace_named
 from jobsite.settings import Settings
 
 
@@ -54,95 +44,14 @@ def request(
     json_wanted: bool,
 ) -> None:
     """Ask for ACTION… (or run_all) to be run in WORKSPACE."""
-    by, where = user_or_stop(username), workspace_named(workspace)
-    require(_why_not(by, where))
-    definition = newest_definition(where, ref)
-    backend = _backend(by, slug)
-    check_online(where.repo, definition.commit)
-    if dry_run:
-        code = resolved(_sound(definition), actions, asks=True)
-        plan = plan_request(where, backend, code.definition, actions, force=force)
-        refuse_unusable(code, plan, here=runs_here(backend))
-        require_codelists(codelists_at(where.repo.url, definition.commit), definition, plan)
-        return _show(None, plan, json_wanted)
-    made, plan = submit(by=by, wish=Wish(where, backend, definition, actions, force))
-    if waits:
+    by = user_or_stop(username)
+    order = Order(actions, backend=slug or "", ref=ref or "", force=force)
+    made, plan = ask(by, wish_of(by, workspace_named(workspace), order), dry_run=dry_run)
+    if made and waits:
         made = wait_for(made)
-    _show(made, plan, json_wanted)
-    sys.exit(1 if waits and made.status not in ("succeeded", "nothing_to_do") else 0)
-
-
-def request_json(made: JobRequest | None, plan: Plan) -> dict[str, Any]:
-    """The document of `request --json`; without a request (a dry run) its fields are null and it has no jobs."""
-    jobs = list(Job.select().where(Job.job_request == made).order_by(Job.position)) if made else []
-    return {
-        "id": made.id if made else None,
-        "identifier": made.identifier if made else None,
-        "status": made.status if made else None,
-        "status_message": made.status_message if made else plan.nothing_to_do or "",
-        "jobs": [job_json(job) for job in jobs],
-        "plan": [
-            {"action": one.action, "verdict": one.verdict, "reason": one.reason} for one in plan.decisions
-        ],
-    }
-
-
-def job_json(job: Job) -> dict[str, Any]:
-    """A job as other programs read it."""
-    return {
-        "identifier": job.identifier,
-        "action": job.action,
-        "status": wire_state(job.state),
-        "status_code": job.status_code,
-        "status_message": job.status_message,
-    }
-
-
-def _why_not(by: User, workspace: Workspace) -> str | None:
-    if not by.is_active:
-        return f"{by.username} is not active."
-    if "job_run" not in permissions_in(by, workspace.project):
-        return f"{by.username} does not have permission to run jobs on this workspace"
-    return None
-
-
-def _backend(by: User, slug: str | None) -> Backend:
-    there = {backend.slug: backend for backend in backends_of(by)}
-    if slug and slug in there:
-        return there[slug]
-    if slug or not there:
-        raise NotFound(
-            f"There is no backend {slug} that {by.username} may use." if slug else "There is no backend yet."
-        )
-    if len(there) > 1:
-        raise Invalid({"backend": f"Choose a backend with --backend: {', '.join(there)}."})
-    return next(iter(there.values()))
-
-
-def _sound(definition: Definition) -> Definition:
-    problems = definition.report.problems
-    if problems:
-        raise Invalid(
-            {"project": "\n".join(f"project.yaml, line {one.line}: {one.message}" for one in problems)}
-        )
-    return definition
-
-
-def _show(made: JobRequest | None, plan: Plan, json_wanted: bool) -> None:
-    document = request_json(made, plan)
-    if json_wanted:
-        return print_json(document)
-    click.echo(
-        f"Request {made.id} ({made.identifier}): {made.status}"
-        if made
-        else "Nothing was asked for (dry run)."
-    )
-    for one in plan.decisions:
-        click.echo(f"  {one.verdict:<6} {one.action}: {one.reason}")
-    for job in document["jobs"]:
-        click.echo(f"  {job['identifier']}  {job['status']:<9} {job['action']}: {job['status_message']}")
-    if document["status_message"]:
-        click.echo(document["status_message"])
+    document = request_json(made, plan.decisions, plan.nothing_to_do)
+    print_json(document) if json_wanted else show_request(document)
+    sys.exit(1 if made and waits and made.status not in ENDED_WELL else 0)
 
 
 COMMANDS = (request,)
