@@ -50,7 +50,7 @@ def overview(request_id: str, viewer: User) -> Overview:
     return Overview(
         head=head(sight),
         groups=groups,
-        comments=tuple(one for one in comments_seen(sight) if not one.group),
+        comments=comments_seen(sight),
         findings=_total(files, groups),
         progress=progress(sight),
         step=next_step(steps, acting.request),
@@ -77,7 +77,7 @@ def group_page(request_id: str, slug: str, viewer: User) -> GroupPage:
     return GroupPage(
         head=head(sight),
         group=sight.group_line(group),
-        comments=tuple(one for one in comments_seen(sight) if one.group == slug and not one.path),
+        comments=comments_seen(sight, group.id),
         counts=sight.acting.policy.document["counts"],
     )
 
@@ -111,7 +111,7 @@ def page_of_file(sight: Sight, file: RequestFile) -> FilePage:
         findings=sight.findings(file),
         votes=tuple(votes),
         my_vote=next((vote for vote in votes if vote.is_mine), None),
-        comments=tuple(one for one in comments_seen(sight) if one.path == path),
+        comments=comments_seen(sight, file=file.id),
         versions=versions,
         provenance=_provenance(sight, file, elsewhere),
         progress=progress(sight),

@@ -22,11 +22,19 @@ NOT_YOURS = "Only its writer may do this with a comment."
 RULES = ("take_back", "make_public", "repost", "edit_comment", "comment", "solve")
 
 
-def comments_seen(sight: Sight) -> list[CommentShown]:
-    """The comments they may see, the earliest first, each with its answers behind it; of one taken back only that it was."""
+def comments_seen(
+    sight: Sight, group: int | None = None, file: int | None = None
+) -> tuple[CommentShown, ...]:
+    """The comments on the request, or on the group or file of this id, that they may see, the earliest first, each with its
+    answers behind it; of one taken back only that it was."""
+    here = [
+        one
+        for one in sight.state.comments
+        if one.file_id == file and (one.group_id == group or file is not None)  # a file may have moved since
+    ]
     why = {name: why_not(name, sight.acting.facts) for name in RULES}
     found = []
-    for comment in sight.state.comments:
+    for comment in here:
         item = item_of_comment(comment)
         if sight.sees(item):
             found.append(_shown(sight, comment, why))
@@ -35,7 +43,7 @@ def comments_seen(sight: Sight) -> list[CommentShown]:
             found.append(replace(told, text="", place=None, earlier=(), is_taken_back=True))
     seen = {one.id for one in found}
     found = [one if one.answers in seen else replace(one, answers=None) for one in found]
-    return sorted(found, key=lambda one: (one.answers or one.id, one.id))
+    return tuple(sorted(found, key=lambda one: (one.answers or one.id, one.id)))
 
 
 def declarations_seen(sight: Sight) -> tuple[DeclarationShown, ...]:
