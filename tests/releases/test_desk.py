@@ -11,6 +11,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from jobsite.outputs.models import Look
+from jobsite.releases.desk import prompts
 from jobsite.releases.requests.models import Comment, ReleaseRequest, Vote
 from jobsite.releases.requests.rules import CHECKLIST, STATUSES
 
@@ -119,6 +120,28 @@ def test_files_of_level_4_become_a_submitted_request_page_by_page(
     press("ada", submit, check=ALL)
     assert only_request().status == "SUBMITTED"
     assert "Submitted, waiting for reviews" in read("ada", at(request))
+
+
+def test_an_exception_says_why_it_has_to_stay_and_why_the_risk_is_low(
+    world: World, read: Any, press: Press
+) -> None:
+    """14: two questions with an example beside them; what is typed into one alone comes back with the refusal."""
+    world.publish({"output/a.csv": SMALL})
+    request = world.draft(files=["output/a.csv"])
+    file = at(request, "tables", "output/a.csv")
+    rule = next(
+        one["rule"] for one in world.file(request, "output/a.csv").findings if one["severity"] == "fix"
+    )
+    about = {"do": "explain", "rule": rule, "all": "1"}
+    example = prompts.explanation_example(rule)
+    page = read("ada", file)
+    assert example and all(words in page for words in example) and "Why the risk is low" in page
+    finding = next(one for one in world.file(request, "output/a.csv").findings if one["rule"] == rule)
+    refused = press("ada", file, 422, **about, finding=finding["fingerprint"], risk="No one.", text="").text
+    assert re.search(rf'<textarea id="risk-{finding["fingerprint"][:16]}"[^>]*>No one.<', refused)
+    press("ada", file, **about, text="The protocol promises this row.", risk="It counts hospitals.")
+    said = "Why it has to stay: The protocol promises this row. Why the risk is low: It counts hospitals."
+    assert said in read("ada", file)
 
 
 def test_what_was_typed_comes_back_with_every_refusal(world: World, read: Any, press: Press) -> None:

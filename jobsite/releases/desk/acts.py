@@ -12,6 +12,7 @@ from werkzeug.datastructures import MultiDict
 from jobsite.accounts.models import User
 from jobsite.core.db import LARGEST_ID
 from jobsite.core.errors import Invalid, NotFound
+from jobsite.releases.desk.prompts import explained
 from jobsite.releases.requests import (
     adding,
     comments,
@@ -95,6 +96,10 @@ def _pin(at: At) -> None:
     row, column = at.form.get("row", type=int), at.form.get("column", type=int)
     place = {"kind": "cell", "row": row, "col": column} if row and column else {"kind": "file"}
     findings.pin(**at.file, place=place, severity=at.form.get("severity", ""), sentence=at.text("sentence"))
+
+
+def _explain(at: At) -> None:
+    findings.explain(**at.finding, text=explained(at.text("text"), at.text("risk")))
 
 
 def _unwaive(at: At) -> None:
@@ -196,7 +201,7 @@ ON_FILE: Mapping[str, Act] = {
     ),
     "unwaive": Act(_unwaive, "The waiver has been taken back.", "findings"),
     "confirm": Act(lambda at: findings.confirm(**at.finding, text=at.text("text")), "Confirmed.", "findings"),
-    "explain": Act(lambda at: findings.explain(**at.finding, text=at.text("text")), "Explained.", "findings"),
+    "explain": Act(_explain, "Explained.", "findings"),
     "pin": Act(_pin, "Your remark has been pinned.", "findings"),
     "update": Act(lambda at: adding.update_file(**at.file), "The request has the new version now."),
     "move": Act(lambda at: editing.move_file(**at.file, group=at.text("to")), "The file has been moved."),

@@ -4,8 +4,10 @@ Pure. The draft states facts only (which file, how large, which columns, what ma
 against disclosure is the author's to say, so those are questions. Specification 5.4 (X1 to X5) and 14.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+
+from jobsite.releases.requests.rules import SHORTEST_REASON
 
 CONTEXT_QUESTIONS = (
     "Who are the people in these files, and how many are they?",
@@ -23,6 +25,36 @@ CONTROLS_QUESTIONS = (
     "Were totals, rates and percentages computed from the rounded counts?",
     "Is there a cell that could be worked out from others, and what did you do about it?",
 )
+_EXPLANATIONS: Mapping[str, tuple[str, str]] = {
+    "F": (
+        "Readers of the guideline open the page as it is, with its headings and links between tables.",
+        "It was made from the rounded tables of this group alone, and holds no script and no link to elsewhere.",
+    ),
+    "I": (
+        "The table is about services, and without the regions nobody could act on it.",
+        "The codes name areas of more than a million people each; none stands for a person, a practice or a small place.",
+    ),
+    "C": (
+        "The row shows how many hospitals took part, which the protocol promises to report.",
+        "The numbers count hospitals, not people, and the list of hospitals is public.",
+    ),
+    "S": (
+        "The total is the published number of people in the study, and the table has to agree with it.",
+        "Two cells of the row are hidden, so that the total gives neither of them away.",
+    ),
+    "D": (
+        "The second table leaves out care homes, as the reviewers of the paper asked.",
+        "The smallest difference between the two tables is 35 people in every group.",
+    ),
+    "G": (
+        "The figure is the diagram of the study design.",
+        "It is drawn by hand and holds no number about people.",
+    ),
+    "A": (
+        "The table is the main result, and its small cells belong to one region only.",
+        "The cells that were flagged have been hidden since, and the totals were computed after that.",
+    ),
+}
 MOST_NAMES = 12
 """Columns named in a draft; a wider table is described by its number of columns."""
 
@@ -36,6 +68,19 @@ class Described:
     cols: int | None = None
     header: tuple[str, ...] = ()
     action: str = ""
+
+
+def explanation_example(rule: str) -> tuple[str, str] | None:
+    """For a finding of this rule, an example of why it has to stay and of why the risk is low; None where none is known."""
+    return _EXPLANATIONS.get(rule[:1])
+
+
+def explained(matters: str, risk: str) -> str:
+    """One text of the two fields of an explanation; what the questions say does not make it long enough to be a reason."""
+    words = f"{matters}\n{risk}".strip()
+    if not matters or not risk or len(words) < SHORTEST_REASON:
+        return words
+    return f"Why it has to stay: {matters}\nWhy the risk is low: {risk}"
 
 
 def controls_example(threshold: int, base: int) -> str:

@@ -13,6 +13,7 @@ from jobsite.releases.desk.contents import opened, opened_page
 from jobsite.releases.desk.groups import draft_of, group_of
 from jobsite.releases.desk.keys import KEYS
 from jobsite.releases.desk.pages import answer, back, fragment_wanted, known, loaded, me, pressed
+from jobsite.releases.desk.prompts import explanation_example
 from jobsite.releases.desk.uploads import looks_every, seen_as, upload_of
 from jobsite.releases.requests import listing, queries
 from jobsite.releases.requests.reopening import WHY
@@ -122,6 +123,7 @@ def show_file(request_id: str, group: str, path: str, refusal: Refused | None = 
         "view": seen,
         "keys": KEYS,
         "codes": WAIVER_CODES,
+        "example": explanation_example,
         "reopened": WHY,
     }
     return answer(
@@ -130,7 +132,7 @@ def show_file(request_id: str, group: str, path: str, refusal: Refused | None = 
         refusal=refusal,
         fragments=PARTS_OF_DESK,
         stays=session.get("desk_stays", False),
-        fields={"text", "sentence", "reason", "to", "code"},
+        fields={"text", "risk", "sentence", "reason", "to", "code"},
         **data,
     )
 
