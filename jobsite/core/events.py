@@ -95,11 +95,14 @@ _COLUMNS = ("at", "type", "by", "subject", "data", "previous", "hash")
 _APPEND = Prepared(lambda: Event.insert({name: place(name) for name in _COLUMNS}))
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=16)
 def _append(count: int) -> Prepared:
     """The statement that appends so many events."""
-    rows = [{name: place(f"{name}_{number}") for name in _COLUMNS} for number in range(count)]
-    return Prepared(lambda: Event.insert_many(rows))
+    return Prepared(
+        lambda: Event.insert_many(
+            [{name: place(f"{name}_{number}") for name in _COLUMNS} for number in range(count)]
+        )
+    )
 
 
 def since(cursor: int, *, limit: int = 1000) -> list[Event]:

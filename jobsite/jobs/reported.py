@@ -232,15 +232,17 @@ def _store(rows: Sequence[dict[str, Any]]) -> None:
         _upsert(len(some), tuple(some[0])).run(**values, **_untouched())
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=16)
 def _upsert(count: int, names: tuple[str, ...]) -> Prepared:
     """The statement that stores so many jobs with these columns; the others are as they are in a new job."""
+    return Prepared(lambda: _upsert_of(count, names))
+
+
+def _upsert_of(count: int, names: tuple[str, ...]) -> Any:
     others = {name: place(name) for name in _untouched()}
     rows = [others | {name: place(f"{name}_{number}") for name in names} for number in range(count)]
     kept = [getattr(Job, name) for name in names if name not in FIXED]
-    return Prepared(
-        lambda: Job.insert_many(rows).on_conflict(conflict_target=[Job.identifier], preserve=kept)
-    )
+    return Job.insert_many(rows).on_conflict(conflict_target=[Job.identifier], preserve=kept)
 
 
 @cache
