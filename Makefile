@@ -39,8 +39,9 @@ check: develop
 bench: system prepare develop
 	@$(BIN)/python -m bench
 
-crash: system prepare develop
+crash: system prepare develop artifact
 	@ROUNDS="$(ROUNDS)" $(BIN)/python -m pytest -n 0 tests/crash
+	@ARTIFACT="$(DIST)/jobsite.pyz" $(BIN)/python -m pytest -n 0 tests/end_to_end
 
 artifact: $(DIST)/jobsite.pyz
 

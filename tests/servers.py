@@ -14,7 +14,11 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any, Self
 
-COMMAND = (sys.executable, "-c", "from jobsite.cli import main; main()")
+ARTIFACT = os.environ.get("ARTIFACT", "")
+"""The one file that is tested in place of this checkout, if any."""
+COMMAND = (
+    (sys.executable, ARTIFACT) if ARTIFACT else (sys.executable, "-c", "from jobsite.cli import main; main()")
+)
 ROOT = Path(__file__).parent.parent
 STUDY_PYTHON = ROOT / ".venv-study" / "bin" / "python"
 
