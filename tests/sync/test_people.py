@@ -99,6 +99,7 @@ def test_a_token_of_the_public_side_logs_in_and_brings_what_its_person_may_do(
 def test_every_refusal_is_one_sentence_and_no_answer_another(
     peer: Peer, workspace: Workspace, log_in: LogIn
 ) -> None:
+    """OC21: one sentence whatever was wrong, another where nobody answered."""
     for status in (400, 403, 404):
         peer.answers["POST releases/authenticate"] = (status, {"detail": "Token for ada has expired"})
         assert REFUSED in log_in("ada", 422).said
@@ -111,6 +112,7 @@ def test_every_refusal_is_one_sentence_and_no_answer_another(
 
 
 def test_tries_are_limited_here_as_well(peer: Peer, workspace: Workspace, log_in: LogIn) -> None:
+    """OC21."""
     peer.answers["POST releases/authenticate"] = (403, {"detail": "Token for ada was invalid"})
     for _ in range(10):
         log_in("ada", 422)
@@ -198,6 +200,7 @@ def test_roles_stand_while_the_public_side_cannot_name_them_and_nobody_is_confir
 def test_who_is_refused_is_out_at_once_on_every_device(
     peer: Peer, workspace: Workspace, log_in: LogIn, status: int
 ) -> None:
+    """OC17."""
     knows(peer, person("ada", workspaces={"asthma": seen()}, output_checker=True), "StaffAreaAdministrator")
     first, second = log_in("ada"), log_in("ada")
     peer.answers["POST releases/authorise"] = (status, {"detail": "No User matches the given query."})
@@ -299,6 +302,7 @@ class TestGate:
     def test_a_command_without_an_answer_is_refused_and_changes_nothing(
         self, peer: Peer, client: FlaskClient
     ) -> None:
+        """OC19."""
         before = Event.select().count()
         peer.faults = ["500"]
         with self.later(61):
@@ -307,6 +311,7 @@ class TestGate:
         assert Event.select().count() == before
 
     def test_a_command_of_who_is_refused_ends_their_logins(self, peer: Peer, client: FlaskClient) -> None:
+        """OC17."""
         peer.answers["POST releases/authorise"] = (403, {"detail": "User ada does not have access"})
         with self.later(61):
             status, said = press(client)
@@ -316,6 +321,7 @@ class TestGate:
     def test_pages_are_shown_for_15_minutes_without_asking_and_then_no_more(
         self, peer: Peer, client: FlaskClient
     ) -> None:
+        """OC19."""
         with self.later(100):
             assert "has not answered" not in client.get("/settings/").text
         with self.later(14 * 60 + 59):
