@@ -104,9 +104,7 @@ class Endpoints:
 
 def answer(data: Any = None, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
     """An answer of this data as JSON; without any, an empty one."""
-    response = Response(b"") if data is None else jsonify(data)
-    if data is None:
-        del response.headers["Content-Type"]  # nothing is of no type
+    response = Response(b"", mimetype="text/plain") if data is None else jsonify(data)
     response.status_code = status
     response.headers.update(headers or {})
     return response

@@ -69,7 +69,7 @@ def test_a_release_is_announced_uploaded_and_read_again(world: World, sign_in: S
     sent = upload(world)
     file = ReleaseFile.get(name="output/a.csv")
     assert (sent.status_code, sent.data, sent.headers["File-Id"]) == (201, b"", file.id)
-    assert "Content-Type" not in sent.headers
+    assert sent.mimetype == "text/plain"
     assert sent.headers["Location"] == f"http://localhost/api/v2/releases/file/{file.id}"
 
     sign_in(world.client, "ben")
