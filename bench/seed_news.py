@@ -20,6 +20,7 @@ from jobsite.projects.models import (
     Redirect,
     Workspace,
 )
+from jobsite.settings import current
 from jobsite.status.alerts import add_alert
 
 NOTICES_EACH, OUTPUTS_EACH = 50, 3
@@ -33,7 +34,9 @@ def add_news(people: list[User], workspaces: list[Workspace], requests: list[int
     _notices(people, requests)
     _deliveries(people, requests)
     _places(people, workspaces)
-    _outputs(requests)
+    if current().secure:
+        _outputs(requests)
+        _failures()
     _trouble()
     _changes(people, workspaces)
 
@@ -148,14 +151,19 @@ def _outputs(requests: list[int]) -> None:
     )
 
 
-def _trouble() -> None:
-    """A backend that fails, signs of life of the ticks, and what staff tell everybody."""
-    at = now()
-    north = Backend.get(Backend.slug == "north")
+def _failures() -> None:
+    """A backend that fails."""
+    at, north = now(), Backend.get(Backend.slug == "north")
     with writing():
         BackendAlert.create(
             backend=north, kind="jobs", failures={"platform": 4}, first_at=at, last_at=at, raised_at=at
         )
+
+
+def _trouble() -> None:
+    """Signs of life of the ticks, and what staff tell everybody."""
+    at = now()
+    with writing():
         for name in ("read_news", "send_mail"):
             Heartbeat.get_or_create(name=name, defaults={"at": at, "seconds": 0.01})
     for level in ("info", "warning"):
