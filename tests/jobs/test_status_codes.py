@@ -259,7 +259,9 @@ def test_every_code_is_reached_by_something_that_forces_it(code: str, world: Wor
     assert FORCED[code](world) == code
     for told in reports_of(JobRequest.select().order_by(JobRequest.id.desc()).get(), now()):
         assert told["status"] in ("pending", "running", "succeeded", "failed")
-        assert not re.search(r"\.(csv|py|log)|/|fills the disk", told["status_message"]), "this may name a file"
+        assert not re.search(r"\.(csv|py|log)|/|fills the disk", told["status_message"]), (
+            "this may name a file"
+        )
         assert told["status_code"] == job(told["action"]).status_code
 
 

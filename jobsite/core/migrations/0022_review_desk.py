@@ -41,10 +41,14 @@ COLUMNS = (
 )
 
 TRIGGERS = (
-    "CREATE TRIGGER comment_change_is_kept BEFORE DELETE ON comment_change "
-    "BEGIN SELECT RAISE(ABORT, 'rows of comment_change are kept for ever'); END",
-    "CREATE TRIGGER comment_change_is_as_written BEFORE UPDATE OF comment_id, what, text, writer, turn ON comment_change "
-    "BEGIN SELECT RAISE(ABORT, 'what is written in comment_change stays'); END",
+    (
+        "CREATE TRIGGER comment_change_is_kept BEFORE DELETE ON comment_change "
+        "BEGIN SELECT RAISE(ABORT, 'rows of comment_change are kept for ever'); END"
+    ),
+    (
+        "CREATE TRIGGER comment_change_is_as_written BEFORE UPDATE OF comment_id, what, text, writer, turn ON comment_change "
+        "BEGIN SELECT RAISE(ABORT, 'what is written in comment_change stays'); END"
+    ),
 )
 
 
