@@ -344,7 +344,7 @@ def _given(instance: Path | str | None, environ: Mapping[str, str]) -> tuple[dic
     raw += [
         (name.removeprefix(PREFIX).lower(), value, f"environment ({name})")
         for name, value in environ.items()
-        if name.startswith(PREFIX)
+        if name.startswith(PREFIX) and not name.startswith(f"{PREFIX}REMOTE_")  # of `jobsite remote`
     ]
     given: dict[str, Any] = {}
     sources: dict[str, str] = {}
