@@ -22,6 +22,7 @@ MODULES = {
     "jobsite.releases.requests.commands": "requests",
     "jobsite.notifications.commands": "mail",
     "jobsite.status.commands": "doctor",
+    "jobsite.sync.remote_commands": "remote",
     "jobsite.transfer.commands": "export import",
     "jobsite.demo.commands": "demo",
 }

@@ -50,6 +50,7 @@ def things_of_ada(cast: SimpleNamespace, request: JobRequest, job: Job, path: st
         "backend": "local", "number": str(request.id), "older": str(request.id), "identifier": job.identifier,
         "path": path, "ref": "main", "username": "ben", "repo": in_address(workspace.repo.url), "rest": "logs/x",
         "first": GONE, "dashboard": "projects", "policy": "default", "version": "1", "commit": "0" * 40,
+        "request": str(request.id),
     }  # fmt: skip
     found = {"": general, **_of_one_person(cast.ada, general)}
     if current().public:
@@ -76,6 +77,7 @@ def things_of_dan(cast: SimpleNamespace) -> Values:
         "backend": "far", "number": str(request.id), "older": str(request.id), "identifier": job.identifier,
         "path": "output/acid.csv", "ref": "main", "username": "pat", "repo": in_address(repo.url), "rest": "logs/x",
         "first": GONE, "dashboard": "copiloting", "policy": "default", "version": "1", "commit": "1" * 40,
+        "request": str(request.id),
     }  # fmt: skip
     return {
         "": general,

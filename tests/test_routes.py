@@ -93,6 +93,7 @@ def world(
         "backend": "local",
         "number": str(request.id),
         "request_id": str(request.id),
+        "request": str(request.id),
         "identifier": job.identifier,
         "job": job.identifier,
         "action": "make",
@@ -197,7 +198,7 @@ def _try(client: FlaskClient, person: str | None, route: Route, where: str, real
     if person is None and route.needs != ANYONE:
         assert answer.status_code in (302, 404), (where, answer.status_code)
     if person not in MAY_LOOK:
-        told = answer.text.replace(where, "") if answer.mimetype.startswith("text") else ""
+        told = answer.text.replace(where, "") if (answer.mimetype or "").startswith("text") else ""
         leaked = [mark for mark in PRIVATE if mark in told]
         assert not leaked, (person, where, leaked)
         if route.needs == "unreleased_outputs_view" and real:

@@ -45,6 +45,7 @@ class Peer:
     faults: list[str] = field(default_factory=list)
     received: list[Received] = field(default_factory=list)
     certificate: Path | None = None
+    token: str = TOKEN
 
     def __enter__(self) -> Self:
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
@@ -91,7 +92,7 @@ def _handler(peer: Peer) -> type[BaseHTTPRequestHandler]:
         do_POST = do_GET
 
         def _answer(self, request: Received) -> None:
-            if request.headers.get("authorization") != TOKEN:
+            if request.headers.get("authorization") != peer.token:
                 return self.reply(403, {"detail": "Invalid token"})
             found = peer.answers.get(f"{request.method} {request.path}", (404, {"detail": "Not found."}))
             self.reply(*(found(request) if callable(found) else found))

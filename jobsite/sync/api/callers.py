@@ -12,7 +12,7 @@ from flask import current_app, request
 from flask_login import current_user
 from flask_wtf.csrf import CSRFError
 
-from jobsite.accounts.api_tokens import person_with_token
+from jobsite.accounts.api_tokens import NO_PERMISSION, person_with_token
 from jobsite.accounts.backends import backend_with_token
 from jobsite.accounts.models import AnonymousPerson, Backend, User
 from jobsite.accounts.queries import user_named
@@ -107,6 +107,13 @@ def _person_if_any(thing: Any) -> Caller:
         raise
 
 
+def _person(thing: Any) -> Caller:
+    """The owner of a personal token; a login does not do."""
+    if "Authorization" not in request.headers:
+        raise Denied(NO_PERMISSION)
+    return _person_if_any(thing)
+
+
 def _reader(thing: Any) -> Caller:
     """Somebody who may see what was released from this workspace."""
     caller, workspace = _person_if_any(thing), _workspace(thing)
@@ -172,6 +179,7 @@ BACKEND_OR_ANYBODY = CallerKind(_backend_if_named, "anybody; a backend for its o
 BACKEND_AND_PERSON = CallerKind(_backend_and_person, "a backend for a person", (_FOR_PERSON,))
 BACKEND_AND_CHECKER = CallerKind(_backend_and_checker, "a backend for who may release there", (_FOR_PERSON,))
 CHECKER = CallerKind(_checker, "who may release there, by a backend or logged in", (_FOR_PERSON, _BY_WRITING))
+PERSON = CallerKind(_person, "a person, with a personal token", (_BY_TOKEN,))
 READER = CallerKind(_reader, "who may see released files of the workspace", (_BY_TOKEN, _BY_READING))
 READER_OR_ANYBODY = CallerKind(_person_if_any, "anybody where it is public", ({}, _BY_TOKEN, _BY_READING))
 DRAFTER = CallerKind(_logged_in_who_may(DRAFT), "a developer of the project who is logged in", (_BY_WRITING,))

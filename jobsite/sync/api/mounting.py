@@ -10,7 +10,7 @@ from werkzeug.routing import Map, Rule
 from jobsite.core.api_errors import API
 from jobsite.core.web import ANYONE, Routes
 from jobsite.releases.downloads import whole_address
-from jobsite.sync.api import files, jobs, level4_log, people, releases, review_steps, snapshots
+from jobsite.sync.api import files, jobs, level4_log, people, releases, review_steps, runs, snapshots
 from jobsite.sync.api.endpoints import ROOT, answer
 from jobsite.sync.api.openapi import document
 
@@ -20,6 +20,7 @@ TOPICS = (
     releases.api,
     files.api,
     snapshots.api,
+    runs.api,
     review_steps.api,
     level4_log.api,
 )
