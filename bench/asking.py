@@ -45,7 +45,7 @@ class Person:
     def __init__(self, app: Flask, username: str) -> None:
         self.client = app.test_client()
         token = make_token(by="system", user=user_or_stop(username))
-        form = {"user": username, "token": token, **_fields(self.client.get("/login/").text, 'name="token"')}
+        [form, *_] = _forms(self.client.get("/login/").text, 'name="token"')
         answer = self.client.post("/login-with-token/", data={**form, "user": username, "token": token})
         if answer.status_code != 303:
             raise RuntimeError(f"{username} cannot log in: {answer.status_code}")
@@ -55,13 +55,14 @@ class Person:
         wanted = {"Accept-Encoding": "gzip", **(headers or {})}
         return self._timed(200, lambda: self.client.get(address, headers=wanted, buffered=True))
 
-    def send(
-        self, page: str, button: str, values: Mapping[str, str | list[str]], address: str = ""
-    ) -> Answer:
-        """The form of a page that holds this text, with what it carries and these values. Only the answer is timed."""
-        fields = _fields(self.client.get(page).text, button)
-        data = {**fields, **values}
-        return self._timed(303, lambda: self.client.post(address or page, data=data))
+    def forms(self, page: str, holds: str) -> list[dict[str, str]]:
+        """What each form of a page that holds this text carries, but for its ticket, so that it can be sent again."""
+        found = _forms(self.client.get(page).text, holds)
+        return [{name: value for name, value in one.items() if name != "ticket"} for one in found]
+
+    def send(self, address: str, fields: Mapping[str, str | list[str]]) -> Answer:
+        """A form, sent. Raises RuntimeError for anything but 303."""
+        return self._timed(303, lambda: self.client.post(address, data=fields))
 
     def _timed(self, status: int, ask: Callable[[], TestResponse]) -> Answer:
         with counted() as queries:
@@ -107,11 +108,15 @@ def counted() -> Iterator[list[str]]:
         database.obj.query_hooks.remove(note)
 
 
-def _fields(page: str, holds: str) -> dict[str, str]:
-    """The hidden fields of the first form of a page that holds a text."""
-    form = next((one for one in re.findall(r"<form\b.*?</form>", page, re.DOTALL) if holds in one), None)
-    if form is None:
+def _forms(page: str, holds: str) -> list[dict[str, str]]:
+    """The hidden fields of each form of a page that holds a text. Raises RuntimeError where there is none."""
+    forms = [one for one in re.findall(r"<form\b.*?</form>", page, re.DOTALL) if holds in one]
+    if not forms:
         raise RuntimeError(f"there is no form with {holds}")
-    hidden = (tag for tag in re.findall(r"<input\b[^>]*>", form) if 'type="hidden"' in tag)
-    pairs = (re.search(r'name="([^"]*)"[^>]*?value="([^"]*)"', tag) for tag in hidden)
+    return [_hidden(form) for form in forms]
+
+
+def _hidden(form: str) -> dict[str, str]:
+    tags = (tag for tag in re.findall(r"<input\b[^>]*>", form) if 'type="hidden"' in tag)
+    pairs = (re.search(r'name="([^"]*)"[^>]*?value="([^"]*)"', tag) for tag in tags)
     return {found[1]: unescape(found[2]) for found in pairs if found}

@@ -69,8 +69,9 @@ def _submitted(app: Flask, world: World, request: ReleaseRequest) -> list[Figure
     """Submitting can be done once: it is timed once."""
     recheck(by=world.cast.ada, request_id=request.id)
     page, ada = f"/requests/{request.id}/-/submit/", Person(app, "ada")
+    [form] = ada.forms(page, "checklist")
     ticked = {"check": [str(n) for n in range(len(CHECKLIST))]}
-    return page_figures("requests: submit", Goals(300, 40), lambda: ada.send(page, "checklist", ticked), 1)
+    return page_figures("requests: submit", Goals(300, 40), lambda: ada.send(page, {**form, **ticked}), 1)
 
 
 def _reviewed(world: World, request: ReleaseRequest) -> list[RequestFile]:
@@ -164,20 +165,23 @@ def _pages(app: Flask, request: ReleaseRequest) -> list[Figure]:
 def _acts(app: Flask, request: ReleaseRequest) -> list[Figure]:
     cat, page = Person(app, "cat"), f"/requests/{request.id}/group-0/{PATH}"
     votes, goals = itertools.cycle(("changes", "approve")), Goals(60, 15)
-    others = itertools.cycle(f"/requests/{request.id}/group-0/output/t{n}.csv" for n in range(FILES_EACH))
+    [form, *_] = cat.forms(page, 'value="changes"')
+    findings = iter(
+        [
+            (address, {**one, "do": "waive", "code": "other", "text": "These counts were rounded before."})
+            for address in (f"/requests/{request.id}/group-0/output/t{n}.csv" for n in range(FILES_EACH))
+            for one in cat.forms(address, 'value="waive"')
+        ]
+    )
 
     def comment() -> Answer:
-        return cat.send(page, 'value="comment"', {"do": "comment", "text": "Fine.", "audience": "PRIVATE"})
+        return cat.send(page, {**form, "do": "comment", "text": "Fine.", "audience": "PRIVATE"})
 
     def vote() -> Answer:
-        return cat.send(page, 'value="changes"', {"do": next(votes), "text": "Round it."})
+        return cat.send(page, {**form, "do": next(votes), "text": "Round it."})
 
     def waive() -> Answer:
-        return cat.send(
-            next(others),
-            'value="waive"',
-            {"do": "waive", "code": "other", "text": "These counts were rounded before."},
-        )
+        return cat.send(*next(findings))
 
     acts = (("vote", vote), ("comment", comment), ("waive", waive))
     return [figure for name, act in acts for figure in page_figures(f"requests: {name}", goals, act)]
@@ -191,4 +195,5 @@ def _released(app: Flask, request: ReleaseRequest, found: list[RequestFile]) -> 
                 RequestFile.id == one.id
             ).execute()
     cyd, page = Person(app, "cyd"), f"/requests/{request.id}/-/release/"
-    return page_figures("requests: release", Goals(300, 40), lambda: cyd.send(page, "csrf_token", {}), 1)
+    [form, *_] = cyd.forms(page, "csrf_token")
+    return page_figures("requests: release", Goals(300, 40), lambda: cyd.send(page, form), 1)
