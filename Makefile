@@ -18,7 +18,7 @@ export SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || echo 
 # Compiled modules are kept, whatever the shell says: the suite starts the command some hundred times.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run test check bench crash artifact docs clean locks format prepare develop assets system system-venv system-browser
+.PHONY: run test check bench crash slurm artifact docs clean locks format prepare develop assets system system-venv system-browser
 
 run:
 	@$(MAKE) --no-print-directory system
@@ -42,6 +42,9 @@ bench: system prepare develop
 crash: system prepare develop artifact
 	@ROUNDS="$(ROUNDS)" $(BIN)/python -m pytest -n 0 tests/crash
 	@ARTIFACT="$(DIST)/jobsite.pyz" $(BIN)/python -m pytest -n 0 tests/end_to_end
+
+slurm: system prepare develop
+	@TEST_SLURM=1 $(BIN)/python -m pytest -n 0 tests/jobs -k slurm
 
 artifact: $(DIST)/jobsite.pyz
 

@@ -8,7 +8,9 @@ import json
 import re
 import shlex
 from collections.abc import Callable, Mapping
+from dataclasses import field
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -19,6 +21,16 @@ from jobsite.core.limits import NAMED
 _DATABASE_HOSTS = (
     "must be addresses with ports, no names, such as 10.0.0.5:5432 or 127.0.0.1:5432=10.0.0.5:1433"
 )
+
+
+def setting(default: Any, help: str, parse: Callable[[Any], Any], *, secret: bool = False) -> Any:
+    """One entry of the list: its default, a line of help, what makes its value, and whether to hide it."""
+    metadata = {"help": help, "parse": parse, "secret": secret}
+    return (
+        field(default_factory=dict, metadata=metadata)
+        if default == {}
+        else field(default=default, metadata=metadata)
+    )
 
 
 def text(value: Any) -> str:
@@ -184,6 +196,11 @@ def scheme(*schemes: str) -> Callable[[Any], str]:
     return parse
 
 
+def path_of(address: str) -> Path | None:
+    """The file of an address such as sqlite:////srv/jobsite.db; None without one."""
+    return Path(urlsplit(address).path.removeprefix("/")) if address else None
+
+
 def words(value: Any) -> tuple[str, ...]:
     """A list of words: in the environment with commas or blanks between them."""
     parts = re.split(r"[,\s]+", value) if isinstance(value, str) else value
@@ -255,6 +272,22 @@ def closed_network(value: Any) -> str:
     if name and (name in everywhere or not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", name)):
         raise ValueError("must be the name of a network made for the database, not one that leads everywhere")
     return name
+
+
+def slurm_name(value: Any) -> str:
+    """The name of a partition or account of a cluster, several with commas, or nothing."""
+    name = text(value)
+    if name and not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.,@-]*", name):
+        raise ValueError("must be a name of the cluster")
+    return name
+
+
+def slurm_options(value: Any) -> tuple[str, ...]:
+    """Options of sbatch in their long form, each one word."""
+    found = command(value)
+    if wrong := [word for word in found if not re.fullmatch(r"--[a-z][a-z-]*(=.+)?", word)]:
+        raise ValueError(f"must be long options, such as --qos=long, and not {wrong[0]}")
+    return found
 
 
 def database_hosts(value: Any) -> tuple[str, ...]:

@@ -8,15 +8,14 @@ import difflib
 import json
 import os
 import tomllib
-from collections.abc import Callable, Mapping
-from dataclasses import MISSING, Field, dataclass, field, fields
+from collections.abc import Mapping
+from dataclasses import MISSING, Field, dataclass, fields
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from jobsite import setting_kinds as kinds
-from jobsite.setting_kinds import NEWS, WEBHOOK_NEWS
+from jobsite.setting_kinds import NEWS, WEBHOOK_NEWS, setting
 
 PREFIX = "JOBSITE_"
 FILE = "jobsite.toml"
@@ -24,16 +23,6 @@ FILE = "jobsite.toml"
 
 class SettingsError(Exception):
     """A setting that cannot be used; the text is one sentence for the person who starts jobsite."""
-
-
-def setting(default: Any, help: str, parse: Callable[[Any], Any], *, secret: bool = False) -> Any:
-    """One entry of the list: its default, a line of help, what makes its value, and whether to hide it."""
-    metadata = {"help": help, "parse": parse, "secret": secret}
-    return (
-        field(default_factory=dict, metadata=metadata)
-        if default == {}
-        else field(default=default, metadata=metadata)
-    )
 
 
 NO_EFFECT = "No effect yet:"
@@ -59,7 +48,7 @@ class Settings:
         "", "Signs cookies; empty uses secret.key in the instance folder", kinds.text, secret=True
     )
     executor: str = setting(
-        "sandbox", "What runs jobs: sandbox or container", kinds.choice("sandbox", "container")
+        "sandbox", "What runs jobs: sandbox, container, slurm", kinds.choice("sandbox", "container", "slurm")
     )
     executor_unsafe: bool = setting(False, "1 runs jobs without a sandbox where none is possible", kinds.flag)
     max_workers: int = setting(2, "How many ordinary jobs run at once", kinds.number(1, 10_000))
@@ -90,6 +79,9 @@ class Settings:
         "Executor container: the engine's network for database actions alone, which must lead to the database only; empty: none",
         kinds.closed_network,
     )
+    slurm_partition: str = setting("", "Executor slurm: the partition, if not the usual", kinds.slurm_name)
+    slurm_account: str = setting("", "Executor slurm: the account, if not the usual", kinds.slurm_name)
+    slurm_options: tuple[str, ...] = setting((), "Executor slurm: options of sbatch", kinds.slurm_options)
     allowed_repos: tuple[str, ...] = setting(
         ("https://github.com/",),
         "Beginnings of repository addresses that may be used; local paths only if listed",
@@ -279,12 +271,12 @@ class Settings:
     @property
     def database_path(self) -> Path:
         """The SQLite file."""
-        return _sqlite_path(self.database_url) or self.instance / "jobsite.db"
+        return kinds.path_of(self.database_url) or self.instance / "jobsite.db"
 
     @property
     def queue_path(self) -> Path:
         """The queue's own SQLite file."""
-        return _sqlite_path(self.huey_url) or self.instance / "huey.db"
+        return kinds.path_of(self.huey_url) or self.instance / "huey.db"
 
 
 @dataclass(frozen=True)
@@ -394,7 +386,3 @@ def _shown(entry: Field[Any], value: Any) -> str:
 def default_text(entry: Field[Any]) -> str:
     """The default of a setting as text, for documents."""
     return "{}" if entry.default is MISSING else _shown(entry, entry.default)
-
-
-def _sqlite_path(address: str) -> Path | None:
-    return Path(urlsplit(address).path.removeprefix("/")) if address else None

@@ -6,23 +6,26 @@ from pathlib import Path
 from jobsite.jobs.executors.container import Container
 from jobsite.jobs.executors.contract import Executor
 from jobsite.jobs.executors.sandbox import Sandbox
+from jobsite.jobs.executors.slurm import Slurm
 from jobsite.jobs.executors.unsafe import Unsafe
 from jobsite.jobs.models import Attempt, Job
 from jobsite.settings import current
 
 
 def executor() -> Executor:
-    """The executor of this instance: containers, the sandbox, or plain processes where no sandbox can be made and
-    EXECUTOR_UNSAFE says so."""
+    """The executor of this instance: containers, a cluster, the sandbox, or plain processes where no sandbox can be made
+    and EXECUTOR_UNSAFE says so."""
     if current().executor == "container":
         return Container(current().container_program)
+    if current().executor == "slurm":
+        return Slurm(current().slurm_partition, current().slurm_account, current().slurm_options)
     return Unsafe() if current().executor_unsafe and _refusal("sandbox") else Sandbox()
 
 
 def why_no_jobs() -> str | None:
     """Why no job can run on this server, in a sentence that says how to mend it; None when jobs can."""
-    if current().executor == "container":
-        refusal = _refusal(current().container_program)
+    if current().executor != "sandbox":
+        refusal = _refusal("slurm" if current().executor == "slurm" else current().container_program)
         return refusal and f"{refusal} Until then no job is started."
     refusal = _refusal("sandbox")
     if refusal is None or current().executor_unsafe:
@@ -42,4 +45,5 @@ def work_dir(attempt: Attempt) -> Path:
 
 @lru_cache
 def _refusal(program: str) -> str | None:
-    return (Sandbox() if program == "sandbox" else Container(program)).available()
+    here: dict[str, Executor] = {"sandbox": Sandbox(), "slurm": Slurm()}
+    return here.get(program, Container(program)).available()

@@ -27,6 +27,7 @@ _START: dict[str, Callable[[AttemptSpec, cgroups.Group | None], starting.Started
     "sandbox": starting.start_sandbox,
     "unsafe": starting.start_unsafe,
     "container": containing.start_container,
+    "slurm": starting.start_sandbox,
 }
 
 
@@ -221,7 +222,7 @@ def _command_line(spec: AttemptSpec) -> str:
 def _enforced(spec: AttemptSpec, group: cgroups.Group | None, cpus: str) -> dict[str, str]:
     """By which means each limit and wall holds for this attempt."""
     held = group.holds if group else ()
-    walls = {"sandbox": "bubblewrap", "unsafe": "none", "container": spec.engine}[spec.executor]
+    walls = {"unsafe": "none", "container": spec.engine}.get(spec.executor, "bubblewrap")
     filters = walls != "bubblewrap" or seccomp.filter_program()
     return {
         "memory": "cgroup" if "memory" in held else "watch",

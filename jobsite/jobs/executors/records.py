@@ -18,6 +18,8 @@ SUPERVISOR = "supervisor.json"
 CANCEL = "cancel.json"
 SAMPLES = "samples"
 LOG = "log"
+CLUSTER = "cluster.json"
+NODE_OUTPUT = "node-output"
 
 _SAMPLE_WIDTH = 120
 

@@ -16,10 +16,14 @@ import pytest
 from jobsite.jobs.executors.container import Container
 from jobsite.jobs.executors.contract import AttemptSpec, Exit, InputFile, Limits, Observation
 from jobsite.jobs.executors.sandbox import Sandbox
+from jobsite.jobs.executors.slurm import Slurm
 from jobsite.jobs.executors.unsafe import Unsafe
 from jobsite.jobs.logs.reader import LogReader
 
 from ..engine_of_containers import PYTHON
+from ..slurm_of_the_tests import cluster
+
+__all__ = ["PYTHON", "cluster"]
 
 PATIENCE = 60
 LIMITS = Limits(memory_bytes=512 * 1024**2, processes=64, time_seconds=PATIENCE, grace_seconds=PATIENCE)
@@ -111,12 +115,30 @@ def study() -> Iterator[Study]:
 CONTAINER = pytest.param(Container, id="container", marks=pytest.mark.xdist_group("container"))
 
 
-@pytest.fixture(params=[pytest.param(Sandbox, id="sandbox"), pytest.param(Unsafe, id="unsafe"), CONTAINER])
+SLURM = pytest.param(Slurm, id="slurm", marks=pytest.mark.xdist_group("slurm"))
+OF_THIS_MACHINE = [pytest.param(Sandbox, id="sandbox"), pytest.param(Unsafe, id="unsafe"), CONTAINER]
+
+
+@pytest.fixture(params=[*OF_THIS_MACHINE, SLURM])
 def executor(request: pytest.FixtureRequest, study: Study) -> Sandbox:
-    """Every executor of this machine; a missing sandbox is a failure, a missing podman is a reason to skip."""
+    """Every executor; a missing sandbox is a failure, a missing podman or Slurm is a reason to skip."""
+    return _made(request, study)
+
+
+@pytest.fixture(params=OF_THIS_MACHINE)
+def executor_of_this_machine(request: pytest.FixtureRequest, study: Study) -> Sandbox:
+    """Those whose jobs run where the server does, so that its restart is theirs."""
+    return _made(request, study)
+
+
+def _made(request: pytest.FixtureRequest, study: Study) -> Sandbox:
     if request.param is Container:
         study.image = request.getfixturevalue("image")
         study.executor = Container()
+        return study.executor
+    if request.param is Slurm:
+        request.getfixturevalue("cluster")
+        study.executor = Slurm()
         return study.executor
     return _needed(request.param())
 

@@ -357,7 +357,10 @@ def test_a_lost_supervisor_is_seen_and_its_program_is_not_run_again(executor: Sa
         os.kill(pid, signal.SIGKILL)
 
 
-def test_a_restart_of_the_machine_is_told_from_a_crash(executor: Sandbox, study: Study) -> None:
+def test_a_restart_of_the_machine_is_told_from_a_crash(
+    executor_of_this_machine: Sandbox, study: Study
+) -> None:
+    executor = executor_of_this_machine
     spec = study.script("")
     Path(spec.attempt_dir).mkdir(parents=True)
     supervisor = Path(spec.attempt_dir, records.SUPERVISOR)
