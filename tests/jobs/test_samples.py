@@ -3,7 +3,6 @@
 import json
 import re
 from collections.abc import Callable
-from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from jobsite.jobs.models import Attempt, Job, JobRequest
 from jobsite.jobs.samples import HEIGHT, WIDTH, thinned, usage
 from jobsite.settings import Settings
 
+from ..sided import public_side_of
 from .conftest import Study, project_yaml
 
 MIB = 2**20
@@ -108,7 +108,7 @@ def test_people_with_a_role_see_the_chart_where_the_job_ran(
     job = Job.get(Job.job_request == ask("one"))
     attempt = Attempt.create(job=job, number=1, identifier=f"{job.identifier}-001", created_at=job.created_at)
     write(attempt_dir(job, attempt), [(0, 0, 100 * MIB), (60, 90, 300 * MIB)])
-    client = create_app(replace(settings, side=side)).test_client()
+    client = create_app(public_side_of(settings) if side == "public" else settings).test_client()
     if person:
         sign_in(client, person)
     page = client.get(f"/asthma/{job.job_request_id}/{job.identifier}/").text
