@@ -6,11 +6,13 @@ import pytest
 
 from jobsite.core.errors import Denied
 from jobsite.core.events import Event
+from jobsite.releases.requests.adding import Wanted, add_files, update_file
 from jobsite.releases.requests.findings import explain
 from jobsite.releases.requests.groups import save_group
 from jobsite.releases.requests.models import Explanation, ReleaseRequest
 from jobsite.releases.requests.queries import file_page
 from jobsite.releases.requests.rechecking import recheck
+from jobsite.releases.requests.rules import SUPPORTING
 from jobsite.releases.requests.steps import submit
 
 from .world import CONTEXT, CONTROLS, EVERYTHING, World
@@ -103,3 +105,28 @@ def test_the_dictionary_goes_before_the_record_and_the_record_before_a_guess(wor
     say(world, request, {"area": "label", "m": "rate"})
     recheck(by=world.cast.ada, request_id=request.id)
     assert "C1" not in found_in_table(world, request)
+
+
+def test_what_only_several_files_tell_is_found_as_soon_as_they_are_added(world: World) -> None:
+    """5.1, stage A: before anybody submits, and again with every new version; what groups say is left for later."""
+    drawn = '<svg xmlns="http://www.w3.org/2000/svg" width="4" height="4"><rect width="2" height="2"/></svg>'
+    world.publish({TABLE: "area,F,M\nN,20,25\nS,15,40\n", RECORD: results(""), "output/km.svg": drawn})
+    files = [Wanted(TABLE), Wanted(RECORD, SUPPORTING), Wanted("output/km.svg")]
+    request = add_files(by=world.cast.ada, workspace="asthma", backend="local", group="g", files=files)
+    assert "A1" in rules_on(world, request, TABLE) and "G1" in rules_on(world, request, "output/km.svg")
+    assert request.groups.get().findings == [], "an empty context is no finding before it is submitted"
+    world.publish({TABLE: "area,F,M\nN,20,30\nS,15,40\n"})
+    update_file(by=world.cast.ada, request_id=request.id, path=TABLE)
+    assert "A1" in rules_on(world, request, TABLE)
+    before = world.again(request).version
+    world.publish({"output/km.csv": "month,n\n1,20\n2,25\n"})
+    add_files(
+        by=world.cast.ada, workspace="asthma", backend="local", group="g", files=[Wanted("output/km.csv", SUPPORTING)]
+    )  # fmt: skip
+    assert (
+        "G1" not in rules_on(world, request, "output/km.svg") and world.again(request).version == before + 1
+    )
+
+
+def rules_on(world: World, request: ReleaseRequest, path: str) -> set[str]:
+    return {one["rule"] for one in world.file(request, path).findings}

@@ -22,6 +22,7 @@ from jobsite.releases.requests import copies
 from jobsite.releases.requests.checking import documents, found_in_staged, judged_by
 from jobsite.releases.requests.groups import group_named
 from jobsite.releases.requests.models import FileVersion, ReleaseRequest, RequestFile, RequestGroup
+from jobsite.releases.requests.rechecking import check_beside
 from jobsite.releases.requests.reopening import reopen, reopen_group
 from jobsite.releases.requests.rules import OUTPUT, REMOVED, SUPPORTING
 from jobsite.releases.requests.standing import (
@@ -83,6 +84,7 @@ def add_files(
         tell(request, "added", by=by, files=len(arrivals), digests=[one.staged.sha256 for one in arrivals])
         fail_point("requests.before_add_commits")
     fail_point("requests.after_add")
+    check_beside(by=by, request_id=request.id)
     return request
 
 
@@ -116,6 +118,7 @@ def update_file(*, by: User, request_id: str, path: str) -> None:
         change(request)
         tell(request, "updated", by=by, files=1, digests=[file.sha256])
         fail_point("requests.before_update_commits")
+    check_beside(by=by, request_id=request_id)
 
 
 @contextmanager

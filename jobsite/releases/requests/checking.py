@@ -102,16 +102,21 @@ def _found(state: Whole, policy: PolicyVersion) -> Found:
 
 def keep(state: Whole, found: Found) -> None:
     """Put what was found on the rows of the request's files and groups, where it is new. Only inside a transaction."""
-    for file in state.files:
-        facts = documents(found.of_files.get(file.id, ()))
-        if file.kind != REMOVED and file.findings != facts["findings"]:
-            file.findings, file.worst = facts["findings"], facts["worst"]
-            file.save(only=[RequestFile.findings, RequestFile.worst])
+    keep_in_files(state, found)
     for group in state.groups:
         findings = documents(found.of_groups.get(group.id, ()))["findings"]
         if group.findings != findings:
             group.findings = findings
             group.save(only=[RequestGroup.findings])
+
+
+def keep_in_files(state: Whole, found: Found) -> None:
+    """The same for the files alone: what groups say of themselves is checked when they are submitted (5.1)."""
+    for file in state.files:
+        facts = documents(found.of_files.get(file.id, ()))
+        if file.kind != REMOVED and file.findings != facts["findings"]:
+            file.findings, file.worst = facts["findings"], facts["worst"]
+            file.save(only=[RequestFile.findings, RequestFile.worst])
 
 
 def documents(findings: Iterable[Finding]) -> dict[str, Any]:

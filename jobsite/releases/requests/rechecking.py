@@ -2,14 +2,18 @@
 
 from jobsite.accounts.models import User
 from jobsite.core.db import writing
+from jobsite.core.errors import Conflict
 from jobsite.releases.requests.answering import stops, to_waive
-from jobsite.releases.requests.checking import found_in_request, judged_by, keep
+from jobsite.releases.requests.checking import found_in_request, judged_by, keep, keep_in_files
 from jobsite.releases.requests.findings import explain_exceptions
 from jobsite.releases.requests.models import ReleaseRequest, RequestFile
 from jobsite.releases.requests.reopening import reopen
 from jobsite.releases.requests.rules import APPROVE
 from jobsite.releases.requests.standing import acting, change, refuse_changed, tell
 from jobsite.releases.requests.whole import Whole
+
+MOST_BESIDE = 40
+"""Files of a request that are checked together each time one is added; more are when they are submitted."""
 
 
 def recheck(*, by: User, request_id: str) -> ReleaseRequest:
@@ -30,6 +34,26 @@ def recheck(*, by: User, request_id: str) -> ReleaseRequest:
         change(request, **judged_by(found.policy))
         tell(request, "rechecked", by=by, reopened=reopened, policy_version=found.policy.version)
     return request
+
+
+def check_beside(*, by: User, request_id: str) -> None:
+    """Run the rules that look at several files once some came in (5.1, stage A): what they find stands on the files.
+
+    The request itself stays as it is. Where somebody changed it meanwhile, a copy is damaged, or there are so many files that
+    it would take seconds, the next check tells.
+    """
+    seen = acting(by, request_id, "add_files")
+    state = seen.whole()
+    if len(state.files) > MOST_BESIDE:
+        return
+    try:
+        found = found_in_request(state, seen.policy)
+    except Conflict:
+        return
+    with writing():
+        current = acting(by, request_id, "add_files")
+        if current.request.version == seen.request.version:
+            keep_in_files(current.whole(), found)
 
 
 def with_news(state: Whole) -> list[RequestFile]:
