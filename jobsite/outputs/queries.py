@@ -15,7 +15,7 @@ from jobsite.outputs.listing import FileRow, Filters, Page, chosen, page_of
 from jobsite.outputs.models import PolicyVersion
 from jobsite.outputs.policies import policy_of
 from jobsite.outputs.states import FileState, state_of
-from jobsite.outputs.tree import Folder, tree_of
+from jobsite.outputs.tree import MOST_OPEN, Folder, tree_of
 from jobsite.projects.models import Workspace
 from jobsite.projects.parts import Part, parts
 from jobsite.store.reading import Entry, Listing, LogEntry
@@ -68,18 +68,29 @@ def files_page(workspace: Workspace, backend: Backend, filters: Filters) -> File
     policy, requested = policy_of(workspace.project), requested_of(workspace, everything)
     found, left_out = chosen(listed.entries, filters)
     tree = None
-    if filters.needs_findings or filters.view == "tree":
+    if filters.needs_findings:
         rows = _rows(found, policy, requested)
         tree = tree_of(rows) if filters.view == "tree" else None
         page = page_of(rows, filters, left_out, everything.entries)
     else:
         bare = [FileRow(entry, requested.state(entry, None), None) for entry in found]
         page = page_of(bare, filters, left_out, everything.entries)
-        page = page.with_rows(_rows([row.entry for row in page.rows], policy, requested))
+        if filters.view == "tree":
+            tree = tree_of(bare)
+            _with_findings(list(tree.opened(filters.folder)), policy, requested)
+        else:
+            page = page.with_rows(_rows([row.entry for row in page.rows], policy, requested))
     about = {"person": person(), "workspace": workspace, "backend": backend}
     added = parts("level4-select", under_way=requested.under_way, **about)
     logs = [log for log in listed.logs if not filters.folder or log.path.startswith(filters.folder)]
     return FilesPage(filters, page, tree, logs, listed.problems, version_of(everything), policy, added)
+
+
+def _with_findings(folders: Sequence[Folder], policy: PolicyVersion, requested: Requested) -> None:
+    """Give the files that these folders show their findings. One query."""
+    rows = iter(_rows([row.entry for folder in folders for row in folder.shown], policy, requested))
+    for folder in folders:
+        folder.files[:MOST_OPEN] = [next(rows) for _ in folder.shown]
 
 
 def _rows(entries: Sequence[Entry], policy: PolicyVersion, requested: Requested) -> list[FileRow]:

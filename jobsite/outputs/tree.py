@@ -1,6 +1,6 @@
 """The outputs of a workspace as folders. Pure."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from jobsite.outputs.listing import FileRow
@@ -34,6 +34,15 @@ class Folder:
     def is_apart(self, folder: "Folder", asked: str) -> bool:
         """Whether a folder of this tree has a tree of its own: where there are many files, unless it leads to `asked`."""
         return self.total > MOST_FILES and not asked.startswith(folder.path)
+
+    def opened(self, asked: str) -> "Iterator[Folder]":
+        """The folders of this tree whose files it shows, this one first."""
+        waiting = [self]
+        while waiting:
+            folder = waiting.pop()
+            if folder is self or not self.is_apart(folder, asked):
+                yield folder
+                waiting += folder.folders.values()
 
 
 def tree_of(rows: Iterable[FileRow]) -> Folder:

@@ -60,6 +60,8 @@ def test_the_tree_has_the_logs_first_then_folders_then_files(as_ada: FlaskClient
     text = as_ada.get(LIST, query_string={"view": "tree"}).text
     shown = words(text)
     assert shown.index("Job logs") < shown.index("deep/") < shown.index("list.txt") < shown.index("a.csv")
+    small = text.partition(">small.csv<")[2].partition("</a>")[0]
+    assert re.search(r'class="f-fix".*?fix</span> 2<', small), "findings stand in the tree"
     folder = as_ada.get(f"{LIST}output/deep/").text
     assert paths(folder) == ["output/deep/er/list.txt"]
 
