@@ -6,9 +6,12 @@ from email.utils import parseaddr
 from typing import Any
 from urllib.parse import quote
 
+from peewee import SQL
+
 from jobsite.accounts.models import Backend, User
 from jobsite.accounts.queries import holders, user_named
 from jobsite.core.events import Event
+from jobsite.core.prepared import Prepared, place
 from jobsite.jobs.models import Job, JobRequest
 from jobsite.jobs.reported import ENDED, NO_JOBS
 from jobsite.jobs.rules import CODES, JOB, wire_state
@@ -31,6 +34,14 @@ def news_of(event: Event) -> list[News]:
     return tell(event, _About(event)) if tell else []
 
 
+_WILL_NOTIFY = Prepared(
+    lambda: (
+        Job.select(Job.id).join(JobRequest).where(Job.identifier == place("identifier"), SQL("will_notify"))
+    )
+)
+"""The job of an identifier when its request is one that somebody wants to hear of; of most nobody does."""
+
+
 class _About:
     """What an event says, for those who word it."""
 
@@ -50,9 +61,9 @@ class _About:
 
 
 def _job_moved(event: Event, about: _About) -> list[News]:
-    job = Job.get_or_none(Job.identifier == about.name)
-    if job is None or not job.job_request.will_notify:
+    if not _WILL_NOTIFY.run(identifier=about.name).fetchone():
         return []
+    job = Job.get(Job.identifier == about.name)
     request, person = job.job_request, job.job_request.created_by
     choice = choices_of(person).jobs
     found = []

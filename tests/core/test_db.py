@@ -13,6 +13,7 @@ import pytest
 from peewee import IntegrityError
 
 from jobsite.accounts.models import Backend
+from jobsite.core import db
 from jobsite.core.clock import now
 from jobsite.core.db import (
     DatabaseTooNew,
@@ -156,6 +157,27 @@ def test_a_selection_means_what_peewee_would_have_written(instance: Path) -> Non
         written = [[word.replace('"', "") for word in one.sql()[0].split()] for one in (query, plain)]
         assert written[0] == written[1]
         list(query)
+
+
+def test_threads_write_in_the_order_in_which_they_came(instance: Path) -> None:
+    def write(slug: str) -> None:
+        with writing():
+            make(slug)
+        close_database()
+
+    threads = [threading.Thread(target=write, args=(slug,)) for slug in ("one", "two", "three")]
+    with writing():
+        make("first")
+        for number, thread in enumerate(threads, 1):
+            thread.start()
+            while len(db._turns._waiting) < number:
+                thread.join(0.001)
+    with writing():
+        make("last")
+    for thread in threads:
+        thread.join()
+    slugs = [one.slug for one in Backend.select().order_by(Backend.id)]
+    assert slugs == ["first", "one", "two", "three", "last"]
 
 
 def in_a_thread(what: Callable[[], Any]) -> Any:
