@@ -70,6 +70,8 @@ from jobsite.status.views import routes as status
 from jobsite.sync import gate, people
 from jobsite.sync.api.mounting import ROUTES as api
 from jobsite.sync.api.mounting import WITHOUT_FORMS
+from jobsite.sync.controller.views import WITHOUT_FORMS as OF_CONTROLLER
+from jobsite.sync.controller.views import routes as controller
 from jobsite.sync.parts import PARTS as sync_parts
 
 ROOMS = (
@@ -95,6 +97,7 @@ ROOMS = (
     notifications,
     told,
     *api,
+    controller,
     status,
     staff,
     manual,
@@ -153,7 +156,7 @@ def create_app(settings: Settings) -> Flask:
     init_compression(app)
     init_web(app)  # before CSRFProtect, which reads forms: some are to be refused unread
     csrf = CSRFProtect(app)
-    for view in (UNSUBSCRIBE, *WITHOUT_FORMS):
+    for view in (UNSUBSCRIBE, *WITHOUT_FORMS, *OF_CONTROLLER):
         csrf.exempt(view)
     Htmx(app)
     _init_login(app)

@@ -23,6 +23,7 @@ MODULES = {
     "jobsite.notifications.commands": "mail",
     "jobsite.status.commands": "doctor",
     "jobsite.sync.remote_commands": "remote",
+    "jobsite.sync.controller.commands": "controller-token",
     "jobsite.transfer.commands": "export import",
     "jobsite.demo.commands": "demo",
 }

@@ -291,6 +291,14 @@ POST /api/<rest>                                           404   404   404   404
 PUT  /api/<rest>                                           404   404   404   404   404   404   404   404
 PATCH /api/<rest>                                          404   404   404   404   404   404   404   404
 DELETE /api/<rest>                                         404   404   404   404   404   404   404   404
+POST /controller/v1/backend/status/                        405   405   405   405   405   405   405   405
+GET  /controller/v1/rap/create/                            405   405   405   405   405   405   405   405
+GET  /controller/v1/rap/cancel/                            405   405   405   405   405   405   405   405
+GET  /controller/v1/rap/status/                            405   405   405   405   405   405   405   405
+GET  /controller/v1/backend/status/                        401   401   401   401   401   401   401   401
+POST /controller/v1/rap/create/                            401   401   401   401   401   401   401   401
+POST /controller/v1/rap/cancel/                            401   401   401   401   401   401   401   401
+POST /controller/v1/rap/status/                            401   401   401   401   401   401   401   401
 GET  /search/                                              200   200   200   200   200   200   200   200
 """
 

@@ -23,6 +23,7 @@ NO_FILE = Refusal("job_error", "No project.yaml file could be read at this commi
 BAD_FILE = Refusal("job_error", "The project.yaml at this commit is not valid.")
 ARCHIVED = Refusal("job_error", "The workspace has been archived.")
 ACTIONS = Refusal("job_error", "The requested actions cannot be run on this backend.")
+DATA = Refusal("job_error", "The project does not have permission to use this data.")
 STALE = Refusal("stale_codelists", "Codelists are out of date.")
 IMPOSSIBLE = Refusal("job_error", "This backend cannot take the request. Its operators have been told.")
 UNREACHABLE = Refusal(
@@ -39,6 +40,7 @@ REFUSALS = (
     BAD_FILE,
     ARCHIVED,
     ACTIONS,
+    DATA,
     STALE,
     IMPOSSIBLE,
     UNREACHABLE,

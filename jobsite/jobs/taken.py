@@ -19,7 +19,7 @@ from jobsite.core.db import database, writing
 from jobsite.core.errors import Conflict, Invalid
 from jobsite.core.events import record
 from jobsite.jobs.actions import ask_cancel, refuse_unusable
-from jobsite.jobs.data_needs import reached
+from jobsite.jobs.data_needs import Uses, reached, uses_of, why_not_data
 from jobsite.jobs.definitions import Definition, definition
 from jobsite.jobs.models import Job, JobRequest
 from jobsite.jobs.planning import plan_request
@@ -27,6 +27,7 @@ from jobsite.jobs.refusals import (
     ACTIONS,
     ARCHIVED,
     BAD_FILE,
+    DATA,
     NO_BRANCH,
     NO_COMMIT,
     NO_FILE,
@@ -49,7 +50,8 @@ from jobsite.settings import current
 
 @dataclass(frozen=True)
 class Order:
-    """A job request as the public side tells of it; `cancelled` are the actions that are not wanted any more."""
+    """A job request as the public side tells of it; `cancelled` are the actions that are not wanted any more. `allowed` is
+    what its project may use of the data that needs a permission; None where that was judged before."""
 
     identifier: str
     commit: str
@@ -60,6 +62,7 @@ class Order:
     created_by: str
     created_at: datetime
     workspace: WorkspaceThere
+    allowed: Uses | None = None
 
 
 class _Refused(Exception):
@@ -158,10 +161,12 @@ def _fetch_reusable(found: Definition, wanted: Collection[str]) -> None:
 def _stored(order: Order, backend: Backend, workspace: Workspace, code: Resolved) -> JobRequest:
     """The request with its jobs, in one transaction. Raises `_Refused`."""
     wish = Wish(workspace, backend, code.definition, order.actions, order.force)
+    uses = {} if order.allowed is None else uses_of(workspace, code.definition, order.actions)
     with writing():
         if (made := _already(order)) is not None:
             return made
         plan = _plan(order, wish, code)
+        _check_data(order, uses, plan)
         at = _asked_at(order)
         request = _store(order, wish, at, planned(plan, max(at, now())))
         store_jobs(request, code, plan, moment_after_all_that_wait())
@@ -180,6 +185,12 @@ def _plan(order: Order, wish: Wish, code: Resolved) -> Plan:
     if reading and not order.codelists_ok:
         raise _Refused(STALE, f"They are required by {join(reading)}.")
     return plan
+
+
+def _check_data(order: Order, uses: dict[str, Uses], plan: Plan) -> None:
+    for name in plan.new:
+        if why_not := why_not_data(name, uses.get(name, frozenset()), order.allowed or frozenset()):
+            raise _Refused(DATA, why_not)
 
 
 def _store(order: Order, wish: Wish, at: datetime, facts: dict[str, Any]) -> JobRequest:

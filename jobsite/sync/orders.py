@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from jobsite.core.errors import Invalid
+from jobsite.jobs.data_needs import Uses
 from jobsite.jobs.taken import Order
 from jobsite.projects.mirror import WorkspaceThere
 
@@ -20,8 +21,8 @@ def identifier_of(item: object) -> str | None:
     return found if isinstance(found, str) and _IDENTIFIER.fullmatch(found) else None
 
 
-def order_of(item: dict[str, Any]) -> Order:
-    """An item of the list as an order. Raises `Invalid` with the field and a sentence for what cannot be one."""
+def order_of(item: dict[str, Any], *, allowed: Uses | None = None) -> Order:
+    """An item of the list as an order; `allowed` is as there. Raises `Invalid` with the field and a sentence for what cannot be one."""
     where = item.get("workspace")
     if not isinstance(where, dict):
         raise Invalid({"workspace": "The request names no workspace."})
@@ -43,6 +44,7 @@ def order_of(item: dict[str, Any]) -> Order:
             project=_text(item, "project"),
             orgs=_names(item, "orgs", may_lack=True),
         ),
+        allowed=allowed,
     )
 
 
