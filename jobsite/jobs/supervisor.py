@@ -139,6 +139,8 @@ def _carry_out(spec: AttemptSpec, wish: StopWish, log: LogWriter, lost_by: str) 
         away = _unstarted("platform", "A platform fault: its image could not be fetched.", str(problem))
         return replace(away, fault=problem.fault)
     except starting.NotStarted as problem:
+        if _ended_with_its_cluster(spec, wish):
+            return _unstarted("cancelled", "Stopped while it was started: its job in the cluster was ended.")
         return _unstarted("platform", "A platform fault: the program could not be started.", str(problem))
     except starting.Lost as problem:
         lost = _unstarted("platform", "A platform fault stopped it.", str(problem))
@@ -189,7 +191,9 @@ def _execute(spec: AttemptSpec, wish: StopWish, log: LogWriter) -> Exit:
         if group:
             group.remove()
     records.enter_stage(spec.attempt_dir, "executed")
-    reason = follower.reason or ("out_of_memory" if out_of_memory else "exited")
+    ended_with_it = code != 0 and _ended_with_its_cluster(spec, wish)
+    why = "out_of_memory" if out_of_memory else "cancelled" if ended_with_it else "exited"
+    reason = follower.reason or why
     seconds = time.monotonic() - clock
     return Exit(
         reason,
@@ -204,6 +208,12 @@ def _execute(spec: AttemptSpec, wish: StopWish, log: LogWriter) -> Exit:
         enforced=_enforced(spec, running.group, cpus),
         image=spec.image,
     )
+
+
+def _ended_with_its_cluster(spec: AttemptSpec, wish: StopWish) -> bool:
+    """Whether a program that is gone was ended by its cluster: that signals all processes of a job at once, so that
+    the program may be gone before the signal to the supervisor is looked at."""
+    return spec.executor == "slurm" and wish.grace() is not None
 
 
 def _limit(spec: AttemptSpec) -> tuple[cgroups.Group | None, str]:

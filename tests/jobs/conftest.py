@@ -22,8 +22,9 @@ from jobsite.projects.workspaces import create_workspace
 from jobsite.settings import Settings
 
 from .engine_of_containers import image, podman
+from .slurm_of_the_tests import cluster
 
-__all__ = ["image", "podman"]
+__all__ = ["cluster", "image", "podman"]
 
 SECONDS = 60
 

@@ -16,6 +16,8 @@ from pathlib import Path
 
 import pytest
 
+IS_WANTED = os.environ.get("TEST_SLURM") == "1"
+NOT_WANTED = "Slurm is tested by `make slurm`, which takes three minutes"
 SECONDS = 120
 DAEMONS = ("munged", "slurmctld", "slurmd")
 CONFIGURATION = """
@@ -125,8 +127,6 @@ class Cluster:
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[Cluster]:
     """Slurm with two idle nodes, which all of its programs find by the environment."""
-    if os.environ.get("TEST_SLURM") != "1":
-        pytest.skip("Slurm is tested by `make slurm`, which takes three minutes")
     missing = [name for name in DAEMONS if shutil.which(name, path="/usr/sbin:/usr/bin") is None]
     if missing or os.geteuid() != 0:
         pytest.skip("Slurm is tested as root and where it is installed (apt-get install slurm-wlm munge)")

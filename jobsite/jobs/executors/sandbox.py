@@ -126,12 +126,17 @@ class Sandbox:
         starting.kill_left_behind(work_dir)
 
     def _ask(self, attempt_dir: str | os.PathLike[str], grace: float | None) -> dict | None:
-        if read_exit(attempt_dir) is None:
-            Path(attempt_dir).mkdir(parents=True, exist_ok=True)
-            records.write(attempt_dir, records.CANCEL, {"grace": grace, "time": records.now()})
+        leave_wish(attempt_dir, grace)
         who = records.read(attempt_dir, records.SUPERVISOR)
         processes.signal_if_alive(who, signal.SIGTERM)
         return who
+
+
+def leave_wish(attempt_dir: str | os.PathLike[str], grace: float | None) -> None:
+    """Puts on disk that an attempt which has not ended should do so; `grace` in seconds, None for the usual one."""
+    if read_exit(attempt_dir) is None:
+        Path(attempt_dir).mkdir(parents=True, exist_ok=True)
+        records.write(attempt_dir, records.CANCEL, {"grace": grace, "time": records.now()})
 
 
 def _wait_until_gone(who: dict | None, seconds: float) -> bool:

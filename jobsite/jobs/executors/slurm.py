@@ -19,7 +19,7 @@ from typing import Any
 
 from jobsite.jobs.executors import processes, records, slurm_cluster
 from jobsite.jobs.executors.contract import AttemptSpec, Observation, Refused, Sweep, read_exit
-from jobsite.jobs.executors.sandbox import Sandbox
+from jobsite.jobs.executors.sandbox import Sandbox, leave_wish
 from jobsite.jobs.executors.slurm_cluster import ClusterJob, NotTaken, Unreachable
 from jobsite.jobs.executors.slurm_ending import end_of
 from jobsite.jobs.executors.slurm_order import cluster_options, instance_name, script
@@ -95,13 +95,13 @@ class Slurm(Sandbox):
 
     def cancel(self, attempt_dir: str | os.PathLike[str]) -> None:
         """Asks for the end; goes on asking beside until the cluster has heard it and the attempt has ended."""
-        self._ask(attempt_dir, None)
+        leave_wish(attempt_dir, None)
         if _order(attempt_dir):
-            threading.Thread(target=_insist, args=(attempt_dir,), name="cancels", daemon=True).start()
+            _insist_beside(attempt_dir)
 
     def kill_now(self, attempt_dir: str | os.PathLike[str]) -> None:
         """Ends the attempt and all its processes before it returns, if the cluster answers within half a minute or so."""
-        self._ask(attempt_dir, 0.0)
+        leave_wish(attempt_dir, 0.0)
         order = _order(attempt_dir)
         if order is None or read_exit(attempt_dir):
             return
@@ -155,7 +155,7 @@ class Slurm(Sandbox):
         order = replace(order, number=number, moment=time.monotonic())
         records.write(folder, records.CLUSTER, asdict(order))
         if records.read(folder, records.CANCEL):
-            _deliver(order)
+            _insist_beside(folder)
 
     def _settled(self, spec: AttemptSpec, order: Order | None, job: ClusterJob | None) -> bool:
         """Writes the end of an attempt that the cluster does not run and that must not be given to it again; whether it
@@ -227,6 +227,10 @@ def _deliver(order: Order) -> None:
     if job and job.may_run:
         slurm_cluster.end_waiting(job.number)
         slurm_cluster.ask_to_end(job.number)
+
+
+def _insist_beside(attempt_dir: str | os.PathLike[str]) -> None:
+    threading.Thread(target=_insist, args=(attempt_dir,), name="cancels", daemon=True).start()
 
 
 def _insist(attempt_dir: str | os.PathLike[str]) -> None:

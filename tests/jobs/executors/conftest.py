@@ -21,9 +21,7 @@ from jobsite.jobs.executors.unsafe import Unsafe
 from jobsite.jobs.logs.reader import LogReader
 
 from ..engine_of_containers import PYTHON
-from ..slurm_of_the_tests import cluster
-
-__all__ = ["PYTHON", "cluster"]
+from ..slurm_of_the_tests import IS_WANTED
 
 PATIENCE = 60
 LIMITS = Limits(memory_bytes=512 * 1024**2, processes=64, time_seconds=PATIENCE, grace_seconds=PATIENCE)
@@ -119,7 +117,11 @@ SLURM = pytest.param(Slurm, id="slurm", marks=pytest.mark.xdist_group("slurm"))
 OF_THIS_MACHINE = [pytest.param(Sandbox, id="sandbox"), pytest.param(Unsafe, id="unsafe"), CONTAINER]
 
 
-@pytest.fixture(params=[*OF_THIS_MACHINE, SLURM])
+# Where no cluster is asked for, one line in test_slurm.py says so, not one for each test.
+OF_A_CLUSTER = [SLURM] if IS_WANTED else []
+
+
+@pytest.fixture(params=[*OF_THIS_MACHINE, *OF_A_CLUSTER])
 def executor(request: pytest.FixtureRequest, study: Study) -> Sandbox:
     """Every executor; a missing sandbox is a failure, a missing podman or Slurm is a reason to skip."""
     return _made(request, study)
