@@ -14,6 +14,7 @@ from jobsite.core.clock import now
 from jobsite.core.db import changed_one, writing
 from jobsite.core.errors import require
 from jobsite.core.events import record
+from jobsite.core.prepared import Prepared, place, stored
 
 RENEWED_EVERY = timedelta(hours=1)
 
@@ -41,26 +42,40 @@ def start(*, person: User, way: str, user_agent: str) -> str:
 def person_of(token: str, more: Mapping[str, peewee.Node] = {}) -> User | None:
     """The active person whose session this token is, while it lasts, or None. One query.
 
-    `more` are columns to be read along; the person has their values by name as `known`.
+    `more` are columns to be read along, in which no value stands; the person has what the database holds by name as `known`.
 
     A session lasts `SESSION_IDLE` after its last use and at most `SESSION_MAX`, and ends when the person's
     `session_epoch` is raised; a use is written down at most once an hour. The person's `session_token` is set;
     `session_renewed` says if the use was written.
     """
-    columns = (column.alias(name) for name, column in more.items())
-    query = Session.select(Session, User, *columns).join(User)
-    found = query.where(Session.token_hash == token_hash(token), _alive(), User.is_active).first()
-    if found is None or now() >= _end_of(found):
+    names = tuple(more)
+    if names not in _STATEMENTS:
+        _STATEMENTS[names] = Prepared(lambda: _with_person(more))
+    row = _STATEMENTS[names].run(token_hash=token_hash(token)).fetchone()
+    if row is None:
         return None
-    person = found.user
+    ours, theirs = len(Session._meta.sorted_fields), len(User._meta.sorted_fields)
+    found, person = stored(Session, row[:ours]), stored(User, row[ours : ours + theirs])
+    if now() >= _end_of(found):
+        return None
     person.session_token = token
-    person.known = {name: getattr(found, name) for name in more}
+    person.known = dict(zip(names, row[ours + theirs :], strict=True))
     person.session_renewed = now() - found.last_seen_at >= RENEWED_EVERY
     if person.session_renewed:
         # A full disk keeps nobody from reading; the next use writes it.
         with suppress(peewee.OperationalError):
             Session.update(last_seen_at=now()).where(Session.id == found.id).execute()
     return person
+
+
+_STATEMENTS: dict[tuple[str, ...], Prepared] = {}
+"""By the names of what is read along: every page begins with this query."""
+
+
+def _with_person(more: Mapping[str, peewee.Node]) -> peewee.ModelSelect:
+    columns = (column.alias(name) for name, column in more.items())
+    rows = Session.select(Session, User, *columns).join(User)
+    return rows.where(Session.token_hash == place("token_hash"), _alive(), User.is_active)
 
 
 def sessions_of(person: User) -> list[Session]:

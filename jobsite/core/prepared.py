@@ -3,7 +3,7 @@
 To write one takes Peewee several times as long as SQLite takes to carry it out.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import Any, TypeVar
 
@@ -41,9 +41,13 @@ class Prepared:
         """The first row as an object of `table`, whose columns the statement selects, all in their order; None where
         there is no row."""
         row = self.run(**values).fetchone()
-        if row is None:
-            return None
-        fields = table._meta.sorted_fields
-        return table(
-            **{field.name: field.python_value(value) for field, value in zip(fields, row, strict=True)}
-        )
+        return None if row is None else stored(table, row)
+
+
+def stored(table: type[Row], values: Sequence[Any]) -> Row:
+    """What the database holds in all columns of `table`, in their order, as an object of it."""
+    fields = table._meta.sorted_fields
+    read = {field.name: field.python_value(value) for field, value in zip(fields, values, strict=True)}
+    row = table(__no_default__=1, **read)
+    row._dirty.clear()  # nothing of it has been changed
+    return row

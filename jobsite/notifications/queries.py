@@ -123,4 +123,4 @@ def heartbeats() -> list[Heartbeat]:
 
 def _unread(user: User | Field) -> ModelSelect:
     rows = Notice.select(Notice.id).where((Notice.user == user) & Notice.read_at.is_null())
-    return rows.limit(MOST_COUNTED + 1)
+    return rows.limit(SQL(str(MOST_COUNTED + 1)))  # a number of ours: no value stands in the statement
