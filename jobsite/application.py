@@ -263,7 +263,11 @@ def _init_templates(app: Flask, settings: Settings) -> None:
 
 def _served(path: str) -> bool:
     """Whether this side has a page at an address without variables."""
-    return any(rule.rule == path for rule in current_app.url_map.iter_rules())
+    known = current_app.extensions.get("jobsite.addresses")
+    if known is None:
+        known = frozenset(rule.rule for rule in current_app.url_map.iter_rules())
+        current_app.extensions["jobsite.addresses"] = known
+    return path in known
 
 
 def _has_page(endpoint: str) -> bool:

@@ -43,6 +43,10 @@ class Prepared:
         row = self.run(**values).fetchone()
         return None if row is None else stored(table, row)
 
+    def all(self, table: type[Row], **values: Any) -> list[Row]:
+        """All rows as objects of `table`, whose columns the statement selects, all in their order."""
+        return [stored(table, row) for row in self.run(**values)]
+
 
 def stored(table: type[Row], values: Sequence[Any]) -> Row:
     """What the database holds in all columns of `table`, in their order, as an object of it."""

@@ -4,13 +4,14 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from peewee import CharField, DateTimeField, TextField
+from peewee import CharField, DateTimeField, ModelSelect, TextField
 
 from jobsite.accounts.models import AnonymousPerson, User, permissions_everywhere, username_of
 from jobsite.core.clock import now
 from jobsite.core.db import LARGEST_ID, Model, changed_one, writing
 from jobsite.core.errors import NotFound, refuse, require
 from jobsite.core.events import record
+from jobsite.core.prepared import Prepared, place
 from jobsite.projects.parts import ALERTS, Part
 from jobsite.projects.prose import rendered
 from jobsite.projects.rules import tidy, why_not_markdown
@@ -145,10 +146,17 @@ def alerts() -> list[SiteAlert]:
 
 def alerts_now() -> list[SiteAlert]:
     """The alerts that are shown at this moment, the newest first. One query."""
-    moment = now()
-    begun = SiteAlert.starts_at.is_null() | (SiteAlert.starts_at <= moment)
-    lasting = SiteAlert.ends_at.is_null() | (SiteAlert.ends_at > moment)
-    return list(SiteAlert.select().where(begun & lasting).order_by(SiteAlert.id.desc()))
+    return _SHOWN.all(SiteAlert, at=SiteAlert.starts_at.db_value(now()))
+
+
+def _shown() -> ModelSelect:
+    begun = SiteAlert.starts_at.is_null() | (SiteAlert.starts_at <= place("at"))
+    lasting = SiteAlert.ends_at.is_null() | (SiteAlert.ends_at > place("at"))
+    return SiteAlert.select().where(begun & lasting).order_by(SiteAlert.id.desc())
+
+
+_SHOWN = Prepared(_shown)
+"""Asked for every page."""
 
 
 def frame_parts(*, person: User | AnonymousPerson) -> list[Part]:
