@@ -12,6 +12,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -106,11 +107,14 @@ class Cluster:
 
     def stop(self) -> None:
         """All of it."""
-        self.said("scancel", "--state=PENDING,RUNNING,SUSPENDED", "--user=root")
+        self.said("scancel", "--user=root")
+        self.until(lambda: not self.said("squeue", "--noheader"))
         for file in (*(self.folder / "log").glob("*.pid"), self.folder / "munge" / "pid"):
             if file.exists():
                 os.kill(int(file.read_text()), signal.SIGTERM)
         self.until(lambda: not list(_processes_of(self.folder)))
+        for step in _steps_of(self.folder):  # it may still try to tell a controller that was away
+            os.kill(step, signal.SIGKILL)
 
     def said(self, *words: str) -> str:
         """What a program of Slurm says."""
@@ -154,3 +158,13 @@ def _processes_of(folder: Path) -> Iterator[int]:
     for file in (*(folder / "log").glob("*.pid"), folder / "munge" / "pid"):
         if file.exists() and (pid := file.read_text().strip()) and Path(f"/proc/{pid}").exists():
             yield int(pid)
+
+
+def _steps_of(folder: Path) -> Iterator[int]:
+    """The processes that looked after a job of this cluster: told by the log that they hold open."""
+    for place in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if (place / "comm").read_text().strip() == "slurmstepd":
+                held = [os.readlink(one) for one in (place / "fd").iterdir()]
+                if any(one.startswith(f"{folder}/") for one in held):
+                    yield int(place.name)

@@ -7,7 +7,7 @@ import pytest
 from jobsite.jobs.executors import records
 from jobsite.jobs.executors.contract import AttemptSpec
 from jobsite.jobs.executors.slurm import Slurm
-from jobsite.jobs.executors.slurm_cluster import ClusterJob
+from jobsite.jobs.executors.slurm_cluster import ClusterJob, accounted
 from jobsite.jobs.executors.slurm_ending import end_of
 from jobsite.jobs.executors.slurm_order import cluster_options, script
 from jobsite.jobs.faults import RETRIES
@@ -57,6 +57,23 @@ def test_what_had_not_started_is_given_again_when_its_order_is_lost_unless_it_wa
     end = end_of(spec_in(tmp_path), None)
     assert end is not None
     assert end.reason == "cancelled"
+
+
+@pytest.mark.parametrize(
+    ("row", "job"),
+    [
+        ("7|NODE_FAIL|n1|", ClusterJob(7, "NODE_FAIL", "n1", "")),
+        ("7|CANCELLED by 1000|None assigned|", ClusterJob(7, "CANCELLED", "None assigned", "")),
+        ("", None),
+    ],
+)
+def test_what_the_controller_has_forgotten_the_accounting_tells(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, row: str, job: ClusterJob | None
+) -> None:
+    (tmp_path / "sacct").write_text(f"#!/bin/sh\necho '{row}'\n")  # as Slurm 22.05 with slurmdbd says it
+    (tmp_path / "sacct").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert accounted(7) == job
 
 
 def test_our_options_stand_after_those_of_the_operators_and_paths_are_literal(tmp_path: Path) -> None:
