@@ -108,7 +108,7 @@ def figures() -> list[Figure]:
     return [
         *alone,
         *_knee(rows),
-        Figure(f"load, {BACKENDS} backends: calls of backends meanwhile", calls.a_second, "calls/s", 8, more_is_better=True),
+        Figure(f"load, {BACKENDS} backends: calls of backends meanwhile", calls.a_second, "calls/s", 7.5, more_is_better=True),
         Figure(f"load, {BACKENDS} backends: calls of backends meanwhile, 95th percentile", calls.wait(KNOWN), "ms", 5000),
         Figure(f"load, {BACKENDS} backends: calls of backends that failed", calls.errors, "", 0),
         Figure(f"load, {BACKENDS} backends: memory at rest", rest, "MB"),

@@ -12,7 +12,7 @@ from datetime import datetime
 from functools import cache, lru_cache
 from typing import Any
 
-from peewee import Field, JSONField
+from peewee import Case, Field, JSONField
 
 from jobsite.accounts.models import Backend
 from jobsite.accounts.queries import runs_here
@@ -266,10 +266,37 @@ def _follow(requests: Iterable[JobRequest], seen: Mapping[int, Mapping[str, Repo
     """Derive the status, counts and times of each request from its jobs; gives an event for each that failed without any."""
     active = {request.id for request in requests if request.is_active}
     moved = [request for request in requests if _derive(request, list(seen[request.id].values()))]
-    if moved:
-        JobRequest.bulk_update(moved, fields=list(_DERIVED), batch_size=ROWS)
+    _store_derived(moved)
     failed = [one for one in moved if one.id in active and not one.is_active and not one.jobs_total]
     return [Happening(NO_JOBS, SYSTEM, f"request:{one.id}", {}) for one in failed]
+
+
+def _store_derived(moved: Sequence[JobRequest]) -> None:
+    """Store what follows from the jobs of these requests, so many with one statement."""
+    fields = JobRequest._meta.fields
+    for start in range(0, len(moved), ROWS):
+        some = moved[start : start + ROWS]
+        values = {
+            f"{name}_{number}": _as_stored(fields[name], getattr(one, name))
+            for number, one in enumerate(some)
+            for name in ("id", *_DERIVED)
+        }
+        _update(len(some)).run(**values)
+
+
+@lru_cache(maxsize=16)
+def _update(count: int) -> Prepared:
+    """The statement that changes the derived columns of so many requests."""
+    return Prepared(lambda: _update_of(range(count)))
+
+
+def _update_of(numbers: range) -> Any:
+    its = [place(f"id_{number}") for number in numbers]
+    new = {
+        name: Case(JobRequest.id, [(its[number], place(f"{name}_{number}")) for number in numbers])
+        for name in _DERIVED
+    }
+    return JobRequest.update(new).where(JobRequest.id.in_(its))
 
 
 def _derive(request: JobRequest, reports: Sequence[Report]) -> bool:
