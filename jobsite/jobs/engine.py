@@ -287,7 +287,7 @@ class Engine:
             job = by_id[key]
             if not any(_collide(job, other) for other in writers):
                 writers.append(by_id.pop(key))
-                steps.append((job, partial(_begin, job, begun)))
+                steps.append((job, partial(_begin, job, begun, self._executor.launched)))
         for job in by_id.values():
             code, sentence = room_code(job.is_database_action, weights[job.id])
             if _is_news(job, code, sentence):
@@ -314,10 +314,10 @@ def _spec(job: Job, attempt: Attempt) -> AttemptSpec:
         return make_spec(job, attempt)
 
 
-def _begin(job: Job, begun: list[tuple[Job, Attempt]]) -> None:
+def _begin(job: Job, begun: list[tuple[Job, Attempt]], message: str) -> None:
     """Store that the job runs, with a new attempt, which is to be launched when that is certain."""
     with writing():
-        move(job, "initiated", attempts_made=job.attempts_made + 1, ready_at=None, retry_at=None)
+        move(job, "initiated", message, attempts_made=job.attempts_made + 1, ready_at=None, retry_at=None)
         number = job.attempts_made
         identifier = f"{job.identifier}-{number:03}"
         attempt = Attempt(job=job.id, number=number, identifier=identifier, created_at=job.updated_at)

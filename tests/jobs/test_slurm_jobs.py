@@ -56,6 +56,7 @@ def test_a_request_runs_on_the_cluster_and_a_job_ended_there_is_tried_again(
     request = ask("make", "fail")
     run_until(lambda: bool(Attempt.select().count()))
     attempt = Attempt.get()
+    assert attempt.job.status_message == "Handed to the cluster, where it waits for room"
     folder = instance / "jobs" / attempt.job.identifier / attempt.identifier
     run_until(lambda: bool((records.read(folder, records.STAGE) or {}).get("stage") == "executing"))
     cluster.said("scancel", str(records.read(folder, records.CLUSTER)["number"]))

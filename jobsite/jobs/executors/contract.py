@@ -159,7 +159,12 @@ class Refused(Exception):
 
 
 class Executor(Protocol):
-    """The verbs every executor has. All may be called at any time, repeatedly, after any crash."""
+    """The verbs every executor has. All may be called at any time, repeatedly, after any crash.
+
+    `launched` is what people read of a job until its supervisor has begun, "" for the usual.
+    """
+
+    launched: str
 
     def available(self) -> str | None:
         """1. None when jobs can run here, else a sentence that says what is missing and how to mend it."""

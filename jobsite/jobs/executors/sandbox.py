@@ -24,6 +24,7 @@ class Sandbox:
     records."""
 
     name = "sandbox"
+    launched = ""
 
     def available(self) -> str | None:
         """A sentence why no sandbox can be made here, or None."""

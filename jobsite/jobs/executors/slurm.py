@@ -55,6 +55,7 @@ class Slurm(Sandbox):
     """Runs attempts on a cluster. Holds no state, as the sandbox does not."""
 
     name = "slurm"
+    launched = "Handed to the cluster, where it waits for room"
 
     def __init__(self, partition: str = "", account: str = "", options: tuple[str, ...] = ()) -> None:
         self._options = cluster_options(partition, account, options)
