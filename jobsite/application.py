@@ -65,6 +65,7 @@ from jobsite.settings import Settings, current
 from jobsite.staff.parts import OF_PLACES
 from jobsite.staff.parts import PARTS as staff_parts
 from jobsite.staff.views import routes as staff
+from jobsite.status.alerts import OF_PEOPLE as IF_ALERTS
 from jobsite.status.alerts import PARTS as alert_parts
 from jobsite.status.views import routes as status
 from jobsite.sync import gate, people
@@ -219,7 +220,7 @@ def _person(token: object) -> User | None:
         return None
     apart = current().is_apart
     try:
-        person = person_of(token, OF_PEOPLE | gate.KNOWN if apart else OF_PEOPLE)
+        person = person_of(token, OF_PEOPLE | IF_ALERTS | (gate.KNOWN if apart else {}))
     except peewee.PeeweeException:
         g.session_unreadable = True
         raise

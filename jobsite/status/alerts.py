@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from peewee import CharField, DateTimeField, ModelSelect, TextField
+from peewee import CharField, DateTimeField, ModelSelect, TextField, fn
 
 from jobsite.accounts.models import AnonymousPerson, User, permissions_everywhere, username_of
 from jobsite.core.clock import now
@@ -160,14 +160,17 @@ _SHOWN = Prepared(_shown)
 
 
 def frame_parts(*, person: User | AnonymousPerson) -> list[Part]:
-    """The alerts of this moment, above every page of a person who is logged in. At most one query."""
-    if not person.is_authenticated:
+    """The alerts of this moment, above every page of a person who is logged in. One query, none where there is no alert."""
+    if not (isinstance(person, User) and person.known.get(THERE_ARE, True)):
         return []
     shown = alerts_now()
     return [Part("status/_alerts.html", ALERTS, {"alerts": shown})] if shown else []
 
 
 PARTS = {"frame": (frame_parts,)}
+THERE_ARE = "alerts"
+OF_PEOPLE = {THERE_ARE: fn.EXISTS(SiteAlert.select(SiteAlert.id))}
+"""What is read along with every session: whether there is an alert at all, of whatever time."""
 
 
 def _wanted(*, title: str, message: str, **others: Any) -> dict[str, Any]:
