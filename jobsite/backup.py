@@ -14,7 +14,7 @@ import os
 import shutil
 import tarfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -101,7 +101,7 @@ def make(settings: Settings, target: Path) -> Facts:
     instance = settings.instance.resolve()
     _refuse(instance, target)
     partial = target.with_name(f"{target.name}.part")
-    with _alone(instance), _held(instance) as held:
+    with _alone(instance), _held(instance, has_workspaces=settings.secure) as held:
         fail_point("backup.held")
         try:
             _write(held, partial, settings.side)
@@ -217,13 +217,16 @@ def _private(path: str, flags: int) -> int:
 
 
 @contextmanager
-def _held(instance: Path) -> Iterator[Path]:
-    """The instance as it is now, under second names, for as long as the block lasts."""
+def _held(instance: Path, *, has_workspaces: bool) -> Iterator[Path]:
+    """The instance as it is now, under second names, for as long as the block lasts.
+
+    A public side has no workspaces to hold still, and must not get a folder for them: it is refused where one is.
+    """
     held = instance / HELD
     remove_tree(held)
     held.mkdir(mode=0o700)
     try:
-        with unchanged(Roots.of(instance)):
+        with unchanged(Roots.of(instance)) if has_workspaces else nullcontext():
             _hold(instance, held)
             snapshot(held / DATABASE)
         _hold(instance, held, but=WORKSPACES)  # what came after the first look and stands in the copied rows

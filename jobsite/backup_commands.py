@@ -45,7 +45,7 @@ def backup(
     by = username_of(acting(by_name))
     folder = target if target.is_dir() else None
     if keep and folder is None:
-        raise Conflict("--keep is for a folder of backups.")
+        raise Conflict(f"--keep is for a folder of backups, and there is no folder {target}.")
     file = folder / f"jobsite-{now():%Y%m%dT%H%M%S}.tar" if folder else target
     facts = make(settings, file)
     with writing():

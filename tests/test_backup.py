@@ -240,6 +240,18 @@ def test_a_backup_of_a_newer_version_or_of_another_side_is_refused(
     assert opened(elsewhere) == []
 
 
+def test_a_public_side_is_one_after_its_backup_too(tmp_path: Path, elsewhere: Settings) -> None:
+    public = Settings(instance=tmp_path / "public", side="public")
+    opened(public)
+    add_user(by="system", username="later", fullname="Later", email="later@example.org")
+    make(public, tmp_path / "public.tar")
+    assert opened(public) == ["later"]
+    there = Settings(instance=elsewhere.instance, side="public")
+    close_connections()
+    put_back(there, tmp_path / "public.tar")
+    assert opened(there) == ["later"]
+
+
 def test_what_is_there_is_kept_and_moved_aside_only_when_told_to(
     backup: Path, settings: Settings, filled: Path
 ) -> None:
