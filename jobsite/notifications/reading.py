@@ -6,6 +6,7 @@ it is read (the site was off for days) goes to the inboxes, and each person gets
 
 import logging
 import threading
+import time
 from collections import Counter
 from datetime import datetime
 
@@ -28,6 +29,8 @@ from jobsite.notifications.wording import KINDS
 from jobsite.settings import current
 
 BATCH = 200
+PAUSE = 0.01
+"""Seconds between batches in which another process can write: there may be hundreds of thousands of events."""
 EVERY = 30.0
 """Seconds between two looks when nothing rings."""
 
@@ -41,6 +44,7 @@ def read_news() -> int:
         read += count
         if count < BATCH:
             break
+        time.sleep(PAUSE)
     return read
 
 
