@@ -20,14 +20,14 @@ PATIENCE = 5.0
 """Seconds that somebody who presses a button waits for the answer."""
 
 CANNOT_CONFIRM = (
-    "The public site does not answer, so that this site cannot confirm your permissions. Nothing has been changed; "
+    "The public side does not answer, so that this site cannot confirm your permissions. Nothing has been changed; "
     "you can look at everything for {minutes} more minutes."
 )
 CANNOT_VIEW = (
-    "The public site has not answered for 15 minutes, so that this site cannot confirm your permissions. "
-    "It goes on by itself once the public site answers again."
+    "The public side has not answered for 15 minutes, so that this site cannot confirm your permissions. "
+    "It goes on by itself once the public side answers again."
 )
-LET_OUT = "The public site does not let you in here any more, so that you have been logged out."
+LET_OUT = "The public side does not let you in here any more, so that you have been logged out."
 
 KNOWN = {
     "confirmed_at": Confirmation.select(Confirmation.confirmed_at).where(Confirmation.user == Session.user)

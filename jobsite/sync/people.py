@@ -25,7 +25,7 @@ from jobsite.sync.mirroring import forget, store
 from jobsite.sync.user_object import PersonThere, Roles, person_there, roles_there
 
 REFUSED = "The user or token is not valid, or the token has expired."
-NO_ANSWER = "The public site cannot be reached, so that nobody can log in. Try again in a minute."
+NO_ANSWER = "The public side cannot be reached, so that nobody can log in. Try again in a minute."
 
 PATIENCE = 15.0
 """Seconds that somebody who signs in waits for each answer."""

@@ -66,7 +66,7 @@ def test_what_waits_and_what_went_wrong_is_on_the_pages_and_in_the_doctors_words
         for words in ("Does not answer", "The public side could not be reached.", "5 waiting"):
             assert words in told
         assert "Does not answer" in page_of(app, world, "/status/")
-        assert "Public site" not in app.test_client().get("/status/").text
+        assert "Public side" not in app.test_client().get("/status/").text
         numbers = app.test_client().get("/metrics").text
         for line in ("silence_seconds 10", 'waiting{what="uploads"} 5.0', 'waiting{what="messages"} 5.0'):
             assert f"jobsite_public_side_{line}" in numbers

@@ -53,7 +53,7 @@ SENTENCES: Mapping[str, str] = {
     "stopped": "stopped the release",
     "released": "released the files",
     "upload-stuck": "could not upload a file: somebody has to look at it",
-    "recall-unknown": "could not recall the release: the people who run the public site have to be asked to remove the files",
+    "recall-unknown": "could not recall the release: the people who run the public side have to be asked to remove the files",
     "upload-retried": "started the upload again",
     "upload-continued": "goes on with the upload",
     "revoked": "recalled {files} files",
