@@ -112,7 +112,7 @@ def figures() -> list[Figure]:
         Figure(f"load, {BACKENDS} backends: calls of backends meanwhile, 95th percentile", calls.wait(KNOWN), "ms", 5000),
         Figure(f"load, {BACKENDS} backends: calls of backends that failed", calls.errors, "", 0),
         Figure(f"load, {BACKENDS} backends: memory at rest", rest, "MB"),
-        Figure(f"load, {BACKENDS} backends: memory after 500 pages a second were asked", full, "MB", 200),
+        Figure(f"load, {BACKENDS} backends: memory after 500 pages a second were asked", full, "MB", 250),
         Figure(f"load, {BACKENDS} backends: start until the first page", max(first_start, restart), "s", 3),
         Figure(f"load, {BACKENDS} backends: stop", stopping, "s", 5),
     ]  # fmt: skip

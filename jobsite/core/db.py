@@ -25,8 +25,8 @@ PRAGMAS: dict[str, Any] = {
     "cache_size": -8000,
 }
 
-SPARE = 4
-"""So many connections at most are kept open for whoever needs one next."""
+SPARE = 16
+"""So many connections at most are kept open for whoever needs one next: one for each thread of the web server."""
 
 MOST_WORDS = 10
 """So many words of a search count; the others are left out."""
