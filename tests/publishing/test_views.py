@@ -12,10 +12,11 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from jobsite.accounts.models import Backend
 from jobsite.projects.models import Workspace
 from jobsite.publishing import actions
 from jobsite.publishing.models import Snapshot
-from jobsite.releases.actions import delete_file
+from jobsite.releases.actions import delete_file, revoke
 from jobsite.releases.models import ReleaseFile
 from tests.publishing.conftest import COMMIT, Release, words
 
@@ -165,6 +166,18 @@ def test_a_deleted_file_is_gone_from_everywhere_and_its_place_says_so(
         assert archive.read("output/notes.txt") == FILES["output/notes.txt"]
         said = archive.read("output/table.csv").decode()
     assert said.startswith("This file was redacted on ") and "Cat Castell" not in said
+
+
+def test_a_recalled_release_says_why_to_whoever_could_read_it(
+    publication: Snapshot,
+    files: dict[str, ReleaseFile],
+    client: FlaskClient,
+    cast: SimpleNamespace,
+    local: Backend,
+) -> None:
+    reason, release_id = "The table counted some people twice.", files["output/table.csv"].release_id
+    revoke(by=cast.cat, backend=local, release_id=release_id, public_reason=reason)
+    assert words(client.get(f"/asthma/outputs/{publication.id}/").text).count(reason) == len(FILES)
 
 
 def test_a_draft_is_made_in_the_browser_from_the_latest_files(
