@@ -1,6 +1,7 @@
 """A person who asks the application for pages in this process, and what each answer costs: the rows of section 13 of the
 specification of output checking."""
 
+import gc
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -43,6 +44,8 @@ class Person:
     """Somebody who is logged in."""
 
     def __init__(self, app: Flask, username: str) -> None:
+        gc.collect()
+        gc.freeze()  # as a server does when it begins (`serve.web_server`): what made the world here is not its
         self.client = app.test_client()
         token = make_token(by="system", user=user_or_stop(username))
         [form, *_] = _forms(self.client.get("/login/").text, 'name="token"')

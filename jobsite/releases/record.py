@@ -121,7 +121,10 @@ class AuditRow:
 def canonical(value: Any) -> str:
     """The one way to write a value as JSON. Raises TypeError for what is neither text, whole number, list nor object."""
     _only_plain(value)
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return _written(value)
+
+
+_written = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode
 
 
 def sha256_of(text: str) -> str:
@@ -131,7 +134,7 @@ def sha256_of(text: str) -> str:
 
 def record(approved: Approved) -> str:
     """The record of a release."""
-    policy = json.dumps(approved.policy, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    policy = _written(approved.policy)
     return canonical(
         {
             "format": RECORD_FORMAT,
@@ -218,15 +221,20 @@ def signed(document: Mapping[str, Any], *, key: str, signature: str) -> str:
 
 def _only_plain(value: Any) -> None:
     if isinstance(value, Mapping):
-        for key, one in value.items():
-            if not isinstance(key, str):
-                raise TypeError("a key that is no text")
-            _only_plain(one)
+        if not all(isinstance(key, str) for key in value):
+            raise TypeError("a key that is no text")
+        _all_plain(value.values())
     elif isinstance(value, list | tuple):
-        for one in value:
-            _only_plain(one)
+        _all_plain(value)
     elif not isinstance(value, str | int) or isinstance(value, bool):
         raise TypeError(f"{type(value).__name__} in canonical JSON")
+
+
+def _all_plain(values: Iterable[Any]) -> None:
+    """Nearly all are texts and numbers, which need no further look."""
+    for one in values:
+        if type(one) is not str and type(one) is not int:
+            _only_plain(one)
 
 
 def _file(file: RecordedFile, findings: Iterable[RecordedFinding]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
-from typing import Any
+from typing import Any, NamedTuple
 
 from jobsite.checks.catalogue import RULES
 from jobsite.core.clock import now, wire
@@ -102,13 +102,24 @@ def sealed_texts(request_id: str) -> tuple[str, str]:
     return found.text, found.audit
 
 
-def _happened(request: ReleaseRequest) -> list[Event]:
+class Happened(NamedTuple):
+    """A row of the event log, but for what it says of the request."""
+
+    id: int
+    at: datetime
+    type: str
+    by: str
+    hash: str
+
+
+def _happened(request: ReleaseRequest) -> list[Happened]:
     """The rows of the event log about a request, oldest first."""
     about = Event.subject == f"release-request:{request.id}"
-    return list(Event.select().where(about).order_by(Event.id))
+    columns = (Event.id, Event.at, Event.type, Event.by, Event.hash)
+    return [Happened(*row) for row in Event.select(*columns).where(about).order_by(Event.id).tuples()]
 
 
-def _store(request: ReleaseRequest, text: str, happened: Sequence[Event]) -> SealedRecord:
+def _store(request: ReleaseRequest, text: str, happened: Sequence[Happened]) -> SealedRecord:
     """Write a record with the audit rows of its request so far, signed."""
     chain = [AuditRow(row.id, _moment(row.at), row.type, row.hash) for row in happened]
     document, head = records.audit(text, request.id, chain, at=_moment(now()))
@@ -126,7 +137,7 @@ def _store(request: ReleaseRequest, text: str, happened: Sequence[Event]) -> Sea
 def _approved(
     request: ReleaseRequest,
     all_files: Sequence[RequestFile],
-    happened: Sequence[Event],
+    happened: Sequence[Happened],
     policy: Mapping[str, Any],
 ) -> Approved:
     """What the record says, gathered from the tables."""
@@ -234,7 +245,7 @@ def _groups(request: ReleaseRequest, files: list[RequestFile]) -> tuple[Recorded
     )
 
 
-def _steps(request: ReleaseRequest, happened: Sequence[Event], reviews: list[Review]) -> tuple[Step, ...]:
+def _steps(request: ReleaseRequest, happened: Sequence[Happened], reviews: list[Review]) -> tuple[Step, ...]:
     """What happened to the request, by kind of person: the author, a numbered checker, or the system."""
     return tuple(
         Step(row.type.removeprefix("release:"), _moment(row.at), _role(request, row.by, reviews))
