@@ -120,7 +120,11 @@ def _paths(instance: Path) -> list[str]:
         "dashboard": "projects",
     }
     routes = [route for route in app.extensions["jobsite.routes"] if "GET" in route.methods]
-    found = {_address(route, values) for route in routes if "path:" not in route.rule}
+    found = {
+        _address(route, values)
+        for route in routes
+        if "path:" not in route.rule and not route.rule.startswith("/api/")
+    }
     return sorted(path for path in {*found, *LISTS} if not any(one in path for one in SKIPPED))
 
 
