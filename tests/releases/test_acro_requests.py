@@ -1,15 +1,18 @@
 """A request with a record of ACRO among its files: what columns are, and what its author has explained already (5.5, 5.7)."""
 
 import json
+from pathlib import Path
 
 import pytest
 
 from jobsite.core.errors import Denied
 from jobsite.core.events import Event
+from jobsite.core.queue import open_queue
+from jobsite.releases.requests import rechecking
 from jobsite.releases.requests.adding import Wanted, add_files, update_file
 from jobsite.releases.requests.findings import explain
 from jobsite.releases.requests.groups import save_group
-from jobsite.releases.requests.models import Explanation, ReleaseRequest
+from jobsite.releases.requests.models import Explanation, ReleaseRequest, RequestFile
 from jobsite.releases.requests.queries import file_page
 from jobsite.releases.requests.rechecking import recheck
 from jobsite.releases.requests.rules import SUPPORTING
@@ -130,3 +133,24 @@ def test_what_only_several_files_tell_is_found_as_soon_as_they_are_added(world: 
 
 def rules_on(world: World, request: ReleaseRequest, path: str) -> set[str]:
     return {one["rule"] for one in world.file(request, path).findings}
+
+
+def test_of_many_files_what_takes_several_is_looked_at_in_the_background(
+    world: World, instance: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """5.1, stage A: a figure without its data is told of before anybody submits, however many files there are."""
+    tables = {f"output/many/{n}.csv": f"region,n\nNorth,{50 + 5 * n}\nSouth,85\n" for n in range(3)}
+    world.publish({**tables, "output/lonely.svg": "<svg xmlns='http://www.w3.org/2000/svg'/>"})
+    monkeypatch.setattr(rechecking, "MOST_BESIDE", 2)
+    queue = open_queue(instance / "huey.db")
+    request = world.draft(files=[*tables, "output/lonely.svg"])
+
+    def told() -> set[str]:
+        rows = RequestFile.select().where(RequestFile.request == request.id)
+        return {one["rule"] for row in rows for one in row.findings}
+
+    assert "G1" not in told()
+    assert queue.pending_count() >= 1
+    while queued := queue.dequeue():
+        queue.execute(queued)
+    assert "G1" in told()

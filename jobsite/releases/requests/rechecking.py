@@ -1,8 +1,12 @@
 """The checks are run again on a request, and what they find anew opens the votes that were given without it (2.5, 5.3)."""
 
+from contextlib import suppress
+
 from jobsite.accounts.models import User
+from jobsite.accounts.queries import user_or_stop
 from jobsite.core.db import writing
-from jobsite.core.errors import Conflict
+from jobsite.core.errors import Conflict, Refused
+from jobsite.core.queue import nudge, task
 from jobsite.releases.requests.answering import stops, to_waive
 from jobsite.releases.requests.checking import found_in_request, judged_by, keep, keep_in_files
 from jobsite.releases.requests.findings import explain_exceptions
@@ -13,7 +17,7 @@ from jobsite.releases.requests.standing import acting, change, refuse_changed, t
 from jobsite.releases.requests.whole import Whole
 
 MOST_BESIDE = 40
-"""Files of a request that are checked together each time one is added; more are when they are submitted."""
+"""Files of a request that are checked together while somebody who adds one waits; more are in the background."""
 
 
 def recheck(*, by: User, request_id: str) -> ReleaseRequest:
@@ -39,13 +43,25 @@ def recheck(*, by: User, request_id: str) -> ReleaseRequest:
 def check_beside(*, by: User, request_id: str) -> None:
     """Run the rules that look at several files once some came in (5.1, stage A): what they find stands on the files.
 
-    The request itself stays as it is. Where somebody changed it meanwhile, a copy is damaged, or there are so many files that
-    it would take seconds, the next check tells.
+    The request itself stays as it is. Where somebody changed it meanwhile, or a copy is damaged, the next check tells; where
+    there are so many files that it would take seconds, it is done in the background.
     """
+    if RequestFile.select().where(RequestFile.request == request_id).count() > MOST_BESIDE:
+        nudge(check_many_beside, by.username, request_id)
+    else:
+        _check_beside(by, request_id)
+
+
+@task(side="secure")
+def check_many_beside(username: str, request_id: str) -> None:
+    """Look at the files of a large request together; nothing is done where that is not possible any more."""
+    with suppress(Refused):
+        _check_beside(user_or_stop(username), request_id)
+
+
+def _check_beside(by: User, request_id: str) -> None:
     seen = acting(by, request_id, "add_files")
     state = seen.whole()
-    if len(state.files) > MOST_BESIDE:
-        return
     try:
         found = found_in_request(state, seen.policy)
     except Conflict:
