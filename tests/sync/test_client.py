@@ -1,7 +1,6 @@
 """Asking the public side: one immediate retry, no redirect, no wait without end, and any body is borne."""
 
 import time
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -16,12 +15,6 @@ from jobsite.sync.contact import contact
 from .peer import TOKEN, Peer
 
 CERTIFICATE = Path(__file__).parent.parent / "projects" / "loopback.pem"
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Peer]:
-    with Peer() as peer:
-        yield peer
 
 
 @pytest.fixture

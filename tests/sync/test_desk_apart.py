@@ -3,7 +3,6 @@
 # ruff: noqa: F811 - fixtures of the tests of releases, asked for by name
 
 import re
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -25,19 +24,6 @@ from ..releases.conftest import first_world, world  # noqa: F401
 from ..releases.world import World
 from .apart import knows, person
 from .peer import TOKEN, Peer
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Peer]:
-    with Peer() as peer:
-        yield peer
-
-
-@pytest.fixture
-def peer(server: Peer) -> Peer:
-    server.answers, server.faults = {}, []
-    server.clear()
-    return server
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 """Who may be here, and what they may do, is what the public side says: at sign-in, each minute, before every change."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
@@ -26,19 +26,6 @@ from .apart import knows, make_workspace, person, seen
 from .peer import TOKEN, Peer
 
 LogIn = Callable[..., FlaskClient]
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Peer]:
-    with Peer() as peer:
-        yield peer
-
-
-@pytest.fixture
-def peer(server: Peer) -> Peer:
-    server.answers, server.faults = {}, []
-    server.clear()
-    return server
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@
 import base64
 import json
 import threading
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -33,12 +32,6 @@ from ..releases.world import CONTEXT, CONTROLS, EVERYTHING, REASON, World
 from .peer import TOKEN, Peer
 
 EVENTS, CHECKPOINTS = "POST airlock/events/", "POST level4/checkpoints/"
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Peer]:
-    with Peer() as peer:
-        yield peer
 
 
 @pytest.fixture

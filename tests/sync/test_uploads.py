@@ -4,7 +4,6 @@
 
 import hashlib
 import json
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -32,19 +31,6 @@ from .peer import TOKEN, Peer, Received
 
 PATHS = ["output/a.csv", "output/b.csv", "metadata/release-audit.json", "metadata/release-record.json"]
 ID_THERE = "01THERE0000000000000000001"
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Peer]:
-    with Peer() as peer:
-        yield peer
-
-
-@pytest.fixture
-def peer(server: Peer) -> Peer:
-    server.answers, server.faults = {}, []
-    server.clear()
-    return server
 
 
 @pytest.fixture

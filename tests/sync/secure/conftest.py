@@ -1,7 +1,6 @@
 """A secure side in the test process, whose public side is a peer that lists job requests and keeps what it is told."""
 
 import sys
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -98,12 +97,6 @@ class SecureWorld:
     def told(self) -> list[list[dict[str, Any]]]:
         """The bodies of all reports so far."""
         return [one.json for one in self.peer.received if f"{one.method} {one.path}" == JOBS]
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Peer]:
-    with Peer() as peer:
-        yield peer
 
 
 @pytest.fixture
