@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any, Self
@@ -23,10 +23,12 @@ ROOT = Path(__file__).parent.parent
 STUDY_PYTHON = ROOT / ".venv-study" / "bin" / "python"
 
 
-def jobsite(instance: Path, *words: str, **environ: str) -> subprocess.CompletedProcess[str]:
-    """Run `jobsite WORDS --instance INSTANCE` to its end."""
+def jobsite(
+    instance: Path, *words: str, command: Sequence[str] = COMMAND, **environ: str
+) -> subprocess.CompletedProcess[str]:
+    """Run `jobsite WORDS --instance INSTANCE` to its end. `command` is what stands for `jobsite`."""
     return subprocess.run(
-        [*COMMAND, *words, "--instance", str(instance)],
+        [*command, *words, "--instance", str(instance)],
         capture_output=True,
         text=True,
         timeout=180,
@@ -77,11 +79,11 @@ def draw_batches(instance: Path, folder: Path, batches: int) -> None:
 class Server:
     """`jobsite serve` on a free port; a context manager that stops it if it still runs."""
 
-    def __init__(self, instance: Path, **environ: str) -> None:
+    def __init__(self, instance: Path, *, command: Sequence[str] = COMMAND, **environ: str) -> None:
         self._log = instance.parent / f"{instance.name}-server.log"
         with self._log.open("a") as log:
             self.process = subprocess.Popen(
-                [*COMMAND, "serve", "--port", "0", "--instance", str(instance)],
+                [*command, "serve", "--port", "0", "--instance", str(instance)],
                 stdout=subprocess.PIPE,
                 stderr=log,
                 text=True,

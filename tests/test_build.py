@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -12,10 +13,14 @@ import sys
 import threading
 import tomllib
 import urllib.request
+import warnings
 import zipfile
 from pathlib import Path
 
 import pytest
+
+from .crash.conftest import LINES, make_instance
+from .servers import Server, jobs_in, jobsite, jobsite_json, until
 
 ROOT = Path(__file__).resolve().parents[1]
 LOCKS = sorted(ROOT.glob("requirements*.txt"))
@@ -174,20 +179,27 @@ def free_port() -> int:
         return server.getsockname()[1]
 
 
-@pytest.mark.xdist_group("build")
-def test_the_artifact_serves_with_a_bare_python_and_stops_when_asked(tmp_path):
+@pytest.fixture(scope="module")
+def artifact(tmp_path_factory):
+    """The one file, as `make artifact` makes it."""
+    folder = tmp_path_factory.mktemp("artifact")
     subprocess.run(
-        ["make", "-s", "artifact", f"DIST={tmp_path / 'dist'}", f"BUILD={tmp_path / 'build'}"],
+        ["make", "-s", "artifact", f"DIST={folder}", f"BUILD={folder / 'build'}"],
         cwd=ROOT,
         check=True,
         capture_output=True,
     )
+    return folder / "jobsite.pyz"
+
+
+@pytest.mark.xdist_group("build")
+def test_the_artifact_serves_with_a_bare_python_and_stops_when_asked(artifact, tmp_path):
     home, instance, port = tmp_path / "home", tmp_path / "instance", free_port()
     home.mkdir()
     environment = {"HOME": str(home), "PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8"}
     serve = ["serve", "--host", "127.0.0.1", "--port", str(port), "--instance", str(instance)]
     with subprocess.Popen(
-        [*bare_python(), str(tmp_path / "dist/jobsite.pyz"), *serve],
+        [*bare_python(), str(artifact), *serve],
         cwd=home,
         env=environment,
         stdout=subprocess.PIPE,
@@ -210,3 +222,35 @@ def test_the_artifact_serves_with_a_bare_python_and_stops_when_asked(tmp_path):
         said += server.stdout.readlines()
         alarm.cancel()
     assert server.returncode == 0, "".join(said)
+
+
+def of_the_next_version(artifact, folder):
+    """Give the file that the next version would be: it has one more migration."""
+    later = Path(shutil.copy(artifact, folder / "later.pyz"))
+    with zipfile.ZipFile(later, "a") as file, warnings.catch_warnings(action="ignore"):
+        facts = json.loads(file.read("environment.json"))
+        file.writestr("environment.json", json.dumps(facts | {"build_id": "later"}))  # what is last counts
+        step = 'def up(migrator, db):\n    db.execute_sql("CREATE TABLE later (id INTEGER)")\n'
+        file.writestr("site-packages/jobsite/core/migrations/9999_later.py", step)
+    return later
+
+
+@pytest.mark.xdist_group("build")
+def test_the_artifact_is_replaced_while_a_job_runs_which_goes_on_and_there_is_no_way_back(artifact, tmp_path):
+    installed, instance = tmp_path / "jobsite.pyz", make_instance(tmp_path)
+    shutil.copy(artifact, installed)
+    command = (sys.executable, str(installed))
+    with Server(instance, command=command, SHIV_ROOT=str(tmp_path / "unpacked")) as server:
+        jobsite_json(instance, "request", "asthma", "slow", "--by", "ada")
+        until(lambda: jobs_in(instance)[0]["status_code"] == "executing")
+        of_the_next_version(artifact, tmp_path).replace(installed)
+        assert server.stop() == 0
+    with Server(instance, command=command, SHIV_ROOT=str(tmp_path / "unpacked")):
+        until(lambda: jobs_in(instance)[0]["state"] == "succeeded")
+    (log,) = instance.glob("jobs/*/*/log")  # one attempt, not two
+    assert log.read_bytes().count(b" of the slow job") == LINES
+    shutil.copy(artifact, installed)
+    refused = jobsite(instance, "doctor", command=command, SHIV_ROOT=str(tmp_path / "unpacked"))
+    assert refused.returncode == 1
+    assert "written by a newer version of jobsite (it has 9999_later" in refused.stderr
+    assert "Traceback" not in refused.stderr
