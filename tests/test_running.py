@@ -1,15 +1,25 @@
 """The examples of `docs/running.md` are ones that systemd, nginx, Caddy and this program take."""
 
+import http.cookiejar
 import os
 import re
 import shutil
+import socket
+import ssl
 import subprocess
 import tomllib
+import urllib.request
+from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from jobsite.settings import load
+
+from .crash.conftest import made  # noqa: F401
+from .end_to_end.browsing import Browser
+from .servers import Server, jobs_in, jobsite, jobsite_json, until
 
 ROOT = Path(__file__).parent.parent
 TEXT = (ROOT / "docs" / "running.md").read_text("utf-8")
@@ -57,27 +67,98 @@ def test_systemd_takes_the_units(tmp_path: Path, number: int) -> None:
     assert (found.returncode, said) == (0, [])
 
 
-@pytest.mark.skipif(not shutil.which("nginx"), reason="nginx is not installed")
-def test_nginx_takes_the_site(tmp_path: Path) -> None:
+class OverTls(Browser):
+    """A browser that trusts the certificate of the tests, and says which page it comes from."""
+
+    def __init__(self, address: str) -> None:
+        super().__init__(address)
+        trusting, self.cookies = (
+            ssl.create_default_context(cafile=str(CERTIFICATE)),
+            http.cookiejar.CookieJar(),
+        )
+        self._opener = urllib.request.build_opener(
+            urllib.request.HTTPSHandler(context=trusting), urllib.request.HTTPCookieProcessor(self.cookies)
+        )
+        self._opener.addheaders = [("Referer", f"{address}/")]
+
+    def open(self, path: str) -> Any:
+        """An answer that is read while it comes."""
+        return self._opener.open(self.address + path, timeout=60)
+
+
+def answers(port: int) -> bool:
+    """Whether somebody listens there."""
+    with socket.socket() as asking:
+        return asking.connect_ex(("127.0.0.1", port)) == 0
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports that nobody listens at."""
+    with ExitStack() as held:
+        return [
+            held.enter_context(socket.create_server(("127.0.0.1", 0))).getsockname()[1] for _ in range(count)
+        ]
+
+
+def nginx_of(folder: Path, plain: int, https: int, program: str) -> list[str | Path]:
+    """The words that start nginx with the site of the example, at these ports of this machine, in front of `program`."""
     (site,) = examples("nginx")
     site = re.sub(r"/etc/ssl/\S+\.(pem|key)", str(CERTIFICATE), site)
     site = site.replace("listen [::]:80;", "").replace("listen [::]:443 ssl http2;", "")
-    site = site.replace("listen 80;", "listen 127.0.0.1:18080;").replace(
-        "listen 443", "listen 127.0.0.1:18443"
-    )
+    site = site.replace("listen 80;", f"listen 127.0.0.1:{plain};")
+    site = site.replace("listen 443", f"listen 127.0.0.1:{https}").replace("$host;", f"$host:{https};")
+    site = site.replace("http://127.0.0.1:8000", program)
     kept = "".join(
-        f"{name}_temp_path {tmp_path}/{name};\n"
+        f"{name}_temp_path {folder}/{name};\n"
         for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
     )
-    whole = tmp_path / "nginx.conf"
+    whole = folder / "nginx.conf"
     whole.write_text(
-        f"pid {tmp_path}/pid;\nerror_log stderr;\nevents {{}}\nhttp {{\naccess_log off;\n{kept}{site}\n}}\n",
+        f"pid {folder}/pid;\nerror_log stderr;\ndaemon off;\nevents {{}}\nhttp {{\naccess_log off;\n{kept}{site}\n}}\n",
         "utf-8",
     )
-    found = subprocess.run(
-        ["nginx", "-t", "-p", tmp_path, "-c", whole], capture_output=True, text=True, check=False
-    )
+    return ["nginx", "-p", folder, "-c", whole]
+
+
+needs_nginx = pytest.mark.skipif(not shutil.which("nginx"), reason="nginx is not installed")
+
+
+@needs_nginx
+def test_nginx_takes_the_site(tmp_path: Path) -> None:
+    command = [*nginx_of(tmp_path, 18080, 18443, "http://127.0.0.1:8000"), "-t"]
+    found = subprocess.run(command, capture_output=True, text=True, check=False)
     assert found.returncode == 0, found.stderr
+
+
+@needs_nginx
+@pytest.mark.xdist_group("server")
+def test_behind_nginx_people_log_in_and_follow_a_log_while_its_job_runs(
+    made: Path,  # noqa: F811
+    tmp_path: Path,
+) -> None:
+    instance = shutil.copytree(made, tmp_path / "instance")
+    plain, https = free_ports(2)
+    address = f"https://127.0.0.1:{https}"
+    environ = {"JOBSITE_BASE_URL": address, "JOBSITE_TRUSTED_PROXIES": "1"}
+    token = jobsite(instance, "user", "token", "ada").stdout.strip()
+    with Server(instance, **environ) as server:
+        command = nginx_of(tmp_path, plain, https, server.address)
+        with subprocess.Popen(command, stderr=subprocess.DEVNULL) as nginx:
+            try:
+                until(lambda: answers(https))
+                browser = OverTls(address)
+                assert browser.signs_in("ada", token)
+                assert all(cookie.secure for cookie in browser.cookies)
+                job = jobsite_json(instance, "request", "asthma", "slow", "--by", "ada")["jobs"][0][
+                    "identifier"
+                ]
+                log = f"/asthma/1/{job}/log/stream"
+                until(lambda: jobs_in(instance)[0]["status_code"] == "executing")
+                with browser.open(log) as stream:
+                    assert next(line for line in stream if b"line 0005" in line)
+                    assert jobs_in(instance)[0]["status_code"] == "executing"
+            finally:
+                nginx.terminate()
 
 
 @pytest.mark.skipif(not shutil.which("caddy"), reason="caddy is not installed")
