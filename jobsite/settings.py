@@ -237,6 +237,19 @@ class Settings:
     poll_every: timedelta = setting(
         timedelta(seconds=10), "Side secure: how often PUBLIC_URL is asked for job requests", kinds.wait
     )
+    controller_url: str = setting(
+        "",
+        "Side public: address of the controller that job requests of backends with dispatch push are sent to, such as https://host/controller/v1; empty: there is none",
+        kinds.url,
+    )
+    controller_token: str = setting(
+        "", "Side public: the token of this site at the controller", kinds.text, secret=True
+    )
+    controller_every: timedelta = setting(
+        timedelta(seconds=60),
+        "Side public: how often the controller is asked how jobs and backends stand",
+        kinds.wait,
+    )
     codelists_url: str = setting(
         "",
         "Address of a codelist service with the interface of OpenCodelists; empty checks codelists without asking",
@@ -267,6 +280,11 @@ class Settings:
     def is_apart(self) -> bool:
         """Whether this is a secure side with a public side elsewhere, which it asks and tells."""
         return self.side == "secure" and bool(self.public_url)
+
+    @property
+    def drives(self) -> bool:
+        """Whether job requests may be sent from here to a controller."""
+        return self.public and bool(self.controller_url)
 
     @property
     def database_path(self) -> Path:

@@ -16,7 +16,7 @@ from peewee import (
     fn,
 )
 
-from jobsite.accounts.rules import PERMISSIONS, permissions_of
+from jobsite.accounts.rules import PERMISSIONS, POLL, permissions_of
 from jobsite.core.clock import now
 from jobsite.core.db import Model
 
@@ -145,8 +145,9 @@ class Backend(Model):
     Each flag has the time of its last change. `is_maintenance_manual`: a person switched the maintenance on, so
     a report of the database does not end it. `are_checks_disabled`: reports of the database change nothing.
     `is_rebooting`: its jobs are stopped for a restart of the server. `is_remote`: a program with its token fetches its
-    requests and runs them, so a site of both sides does not (`queries.runs_here`). `maintenance_from` and `maintenance_until` are
-    the next maintenance of the database that is planned.
+    requests and runs them, so a site of both sides does not (`queries.runs_here`). `dispatch` is how its job requests get to
+    who runs them elsewhere: one of `rules.DISPATCHES`; what is pushed is never run here. `maintenance_from` and
+    `maintenance_until` are the next maintenance of the database that is planned.
     """
 
     id = AutoField()
@@ -172,6 +173,8 @@ class Backend(Model):
     is_rebooting = BooleanField(default=False)
     rebooting_since = DateTimeField(null=True)
     is_remote = BooleanField(default=False)
+    has_agent = BooleanField(default=False)
+    dispatch = TextField(default=POLL)
     created_at = DateTimeField()
     created_by = TextField()
 

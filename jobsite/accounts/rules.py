@@ -11,6 +11,13 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 SYSTEM = "system"
+
+POLL, PUSH = "poll", "push"
+DISPATCHES = {
+    POLL: "The program that runs its jobs fetches them",
+    PUSH: "They are sent to the controller",
+}
+"""How job requests of a backend get to who runs them elsewhere."""
 LONGEST_OVERLAP = timedelta(days=30)
 
 GLOBAL = "global"

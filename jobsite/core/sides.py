@@ -29,6 +29,7 @@ PUBLIC_ONLY = frozenset((
     "identity", "api_token", "org_membership", "project_data_permission", "redirect",
     "codelists_check", "delivery", "mail_choice", "release", "release_file", "release_file_review",
     "snapshot", "snapshot_file", "publish_request", "told_review", "review_issue", "checkpoint",
+    "sent_request", "controller_contact",
 ))  # fmt: skip
 """Tables that a secure side does not have."""
 
