@@ -46,8 +46,8 @@ _TYPES = {
 
 
 def _turned(by: Backend, told: dict[str, Any], flag: str, since: str, name: str, on: str) -> dict[str, Any]:
-    """The flag and its time, where the backend says otherwise than it did."""
-    is_on = _part(told, name, "v") == on
+    """The flag and its time, where the backend says otherwise than it did. Runners take `True` for `true`."""
+    is_on = str(_part(told, name, "v")).lower() == on
     return {} if is_on == getattr(by, flag) else {flag: is_on, since: _moment(told, name, "ts") or now()}
 
 

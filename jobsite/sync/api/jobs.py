@@ -11,13 +11,13 @@ from jobsite.sync.api.endpoints import ROOT, Answer, Call, Endpoints, answer
 from jobsite.sync.api.listing import active_requests, memberships_of, statuses_of
 from jobsite.sync.api.shapes import (
     Anything,
-    Flag,
     Many,
     Moment,
     Optional,
     OrNull,
     Shape,
     Text,
+    Truth,
     Whole,
     described,
 )
@@ -30,23 +30,25 @@ PAGE, MOST = 100, 1000
 
 FLAGS = {"Flags": 'How the runner stands: JSON, flag name → `{"v": value, "ts": time}`.'}
 
+# A report that is refused comes again as it is, and until it is taken nothing of its backend is seen to move. So what only
+# tells more is never the reason: it is cut, or read as far as it can be. SQLite's 0 and 1 are what runners know as booleans.
 REPORTS = Many(
     Shape(
         {
             "job_request_id": Text(),
             "identifier": Text(100),
             "action": Text(blank=True),
-            "run_command": OrNull(Text(100_000, blank=True), ""),
+            "run_command": OrNull(Text(100_000, blank=True, cut=True), ""),
             "status": Text(50, blank=True),
             "status_code": Text(100, blank=True),
-            "status_message": Text(10_000, blank=True),
+            "status_message": Text(10_000, blank=True, cut=True),
             "created_at": Moment(),
             "updated_at": OrNull(Moment()),
             "started_at": OrNull(Moment()),
             "completed_at": OrNull(Moment()),
             "trace_context": Optional(OrNull(Anything())),
             "metrics": Optional(OrNull(Anything())),
-            "requires_db": Optional(Flag(), False),
+            "requires_db": Optional(Truth(), False),
         }
     ),
     most=10_000,

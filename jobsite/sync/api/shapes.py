@@ -41,11 +41,13 @@ class Kind(Protocol):
 
 @dataclass(frozen=True)
 class Text:
-    """A text of at most so many characters; `blank`: perhaps of none; `choices`: one of these and no other."""
+    """A text of at most so many characters; `blank`: perhaps of none; `choices`: one of these and no other; `cut`: of what is
+    longer the beginning is taken."""
 
     most: int = 255
     blank: bool = False
     choices: tuple[str, ...] = ()
+    cut: bool = False
 
     def read(self, value: Any) -> str:
         """The text as it is."""
@@ -57,16 +59,16 @@ class Text:
             raise Wrong(["Null characters are not allowed."])
         if not self.blank and not value.strip():
             raise Wrong(["This field may not be blank."])
-        if len(value) > self.most:
+        if len(value) > self.most and not self.cut:
             raise Wrong([f"Ensure this field has no more than {self.most} characters."])
-        return value
+        return value if len(value) <= self.most else f"{value[: self.most - 1]}…"
 
     def schema(self) -> Described:
         """A string; one that has to hold something holds something that is not white space."""
         if self.choices:
             return {"type": "string", "enum": list(self.choices)}
-        bounds = {} if self.blank else {"minLength": 1, "pattern": r"\S"}
-        return {"type": "string", "maxLength": self.most, **bounds}
+        least = {} if self.blank else {"minLength": 1, "pattern": r"\S"}
+        return {"type": "string"} | ({} if self.cut else {"maxLength": self.most}) | least
 
 
 @dataclass(frozen=True)
@@ -104,6 +106,19 @@ class Flag:
     def schema(self) -> Described:
         """A boolean."""
         return {"type": "boolean"}
+
+
+@dataclass(frozen=True)
+class Truth:
+    """Whatever it is, read as true or false: for what a client may say as it likes."""
+
+    def read(self, value: Any) -> bool:
+        """Whether there is something in it."""
+        return bool(value)
+
+    def schema(self) -> Described:
+        """Anything."""
+        return {}
 
 
 @dataclass(frozen=True)
