@@ -12,7 +12,8 @@ from jobsite.accounts.actions import add_user
 from jobsite.accounts.backends import add_backend
 from jobsite.accounts.models import User
 from jobsite.core import hub
-from jobsite.core.queue import nudge, open_queue
+from jobsite.core.consumer import open_queue
+from jobsite.core.queue import nudge
 from jobsite.instance import open_instance
 from jobsite.jobs.actions import Wish
 from jobsite.jobs.definitions import newest_definition

@@ -27,6 +27,7 @@ from jobsite.core.clock import now
 from jobsite.core.compression import init_compression
 from jobsite.core.db import close_database
 from jobsite.core.limits import Limits
+from jobsite.core.redis import Redis
 from jobsite.core.sides import exists_on
 from jobsite.core.web import MOST_FIELDS, error_page, init_web
 from jobsite.instance import open_instance, secret_key
@@ -145,13 +146,14 @@ class Jobsite(Flask):
 def create_app(settings: Settings) -> Flask:
     """The application of one instance, which is made or opened first.
 
-    Raises `SettingsError` or `DatabaseTooNew` when that is not possible. Serves the rooms of `settings.side`.
+    Raises `SettingsError`, `Refused` or `DatabaseTooNew` when that is not possible. Serves the rooms of `settings.side`.
     """
     open_instance(settings)
     app = Jobsite("jobsite", template_folder=str(_folder("templates")), static_folder=str(_folder("static")))
     app.jinja_options = {**app.jinja_options, **TEMPLATES}
     app.config.update(_config(settings))
-    app.extensions["jobsite.limits"] = Limits(settings.rate_limits)
+    app.extensions["jobsite.redis"] = redis = _redis(settings)
+    app.extensions["jobsite.limits"] = Limits(settings.rate_limits, redis)
     app.extensions["jobsite.parts"] = _gathered(settings.side)
     app.extensions["jobsite.sign_in"] = people.sign_in if settings.is_apart else signing_in.sign_in
     init_compression(app)
@@ -172,6 +174,14 @@ def create_app(settings: Settings) -> Flask:
         hops = settings.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
     return app
+
+
+def _redis(settings: Settings) -> Redis | None:
+    """The Redis that the servers of this instance share, if one is set. It tells instances apart by their keys."""
+    if not settings.huey_url.startswith("redis"):
+        return None
+    name = hashlib.sha256(secret_key(settings).encode()).hexdigest()[:12]
+    return Redis(settings.huey_url, f"jobsite:{name}")
 
 
 def _folder(name: str) -> Path:

@@ -18,7 +18,9 @@ from flask import Flask
 
 from jobsite.application import create_app
 from jobsite.core import hub
-from jobsite.core.queue import nudge, open_queue
+from jobsite.core.consumer import open_queue
+from jobsite.core.queue import nudge
+from jobsite.core.redis import Redis
 from jobsite.core.sides import exists_on
 from jobsite.instance import close_instance
 from jobsite.jobs.engine import Engine
@@ -55,7 +57,7 @@ def serve(settings: Settings, *, host: str, port: int, say: Callable[[str], None
         app = create_app(settings)
         stop_on_signals()
         server = web_server(app, settings, host=host, port=port)
-        with Workers(settings, say):
+        with Workers(settings, say, app.extensions["jobsite.redis"]):
             say(f"ready on http://{host}:{server.effective_port}")
             try:
                 server.run()
@@ -125,10 +127,10 @@ WORKERS = (
 class Workers:
     """The background of a server: the consumer of the queue and the threads of its side."""
 
-    def __init__(self, settings: Settings, say: Callable[[str], None]) -> None:
+    def __init__(self, settings: Settings, say: Callable[[str], None], redis: Redis | None = None) -> None:
         self._stop = threading.Event()
-        self._consumer = open_queue(settings.queue_path, settings.side).consumer(workers=4)
-        for sentence in _warnings(settings):
+        self._consumer = open_queue(redis or settings.queue_path, settings.side).consumer(workers=4)
+        for sentence in _warnings(settings, redis):
             say(sentence)
         self._threads = [self._thread(one.name, one.run) for one in WORKERS if one.works_for(settings)]
 
@@ -151,8 +153,10 @@ class Workers:
         return threading.Thread(target=target, args=(self._stop,), name=name, daemon=True)
 
 
-def _warnings(settings: Settings) -> Iterator[str]:
+def _warnings(settings: Settings, redis: Redis | None) -> Iterator[str]:
     """What a server of this side lacks, in sentences: it starts all the same."""
+    if redis and (why_away := redis.why_away()):
+        yield why_away
     if settings.secure and (why_not := why_no_jobs()):
         yield f"Jobs do not run here: {why_not}"
     if settings.side == "secure" and not settings.public_url:

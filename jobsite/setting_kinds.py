@@ -8,6 +8,7 @@ import json
 import re
 import shlex
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import field
 from datetime import timedelta
 from pathlib import Path
@@ -196,9 +197,22 @@ def scheme(*schemes: str) -> Callable[[Any], str]:
     return parse
 
 
+def queue(value: Any) -> str:
+    """The address of a SQLite file or of a Redis, or nothing."""
+    address = scheme("sqlite", "redis", "rediss")(value)
+    if address.startswith("redis"):
+        parts = urlsplit(address)
+        with suppress(ValueError):  # of a port that is none
+            if parts.hostname and parts.port != 0 and re.fullmatch(r"/?[0-9]{0,4}", parts.path):
+                return address
+        raise ValueError("must be an address such as redis://:password@host:6379/0")
+    return address
+
+
 def path_of(address: str) -> Path | None:
-    """The file of an address such as sqlite:////srv/jobsite.db; None without one."""
-    return Path(urlsplit(address).path.removeprefix("/")) if address else None
+    """The file of an address such as sqlite:////srv/jobsite.db; None of any other."""
+    found = urlsplit(address)
+    return Path(found.path.removeprefix("/")) if found.scheme == "sqlite" else None
 
 
 def words(value: Any) -> tuple[str, ...]:
@@ -263,6 +277,14 @@ def images(value: Any) -> str:
             "must be the address of a registry or a folder of it, such as registry.example/images"
         )
     return prefix
+
+
+def image(value: Any) -> str:
+    """The name and tag of an image, or nothing."""
+    name = text(value)
+    if name and not re.fullmatch(r"[a-z0-9][a-z0-9._-]*:[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}", name):
+        raise ValueError("must be an image in the form name:tag")
+    return name
 
 
 def closed_network(value: Any) -> str:

@@ -23,7 +23,8 @@ from jobsite.accounts.sessions import start
 from jobsite.cli import main
 from jobsite.core.clock import now
 from jobsite.core.db import MIGRATIONS, Model, database, writing
-from jobsite.core.queue import nudge, open_queue, ticks
+from jobsite.core.consumer import open_queue
+from jobsite.core.queue import nudge, ticks
 from jobsite.core.sides import PUBLIC_ONLY, SECURE_ONLY, absent_tables
 from jobsite.instance import close_instance, open_instance
 from jobsite.jobs.models import Attempt, Job, JobRequest

@@ -2,13 +2,15 @@
 
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 
-from limits import parse
-from limits.storage import MemoryStorage
+from limits import RateLimitItem, parse
+from limits.storage import MemoryStorage, RedisStorage
 from limits.strategies import MovingWindowRateLimiter
 
 from jobsite.core.errors import Refused
+from jobsite.core.redis import Away, Redis
 
 NAMED = {
     "sign-in per account": parse("10 per 15 minutes"),
@@ -38,24 +40,51 @@ class TooMany(Refused):
 
 
 class Limits:
-    """The counters of this process: attempts per limit and key, in a moving window."""
+    """Attempts per limit and key, in a moving window: those of this process, and where there is a Redis those of all that
+    share it. While it is away, those of this process count, which are noted in any case."""
 
-    def __init__(self, changed: Mapping[str, str] = {}) -> None:
-        self._limiter = MovingWindowRateLimiter(MemoryStorage())
+    def __init__(self, changed: Mapping[str, str] = {}, redis: Redis | None = None) -> None:
+        self._own = MovingWindowRateLimiter(MemoryStorage())
+        self._shared = (redis, MovingWindowRateLimiter(_storage(redis))) if redis else None
         self._named = NAMED | {name: parse(text) for name, text in changed.items()}
 
     def check(self, name: str, key: str) -> None:
         """Raise `TooMany` when the limit is used up for this key; counts nothing."""
-        if not self._limiter.test(self._named[name], name, key):
-            reset = self._limiter.get_window_stats(self._named[name], name, key).reset_time
-            wait = max(1, int(reset - time.time()) + 1)
+        limit = self._named[name]
+        wait = self._known(lambda counted: _seconds_left(counted, limit, name, key))
+        if wait:
             raise TooMany(f"Too many attempts. Wait {_words(wait)} and try again.", wait)
 
     def count(self, name: str, key: str) -> None:
         """Count one attempt against the limit."""
         if name in WRONG:
             log.warning("a wrong try from %r counts against %s", key, name)
-        self._limiter.hit(self._named[name], name, key)
+        limit = self._named[name]
+        self._own.hit(limit, name, key)
+        if self._shared:
+            redis, counted = self._shared
+            with suppress(Away):
+                redis.ask(lambda: counted.hit(limit, name, key))
+
+    def _known(self, question: Callable[[MovingWindowRateLimiter], int]) -> int:
+        """The answer of all processes together, or of this one where there is no Redis or it is away."""
+        if self._shared:
+            redis, counted = self._shared
+            with suppress(Away):
+                return redis.ask(lambda: question(counted))
+        return question(self._own)
+
+
+def _storage(redis: Redis) -> RedisStorage:
+    return RedisStorage("redis://", connection_pool=redis.pool, key_prefix=f"{redis.name}:limits")
+
+
+def _seconds_left(counted: MovingWindowRateLimiter, limit: RateLimitItem, name: str, key: str) -> int:
+    """How many seconds to wait until the limit is not used up; 0 when it is not."""
+    if counted.test(limit, name, key):
+        return 0
+    reset = counted.get_window_stats(limit, name, key).reset_time
+    return max(1, int(reset - time.time()) + 1)
 
 
 def _words(seconds: int) -> str:

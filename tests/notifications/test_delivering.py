@@ -18,7 +18,8 @@ from jobsite.core import clock, hub, queue
 from jobsite.core.db import close_database, writing
 from jobsite.core.errors import Denied
 from jobsite.core.events import Event, record
-from jobsite.core.queue import every, open_queue
+from jobsite.core.consumer import open_queue
+from jobsite.core.queue import every
 from jobsite.notifications.actions import retry
 from jobsite.notifications.delivering import deliver_due, due_channels, hand_over, take
 from jobsite.notifications.mailing import send_mail

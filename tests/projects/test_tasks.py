@@ -1,7 +1,7 @@
 from collections.abc import Callable
 from types import SimpleNamespace
 
-from jobsite.core.queue import open_queue
+from jobsite.core.consumer import open_queue
 from jobsite.projects import repositories, tasks, workspaces
 from jobsite.projects.models import Project, Repo
 from jobsite.settings import Settings

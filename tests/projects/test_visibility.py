@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import pytest
 
 from jobsite.core.events import Event
-from jobsite.core.queue import open_queue
+from jobsite.core.consumer import open_queue
 from jobsite.projects import actions, lists, tasks, visibility
 from jobsite.projects import github as api
 from jobsite.projects.models import Organisation, Repo, Workspace
