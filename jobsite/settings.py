@@ -42,7 +42,7 @@ class Settings:
         "", "Database address; empty is jobsite.db in the instance folder", kinds.scheme("sqlite")
     )
     huey_url: str = setting(
-        "", "Queue address; empty is huey.db in the instance folder", kinds.scheme("sqlite")
+        "", "Queue address, also redis: or rediss:; empty is huey.db in INSTANCE", kinds.queue, secret=True
     )
     secret_key: str = setting(
         "", "Signs cookies; empty uses secret.key in the instance folder", kinds.text, secret=True
