@@ -82,6 +82,21 @@ class Settings:
     slurm_partition: str = setting("", "Executor slurm: the partition, if not the usual", kinds.slurm_name)
     slurm_account: str = setting("", "Executor slurm: the account, if not the usual", kinds.slurm_name)
     slurm_options: tuple[str, ...] = setting((), "Executor slurm: options of sbatch", kinds.slurm_options)
+    agent_images: str = setting(
+        "",
+        "Backends with an agent: what stands before the names of images, such as registry.example/images; the registry is asked for their digests",
+        kinds.images,
+    )
+    agent_database_image: str = setting(
+        "",
+        "Backends with an agent: the image, as name:tag, that asks the database whether it is in maintenance; empty asks nobody",
+        kinds.text,
+    )
+    agent_data_months: int = setting(
+        0,
+        "Backends with an agent: once a day the same image checks that the database holds the month that lies so many months back; 0 checks nothing",
+        kinds.number(0, 24),
+    )
     allowed_repos: tuple[str, ...] = setting(
         ("https://github.com/",),
         "Beginnings of repository addresses that may be used; local paths only if listed",

@@ -76,6 +76,14 @@ def runs_here(backend: Backend) -> bool:
     return side == "secure" or (side == "both" and not backend.is_remote)
 
 
+def executes_here(backend: Backend) -> bool:
+    """Whether this very server carries out the jobs of the backend, so that their files and logs are here.
+
+    Jobs that an agent carries out are planned and scheduled here (`runs_here`), and their files stay with the agent.
+    """
+    return runs_here(backend) and not backend.has_agent
+
+
 def why_no_token(user: User) -> str | None:
     """Why this person gets no single-use token, and cannot use one, or None (specification 5.3).
 

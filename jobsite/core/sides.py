@@ -38,7 +38,7 @@ SECURE_ONLY = frozenset((
     "look", "release_request", "request_group", "request_file", "file_version", "vote", "review",
     "overrule", "comment", "explanation", "waiver", "pin", "opened", "declaration", "sealed_record",
     "upload_step", "fetched_request", "public_contact", "confirmation", "release_there", "release_message",
-    "message_reading", "ticket", "comment_change", "controller_token",
+    "message_reading", "ticket", "comment_change", "controller_token", "agent_token", "agent_task",
 ))  # fmt: skip
 """Tables that a public side does not have."""
 

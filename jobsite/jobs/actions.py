@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from jobsite.accounts.models import Backend, User, username_of
-from jobsite.accounts.queries import runs_here
+from jobsite.accounts.queries import executes_here, runs_here
 from jobsite.core import hub
 from jobsite.core.clock import now
 from jobsite.core.db import changed_one, database, writing
@@ -19,7 +19,7 @@ from jobsite.jobs.planning import plan_request
 from jobsite.jobs.reusable import Resolved, resolved
 from jobsite.jobs.rules import why_not_cancel
 from jobsite.jobs.runtimes import why_not_runtime
-from jobsite.jobs.storing import Wish, moment_after_all_that_wait, planned, store_jobs, store_request
+from jobsite.jobs.storing import Wish, awaited, moment_after_all_that_wait, planned, store_jobs, store_request
 from jobsite.pipelines.parsing import parse
 from jobsite.pipelines.planning import RUN_ALL, Plan
 from jobsite.projects.models import Workspace
@@ -45,10 +45,10 @@ def submit(*, by: User, wish: Wish) -> tuple[JobRequest, Plan]:
             return made, plan
         require_codelists(codelists, wish.definition, plan)
         _check_data(wish.workspace, uses, plan)
-        refuse_unusable(code, plan, here=here)
+        refuse_unusable(code, plan, here=executes_here(wish.backend))
         at = moment_after_all_that_wait()
         request = store_request(
-            by, wish, at, codelists_ok=codelists.ok, **(planned(plan, at) if here else {})
+            by, wish, at, codelists_ok=codelists.ok, **(planned(plan, at) if here else awaited(wish.backend))
         )
         if here:
             store_jobs(request, code, plan, at)

@@ -10,6 +10,7 @@ from peewee import SQL
 
 from jobsite.accounts.models import Backend
 from jobsite.core.prepared import Prepared
+from jobsite.jobs.execution import why_none_handed_out
 from jobsite.jobs.holding import Facts, Patterns, Supplier, can_write_the_same
 from jobsite.jobs.models import Attempt, Job
 from jobsite.jobs.scheduler import Candidate, Capacity
@@ -157,17 +158,25 @@ def suppliers_of(jobs: Iterable[Job]) -> dict[str, Job]:
 def pending_facts(
     jobs: list[Job], suppliers: Mapping[str, Supplier], refusal: str | None
 ) -> Callable[[Job], Facts]:
-    """What gives the facts of each pending one among all active `jobs`, whose suppliers are these. No query."""
+    """What gives the facts of each pending one among all active `jobs`, whose suppliers are these; `refusal` is why nothing can
+    run on this server. No query."""
     writers: dict[int, list[tuple[str, Patterns]]] = defaultdict(list)
     for job in jobs:
         if job.state == "running":
             writers[job.workspace_id].append((job.action, job.patterns))
     known = {job.backend_id: job for job in jobs}.values()
-    flags = {job.backend_id: (job.backend.is_paused, job.backend.is_in_maintenance_mode) for job in known}
+    flags = {
+        job.backend_id: (
+            job.backend.is_paused,
+            job.backend.is_in_maintenance_mode,
+            why_none_handed_out() if job.backend.has_agent else refusal,
+        )
+        for job in known
+    }
 
     def facts(job: Job) -> Facts:
         needs, here = job.needs, writers.get(job.workspace_id)
-        is_paused, is_in_maintenance = flags[job.backend_id]
+        is_paused, is_in_maintenance, its_refusal = flags[job.backend_id]
         return Facts(
             code=job.status_code,
             is_database_action=job.is_database_action,
@@ -176,7 +185,7 @@ def pending_facts(
             retry_at=job.retry_at,
             suppliers=[suppliers[key] for key in needs.values() if key in suppliers] if needs else (),
             writers=[action for action, one in here if can_write_the_same(job.patterns, one)] if here else (),
-            refusal=refusal,
+            refusal=its_refusal,
         )
 
     return facts

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from jobsite.accounts.models import Backend, User
-from jobsite.accounts.queries import backends_of, runs_here
+from jobsite.accounts.queries import backends_of, executes_here
 from jobsite.core.errors import Invalid, NotFound, require
 from jobsite.jobs.actions import Wish, refuse_unusable, require_codelists, submit
 from jobsite.jobs.codelist_checks import check_online
@@ -52,7 +52,7 @@ def ask(by: User, wish: Wish, *, dry_run: bool) -> tuple[JobRequest | None, Plan
     definition = _sound(wish.definition)
     code = resolved(definition, wish.actions, asks=True)
     plan = plan_request(wish.workspace, wish.backend, code.definition, wish.actions, force=wish.force)
-    refuse_unusable(code, plan, here=runs_here(wish.backend))
+    refuse_unusable(code, plan, here=executes_here(wish.backend))
     require_codelists(codelists_at(wish.workspace.repo.url, definition.commit), definition, plan)
     return None, plan
 

@@ -22,9 +22,11 @@ from jobsite.core.db import close_database, writing
 from jobsite.core.errors import Conflict
 from jobsite.core.prepared import Prepared, place
 from jobsite.jobs.active import ActiveJobs, candidates, capacity, pending_facts
+from jobsite.jobs.agent_orders import order_for_agent
 from jobsite.jobs.beside import Beside
 from jobsite.jobs.execution import attempt_dir, why_no_jobs
 from jobsite.jobs.executors import records
+from jobsite.jobs.executors.agent import Agent
 from jobsite.jobs.executors.contract import AttemptSpec, Executor, Exit, read_spec
 from jobsite.jobs.executors.contract import Refused as ExecutorRefused
 from jobsite.jobs.executors.launching import kept_ready
@@ -249,7 +251,7 @@ class Engine:
             outcome = Outcome("job_error", f"The job could not be run: {reason}")
             store_result(Job.get_by_id(job.id), attempt, end, outcome)
         except (ExecutorRefused, OSError) as fault:
-            kind = kind_of_error(fault) if isinstance(fault, OSError) else "not_launched"
+            kind = kind_of_error(fault) if isinstance(fault, OSError) else fault.fault
             store_failed_launch(job.id, attempt, kind, str(fault))
         except TimeoutExpired as fault:
             self._executor.kill_now(
@@ -287,7 +289,8 @@ class Engine:
             job = by_id[key]
             if not any(_collide(job, other) for other in writers):
                 writers.append(by_id.pop(key))
-                steps.append((job, partial(_begin, job, begun, self._executor.launched)))
+                launched = Agent.launched if job.backend.has_agent else self._executor.launched
+                steps.append((job, partial(_begin, job, begun, launched)))
         for job in by_id.values():
             code, sentence = room_code(job.is_database_action, weights[job.id])
             if _is_news(job, code, sentence):
@@ -311,7 +314,7 @@ def _spec(job: Job, attempt: Attempt) -> AttemptSpec:
     try:
         return read_spec(attempt_dir(job, attempt))
     except ExecutorRefused:
-        return make_spec(job, attempt)
+        return order_for_agent(job, attempt) if attempt.by_agent else make_spec(job, attempt)
 
 
 def _begin(job: Job, begun: list[tuple[Job, Attempt]], message: str) -> None:
@@ -321,8 +324,9 @@ def _begin(job: Job, begun: list[tuple[Job, Attempt]], message: str) -> None:
         number = job.attempts_made
         identifier = f"{job.identifier}-{number:03}"
         attempt = Attempt(job=job.id, number=number, identifier=identifier, created_at=job.updated_at)
+        attempt.by_agent = job.backend.has_agent
         nothing_yet = dict.fromkeys(_OF_ATTEMPT)
-        attempt.id = _NEW_ATTEMPT.run(**{**nothing_yet, **attempt.__data__}).lastrowid
+        attempt.id = _NEW_ATTEMPT.add(**{**nothing_yet, **attempt.__data__})
     begun.append((job, attempt))
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from jobsite.jobs.executors.container import Container
 from jobsite.jobs.executors.contract import Executor
+from jobsite.jobs.executors.handing_on import HandingOn
 from jobsite.jobs.executors.sandbox import Sandbox
 from jobsite.jobs.executors.slurm import Slurm
 from jobsite.jobs.executors.unsafe import Unsafe
@@ -13,8 +14,13 @@ from jobsite.settings import current
 
 
 def executor() -> Executor:
-    """The executor of this instance: containers, a cluster, the sandbox, or plain processes where no sandbox can be made
-    and EXECUTOR_UNSAFE says so."""
+    """The executor of this instance: it hands the attempts of some backends to their agents, and all others run here."""
+    return HandingOn(_here())
+
+
+def _here() -> Executor:
+    """What runs jobs on this server: containers, a cluster, the sandbox, or plain processes where no sandbox can be made and
+    EXECUTOR_UNSAFE says so."""
     if current().executor == "container":
         return Container(current().container_program)
     if current().executor == "slurm":
@@ -31,6 +37,13 @@ def why_no_jobs() -> str | None:
     if refusal is None or current().executor_unsafe:
         return None
     return f"{refusal} Until then no job is started (EXECUTOR_UNSAFE=1 runs jobs without protection)."
+
+
+def why_none_handed_out() -> str | None:
+    """Why no job can be handed to an agent, in a sentence that says how to mend it; None when jobs can."""
+    if current().agent_images:
+        return None
+    return "Nothing says where the agent gets images (setting AGENT_IMAGES). Until then no job is started."
 
 
 def attempt_dir(job: Job, attempt: Attempt) -> Path:

@@ -27,6 +27,8 @@ RETRIES: Mapping[str, Retry] = {
     "supervisor_lost": Retry("The process that looked after it was lost", BACK_OFF),
     "host_restarted": Retry("The server was restarted while it ran", (AT_ONCE,) * 5),
     "node_lost": Retry("The node of the cluster it ran on was lost", (AT_ONCE,) * 5),
+    "agent_failed": Retry("The agent of the backend could not carry it out", (AT_ONCE,)),
+    "agent_lost": Retry("The agent of the backend was lost", (AT_ONCE,) * 5),
     "ended_from_outside": Retry("The server ended it", (AT_ONCE,) * 5),
     "database_passing": Retry("A passing database error stopped it", BACK_OFF),
     "database_import": Retry("New data is being imported into the database", (timedelta(hours=1),) * 6),

@@ -16,7 +16,7 @@ from jobsite.core.db import writing
 from jobsite.core.errors import Conflict
 from jobsite.core.prepared import Prepared, place
 from jobsite.jobs.execution import attempt_dir, executor, work_dir
-from jobsite.jobs.executors import records
+from jobsite.jobs.executors import agent, records
 from jobsite.jobs.executors.contract import Executor, Exit, Limits, read_exit, read_spec
 from jobsite.jobs.executors.contract import Refused as ExecutorRefused
 from jobsite.jobs.faults import DATABASE_EXITS, final_sentence, kind_of_error, next_try
@@ -208,11 +208,14 @@ def _why_failed(job: Job, end: Exit) -> str | None:
         return f"{base}: {disk_sentence(limits.disk_bytes)}"
     if end.exit_code == 0:
         return None
-    meaning = nonzero_sentence(end.exit_code or 1, database=job.is_database_action)
+    own = end.sentence if end.elsewhere else ""
+    meaning = own or nonzero_sentence(end.exit_code or 1, database=job.is_database_action)
     return f"{base}: {meaning}" if meaning else base
 
 
 def _with_outputs(job: Job, attempt: Attempt, end: Exit) -> Outcome:
+    if end.elsewhere:
+        return _left_elsewhere(end)
     folder = attempt_dir(job, attempt)
     inputs = {path: Input(row.level, row.sha256) for path, row in recorded_inputs(job).items()}
     prepared = records.read(folder, records.PREPARED)
@@ -231,6 +234,13 @@ def _with_outputs(job: Job, attempt: Attempt, end: Exit) -> Outcome:
     return _succeeded(files)
 
 
+def _left_elsewhere(end: Exit) -> Outcome:
+    """A run that went well where an agent keeps what it left: whether all was there, and was copied to Level 4."""
+    if end.elsewhere == agent.UNMATCHED:
+        return Outcome("unmatched_patterns", CODES["unmatched_patterns"].sentence)
+    return _succeeded({}, excluded=end.elsewhere == agent.EXCLUDED)
+
+
 def _decided(job: Job, attempt: Attempt) -> dict[str, Published]:
     """What the attempt has published, where the server ended between the decision and its own row: readers have it
     by then, so no cancellation that came afterwards undoes it. Empty when nothing was decided."""
@@ -243,14 +253,16 @@ def _decided(job: Job, attempt: Attempt) -> dict[str, Published]:
     return published_before(roots, job.identifier, attempt.identifier) or {}
 
 
-def _succeeded(files: Mapping[str, Published]) -> Outcome:
-    excluded = any(one.message for one in files.values())
+def _succeeded(files: Mapping[str, Published], *, excluded: bool = False) -> Outcome:
+    excluded = excluded or any(one.message for one in files.values())
     return Outcome("succeeded", CODES["succeeded"].sentence + (EXCLUDED if excluded else ""), files)
 
 
 def _without_outputs(
     job: Job, attempt: Attempt, end: Exit, code: str, message: str, collected: Collected | None = None
 ) -> Outcome:
+    if end.elsewhere:  # so is its log
+        return Outcome(code, message)
     facts = facts_of(job, attempt, end, message or CODES[code].sentence)
     record_log(_roots(), facts, log_lines(attempt_dir(job, attempt)), collected)
     return Outcome(code, message)

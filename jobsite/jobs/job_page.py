@@ -111,6 +111,16 @@ class JobPage:
         return self.attempts[-1] if self.attempts else None
 
     @property
+    def is_with_agent(self) -> bool:
+        """Whether its log and its files are on the machine of an agent, which carries it out."""
+        return self.latest is not None and self.latest.by_agent
+
+    @property
+    def log_is_here(self) -> bool:
+        """Whether there is a log here that this person may read."""
+        return self.may_read_log and self.latest is not None and not self.latest.by_agent
+
+    @property
     def exit_sentence(self) -> str:
         """With which exit code a job failed, and what that means where the code alone can tell; else ""."""
         code = self.latest.exit_code if self.latest else None
@@ -122,7 +132,7 @@ class JobPage:
     @cached_property
     def usage(self) -> Usage | None:
         """What its latest attempt used over time; on the secure side, for people with a role in the project."""
-        if self.latest is None or not (self.uses and settings.current().secure):
+        if self.latest is None or self.latest.by_agent or not (self.uses and settings.current().secure):
             return None
         return usage(attempt_dir(self.row.job, self.latest))
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from jobsite.accounts.models import Backend
-from jobsite.accounts.queries import runs_here
+from jobsite.accounts.queries import executes_here
 from jobsite.jobs.models import Job
 from jobsite.jobs.rules import CODES, Code, why_not_cancel
 
@@ -91,7 +91,7 @@ def silent_for(
     when a request was made that the backend has not fetched so far.
     """
     reports = [job.updated_at for job in jobs if job.is_active] + ([asked_at] if asked_at else [])
-    if runs_here(backend) or not reports:
+    if executes_here(backend) or not reports:
         return None
     silent = (at - max([*reports, *([backend.last_seen_at] if backend.last_seen_at else [])])).total_seconds()
     return silent if silent > LONGEST_SILENCE else None

@@ -145,12 +145,14 @@ def _blocks(reader: LogReader, start: int, end: int) -> Iterator[bytes]:
 def _attempt(attempts: list[Attempt]) -> Attempt | None:
     """The attempt that is asked for, else the last one; None before the first. Raises `NotFound`."""
     wanted = request.args.get("attempt", "")
-    if not wanted:
-        return attempts[-1] if attempts else None
-    for attempt in attempts:
-        if str(attempt.number) == wanted:
-            return attempt
-    raise NotFound(f"There is no attempt {wanted} of this job.")
+    if not wanted and not attempts:
+        return None
+    asked = [one for one in attempts if str(one.number) == wanted] if wanted else attempts[-1:]
+    if not asked:
+        raise NotFound(f"There is no attempt {wanted} of this job.")
+    if asked[0].by_agent:
+        raise NotFound("This log is on the machine of the agent that carried out the job. Log in there.")
+    return asked[0]
 
 
 def _path(job: Job, attempt: Attempt | None) -> Path:

@@ -171,7 +171,8 @@ class Job(Model):
 class Attempt(Model):
     """One try to run a job: its own directory, log and record of the end.
 
-    `fault` is the kind of a fault that was not the user's (`faults.RETRIES`), "" for none.
+    `fault` is the kind of a fault that was not the user's (`faults.RETRIES`), "" for none. `by_agent`: an agent carries it
+    out on another machine, where its log and its files are.
     """
 
     job = ForeignKeyField(Job, backref="attempts", on_delete="RESTRICT")
@@ -186,6 +187,7 @@ class Attempt(Model):
     cpu_seconds = FloatField(default=0)
     detail = TextField(default="")
     fault = CharField(default="")
+    by_agent = BooleanField(default=False)
 
     class Meta:
         indexes = ((("job", "number"), True),)

@@ -9,7 +9,7 @@ from jobsite.accounts.models import Backend
 from jobsite.accounts.queries import runs_here
 from jobsite.core.errors import Invalid
 from jobsite.jobs.definitions import Definition
-from jobsite.jobs.models import Job, JobOutput, JobRequest
+from jobsite.jobs.models import Attempt, Job, JobOutput, JobRequest
 from jobsite.pipelines.planning import Latest, Plan, PlanRefused, plan
 from jobsite.projects.models import Workspace
 from jobsite.settings import current
@@ -45,8 +45,8 @@ def plan_request(
     if not actions:
         raise Invalid({"requested_actions": "Choose at least one action to run."})
     latest = latest_jobs(workspace, backend) if latest is None else latest
-    recorded = _recorded(latest.values()) if runs_here(backend) else None
-    facts = {name: _latest(workspace, job, recorded) for name, job in latest.items()}
+    there = _with_files(workspace, backend, latest.values())
+    facts = {name: _latest(job, job.id in there) for name, job in latest.items()}
     try:
         return plan(definition.pipeline, actions, facts, force=force, commit=definition.commit)
     except PlanRefused as refusal:
@@ -54,21 +54,43 @@ def plan_request(
 
 
 def _recorded(jobs: Iterable[Job]) -> dict[int, dict[str, str]]:
-    """The outputs of each job that succeeded, path to hash, in one query."""
+    """The outputs of each of these jobs, path to hash, in one query."""
     found: dict[int, dict[str, str]] = defaultdict(dict)
     rows = JobOutput.select(JobOutput.job, JobOutput.path, JobOutput.sha256)
-    ended = [job for job in jobs if job.state == "succeeded"]
-    for job, path, sha256 in rows.where(JobOutput.job.in_(ended)).tuples():
+    for job, path, sha256 in rows.where(JobOutput.job.in_(list(jobs))).tuples():
         found[job][path] = sha256
     return found
 
 
-def _latest(workspace: Workspace, job: Job, recorded: dict[int, dict[str, str]] | None) -> Latest:
-    there = job.state == "succeeded" and (recorded is None or _is_there(workspace, recorded.get(job.id, {})))
+def _with_files(workspace: Workspace, backend: Backend, jobs: Iterable[Job]) -> set[int]:
+    """The ids of those that succeeded and whose files are still where the next job of the backend would run: in the store
+    here, with its agent, or elsewhere, where only that one can tell. At most two queries."""
+    ended = [job for job in jobs if job.state == "succeeded"]
+    if not runs_here(backend):
+        return {job.id for job in ended}
+    recorded = _recorded(ended)
+    # Whatever succeeds here leaves a file for each pattern.
+    kept_nowhere = [job.id for job in ended if job.patterns and not recorded.get(job.id)]
+    with_agent = _carried_out_by_agents(kept_nowhere)
+    if backend.has_agent:
+        return {job.id for job in ended if job.id in with_agent or not job.patterns}
+    here = [job for job in ended if job.id not in with_agent]
+    return {job.id for job in here if _is_there(workspace, recorded.get(job.id, {}))}
+
+
+def _carried_out_by_agents(jobs: list[int]) -> set[int]:
+    """Those of these jobs whose files are with an agent."""
+    if not jobs:
+        return set()
+    rows = Attempt.select(Attempt.job).where(Attempt.job.in_(jobs) & Attempt.by_agent)
+    return {job for (job,) in rows.tuples()}
+
+
+def _latest(job: Job, has_outputs: bool) -> Latest:
     return Latest(
         job_id=job.identifier,
         state=job.state,
-        has_outputs=there,
+        has_outputs=has_outputs,
         finished_at=job.completed_at,
         status_message=job.status_message,
         commit=job.job_request.commit,

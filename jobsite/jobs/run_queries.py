@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from peewee import fn
 
 from jobsite.accounts.models import Backend, User
-from jobsite.accounts.queries import backends_of, runs_here
+from jobsite.accounts.queries import backends_of, executes_here, runs_here
 from jobsite.core.clock import now
 from jobsite.core.errors import Invalid, NotFound
 from jobsite.jobs.actions import Wish, why_not_submit
@@ -366,7 +366,7 @@ def _against_actions(page: RunPage) -> dict[str, str]:
 def _why_no_runtime(action: Action, backend: Backend | None) -> str | None:
     """Why it has no runtime where it would run, if that is here; a reusable action that has not been fetched yet is looked
     up when it is submitted."""
-    if is_reusable(action.image) or backend is None or not runs_here(backend):
+    if is_reusable(action.image) or backend is None or not executes_here(backend):
         return None
     return why_not_runtime(action, current().runtimes)
 

@@ -12,6 +12,7 @@ from functools import partial
 from typing import Any
 
 from jobsite.accounts.models import Backend
+from jobsite.accounts.queries import executes_here
 from jobsite.accounts.rules import SYSTEM
 from jobsite.core import hub
 from jobsite.core.clock import now
@@ -177,7 +178,7 @@ def _stored(order: Order, backend: Backend, workspace: Workspace, code: Resolved
 def _plan(order: Order, wish: Wish, code: Resolved) -> Plan:
     try:
         plan = plan_request(wish.workspace, wish.backend, code.definition, wish.actions, force=wish.force)
-        refuse_unusable(code, plan, here=True)
+        refuse_unusable(code, plan, here=executes_here(wish.backend))
     except Invalid as refusal:
         raise _Refused(ACTIONS, str(refusal)) from None
     actions = code.definition.pipeline.actions

@@ -6,7 +6,7 @@ A backend is watched where it reports from elsewhere; on the secure side it is t
 from datetime import datetime, timedelta
 
 from jobsite.accounts.models import Backend
-from jobsite.accounts.queries import runs_here
+from jobsite.accounts.queries import executes_here
 from jobsite.accounts.rules import SYSTEM
 from jobsite.core.clock import now, wire
 from jobsite.core.db import writing
@@ -23,7 +23,7 @@ def watch_backends() -> None:
     """Note each active backend that has not been heard of for longer than its threshold, and each that is back."""
     moment = now()
     for backend in Backend.select().where(Backend.is_active, Backend.last_seen_at.is_null(False)):
-        if not runs_here(backend):
+        if not executes_here(backend):
             _watch(backend, moment)
 
 

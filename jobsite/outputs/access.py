@@ -38,6 +38,8 @@ def backend_at_level4(slug: str) -> Backend:
     found = next((backend for backend in backends_of(current_user) if backend.slug == slug), None)
     if found is None:
         raise NotFound
+    if found.has_agent:
+        raise NotFound(f"The outputs of {found.name} are on the machine of its agent. Log in there.")
     if not runs_here(found):
         raise NotFound(f"The outputs of {found.name} are shown on its own secure server. Log in there.")
     return found

@@ -4,7 +4,7 @@ from flask import Response, request, url_for
 from flask_login import current_user
 
 from jobsite.accounts.models import Backend
-from jobsite.accounts.queries import backends_of, runs_here
+from jobsite.accounts.queries import backends_of, executes_here
 from jobsite.core.errors import NotFound
 from jobsite.core.web import Routes, fragment_asked, page, see
 from jobsite.outputs.access import (
@@ -37,7 +37,7 @@ LEVEL4 = "/<workspace>/level-4/<backend>/"
 @routes("/<workspace>/level-4/", needs=LOOK)
 def choose_backend(workspace: str) -> Response:
     found = workspace_at_level4(workspace)
-    known = [(backend, runs_here(backend)) for backend in backends_of(current_user)]
+    known = [(backend, executes_here(backend)) for backend in backends_of(current_user)]
     return page("outputs/backends.html", workspace=found, backends=known, level4=current().secure)
 
 

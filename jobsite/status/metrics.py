@@ -10,7 +10,7 @@ from prometheus_client.registry import Collector
 
 from jobsite import settings
 from jobsite.accounts.models import Backend
-from jobsite.accounts.queries import runs_here
+from jobsite.accounts.queries import executes_here
 from jobsite.core.clock import now
 from jobsite.jobs.active import capacity
 from jobsite.jobs.models import BackendAlert, Job
@@ -86,9 +86,9 @@ def _of_backends(backends: list[Backend]) -> Iterator[Metric]:
     at = now()
     contacts = [
         # jobs that run in this very program are always in sight
-        ((one.slug,), 0.0 if runs_here(one) else (at - one.last_seen_at).total_seconds())
+        ((one.slug,), 0.0 if executes_here(one) else (at - one.last_seen_at).total_seconds())
         for one in backends
-        if runs_here(one) or one.last_seen_at
+        if executes_here(one) or one.last_seen_at
     ]
     yield _gauge("jobsite_backend_silence_seconds", "Since its last contact.", ["backend"], contacts)
     flags = [

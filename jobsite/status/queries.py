@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from peewee import fn
 
 from jobsite.accounts.models import Backend
-from jobsite.accounts.queries import runs_here
+from jobsite.accounts.queries import executes_here, runs_here
 from jobsite.core.clock import now, wire
 from jobsite.core.errors import NotFound
 from jobsite.jobs.job_rows import JobRow
@@ -31,7 +31,7 @@ class BackendCard:
     @property
     def seen_at(self) -> datetime | None:
         """The last contact; None when there never was one. Jobs that run in this very program are always in sight."""
-        return self.at if runs_here(self.backend) else self.backend.last_seen_at
+        return self.at if executes_here(self.backend) else self.backend.last_seen_at
 
     @property
     def is_missing(self) -> bool:

@@ -52,7 +52,8 @@ class AttemptSpec:
     fetches a missing one only if `pull`. `environment` is all the job sees beyond PATH, HOME, LANG and TZ; its
     values never appear on a command line. `network` is the way to the database for a database action: the name of the engine's
     network, in the sandbox what `database_network.ways` reads; "" is none. `read_only_binds` are further host paths the
-    job may read. `is_database_action` and `labels` are recorded for people and for other executors.
+    job may read. `is_database_action` and `labels` are recorded for people and for other executors. `task` is the order in the
+    words of an agent that carries it out on another machine; then `repo` is an address, and nothing lies in `work_dir`.
     """
 
     attempt: str
@@ -73,6 +74,7 @@ class AttemptSpec:
     engine: str = ""
     pull: bool = False
     network: str = ""
+    task: dict[str, Any] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
         """The spec as plain data for spec.json; `from_json` gives an equal spec back."""
@@ -101,7 +103,8 @@ class Exit:
     when it never ran), `signal` the number of that signal. `sentence` is for the user of a `job_error`,
     `detail` for operators, `fault` the kind of a `platform` fault that is known to pass ("" for others). Times are microseconds since 1970, None when the program never started;
     `cpu_seconds` and `peak_memory_bytes` are what it used. `enforced` says by which means each limit held.
-    `log_lines` counts the records of the log. `image` is the image of a container by its digest.
+    `log_lines` counts the records of the log. `image` is the image of a container by its digest. `elsewhere` is what became of
+    the outputs where an agent ran it (one of those in `agent`), "" where they are here.
     """
 
     reason: str
@@ -119,6 +122,7 @@ class Exit:
     log_lines: int = 0
     log_bytes: int = 0
     image: str = ""
+    elsewhere: str = ""
 
 
 @dataclass(frozen=True)
@@ -155,7 +159,10 @@ class Sweep:
 
 
 class Refused(Exception):
-    """An executor cannot do what was asked; the text is a sentence for people."""
+    """An executor cannot do what was asked; the text is a sentence for people, `fault` the kind of fault of a job that could
+    not be launched."""
+
+    fault = "not_launched"
 
 
 class Executor(Protocol):

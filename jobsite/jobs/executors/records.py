@@ -20,6 +20,8 @@ SAMPLES = "samples"
 LOG = "log"
 CLUSTER = "cluster.json"
 NODE_OUTPUT = "node-output"
+TASK = "task.json"
+FETCHED = "fetched.json"
 
 _SAMPLE_WIDTH = 120
 
