@@ -1,4 +1,5 @@
-"""The server: web, background tasks and the scheduler of jobs in one process.
+"""The server: web, background tasks and the scheduler of jobs in one process. With PostgreSQL there may be several for one
+instance: each serves pages, and the one that leads (`core/leader.py`) does the rest.
 
 Stopping takes no new requests, finishes those in flight, ends what is followed, and leaves jobs running: their supervisors are
 processes of their own, and the next start finds them.
@@ -6,9 +7,12 @@ processes of their own, and the next start finds them.
 
 import gc
 import logging
+import os
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from types import FrameType, TracebackType
 from typing import Any, NoReturn
@@ -18,11 +22,11 @@ from flask import Flask
 
 from jobsite.application import create_app
 from jobsite.core import hub
-from jobsite.core.consumer import open_queue
+from jobsite.core.consumer import Huey, open_queue
+from jobsite.core.leader import Leader
 from jobsite.core.queue import nudge
 from jobsite.core.redis import Redis
 from jobsite.core.sides import exists_on
-from jobsite.instance import close_instance
 from jobsite.jobs.engine import Engine
 from jobsite.jobs.execution import executor, why_no_jobs
 from jobsite.jobs.lock import InstanceLock
@@ -35,6 +39,7 @@ from jobsite.sync.api.bodies import Receiving
 from jobsite.sync.events import follow_steps
 from jobsite.sync.following import fetch_requests, push_jobs
 from jobsite.sync.people import follow_people
+from jobsite.sync.pushing.following import follow_controller
 from jobsite.sync.uploads import send as send_over_http
 
 THREADS = 8
@@ -45,24 +50,61 @@ MOST_BODY = 8 * 2**20
 """Bytes of a request that are taken in at all, but for uploads; what a form may have, and is told with a page, is less."""
 MOST_UNSENT = 2**20
 
+PATIENCE = 20.0
+"""Seconds that the background has to end in."""
+
 log = logging.getLogger("jobsite.serve")
 
 
 def serve(settings: Settings, *, host: str, port: int, say: Callable[[str], None]) -> None:
     """Serve until SIGTERM or SIGINT. `say` gets the lines for people, last of all `ready on http://H:N`.
 
-    Raises `Conflict` when another server has the instance and OSError when the address is taken.
+    Raises `Conflict` when another server has the instance, unless the database lets several share it, and OSError when the
+    address is taken.
     """
-    with InstanceLock(settings.instance):
+    with ExitStack() as alone:
+        if not is_shared(settings):
+            alone.enter_context(InstanceLock(settings.instance))
         app = create_app(settings)
         stop_on_signals()
         server = web_server(app, settings, host=host, port=port)
-        with Workers(settings, say, app.extensions["jobsite.redis"]):
+        redis = app.extensions["jobsite.redis"]
+        for sentence in warnings(settings, redis):
+            say(sentence)
+        queue = open_queue(redis or settings.queue_path, settings.side)
+        with _background(settings, queue, f"{host}:{server.effective_port}"):
             say(f"ready on http://{host}:{server.effective_port}")
             try:
                 server.run()
             finally:
                 server.close()
+
+
+def is_shared(settings: Settings) -> bool:
+    """Whether several servers may run on the instance: the database is PostgreSQL."""
+    return isinstance(settings.database, str)
+
+
+def _background(settings: Settings, queue: Huey, place: str) -> AbstractContextManager[object]:
+    """Within it what has to be done beside the pages is done, here or by another server that leads."""
+    if not is_shared(settings):
+        return Workers(settings, queue)
+    return Leader(settings.database_url, place, lambda: _leading(settings, queue))
+
+
+@contextmanager
+def _leading(settings: Settings, queue: Huey) -> Iterator[None]:
+    """The work of the server that leads. Nobody can begin it before this has ended: whoever would, needs the lock."""
+    with InstanceLock(settings.instance):
+        workers = Workers(settings, queue)
+        with workers:
+            yield
+        if workers.still_at_work:
+            log.critical(
+                "%s did not end in time: the server ends itself, for another may lead",
+                ", ".join(workers.still_at_work),
+            )
+            os._exit(0 if hub.stopping() else os.EX_TEMPFAIL)
 
 
 def web_server(app: Flask, settings: Settings, *, host: str, port: int) -> Any:
@@ -119,6 +161,7 @@ WORKERS = (
     Worker("uploads", "secure", upload),
     Worker("job requests", "secure", fetch_requests, apart=True),
     Worker("reports", "secure", push_jobs, apart=True),
+    Worker("controller", "public", follow_controller),
     Worker("people", "secure", follow_people, apart=True),
     Worker("release steps", "secure", follow_steps, apart=True),
 )
@@ -127,11 +170,9 @@ WORKERS = (
 class Workers:
     """The background of a server: the consumer of the queue and the threads of its side."""
 
-    def __init__(self, settings: Settings, say: Callable[[str], None], redis: Redis | None = None) -> None:
+    def __init__(self, settings: Settings, queue: Huey) -> None:
         self._stop = threading.Event()
-        self._consumer = open_queue(redis or settings.queue_path, settings.side).consumer(workers=4)
-        for sentence in _warnings(settings, redis):
-            say(sentence)
+        self._consumer = queue.consumer(workers=4)
         self._threads = [self._thread(one.name, one.run) for one in WORKERS if one.works_for(settings)]
 
     def __enter__(self) -> None:
@@ -144,17 +185,22 @@ class Workers:
     ) -> None:
         self._stop.set()
         hub.ring()
+        until = time.monotonic() + PATIENCE
         for thread in self._threads:
-            thread.join(timeout=20)
+            thread.join(timeout=max(0.0, until - time.monotonic()))
         self._consumer.stop(graceful=True)
-        close_instance()
+
+    @property
+    def still_at_work(self) -> list[str]:
+        """The names of the threads that have not ended."""
+        return [thread.name for thread in (*self._threads, *self._consumer.threads) if thread.is_alive()]
 
     def _thread(self, name: str, target: Callable[[threading.Event], None]) -> threading.Thread:
         return threading.Thread(target=target, args=(self._stop,), name=name, daemon=True)
 
 
-def _warnings(settings: Settings, redis: Redis | None) -> Iterator[str]:
-    """What a server of this side lacks, in sentences: it starts all the same."""
+def warnings(settings: Settings, redis: Redis | None) -> Iterator[str]:
+    """What a server with these settings lacks, in sentences: it starts all the same."""
     if redis and (why_away := redis.why_away()):
         yield why_away
     if settings.secure and (why_not := why_no_jobs()):

@@ -22,8 +22,8 @@ from jobsite.accounts.queries import user_or_stop
 from jobsite.accounts.sessions import start
 from jobsite.cli import main
 from jobsite.core.clock import now
-from jobsite.core.db import MIGRATIONS, Model, database, writing
 from jobsite.core.consumer import open_queue
+from jobsite.core.db import MIGRATIONS, Model, database, writing
 from jobsite.core.queue import nudge, ticks
 from jobsite.core.sides import PUBLIC_ONLY, SECURE_ONLY, absent_tables
 from jobsite.instance import close_instance, open_instance
@@ -37,7 +37,7 @@ from jobsite.releases.requests.comments import comment
 from jobsite.releases.requests.groups import save_group
 from jobsite.releases.requests.rules import PUBLIC
 from jobsite.releases.requests.steps import return_request, submit
-from jobsite.serve import Workers
+from jobsite.serve import Workers, warnings
 from jobsite.settings import Settings, SettingsError
 
 from . import route_matrix
@@ -337,21 +337,21 @@ def test_every_tick_belongs_to_one_side_or_to_both() -> None:
 
 @pytest.mark.parametrize("side", SIDES)
 def test_a_server_has_only_the_tasks_and_threads_of_its_side(tmp_path: Path, side: str) -> None:
-    settings, said = opened_as(side, tmp_path), []
-    workers = Workers(settings, said.append)
-    names = {thread.name for thread in workers._threads}
+    settings = opened_as(side, tmp_path)
     queue = open_queue(settings.queue_path, side)
+    names = {thread.name for thread in Workers(settings, queue)._threads}
+    said = "".join(warnings(settings, None))
     nudge(finish_and_check, 1)
     assert queue.pending_count() == (side == "secure")
     nudge(check_codelists, 1, "0" * 40)
     assert queue.pending_count() == 1, "one of the two belongs to this side"
     of_secure = {"scheduler", "checks", "uploads"}
     assert names == {"notifications"} | (of_secure if side == "secure" else set())
-    assert ("No job requests are fetched" in "".join(said)) == (side == "secure")
+    assert ("No job requests are fetched" in said) == (side == "secure")
     apart = replace(settings, side="secure", public_url="https://jobs.example.org")
-    elsewhere = {thread.name for thread in Workers(apart, said.append)._threads}
+    elsewhere = {thread.name for thread in Workers(apart, queue)._threads}
     assert elsewhere > of_secure | {"job requests", "reports", "people"}
-    assert "BACKEND_TOKEN is not set" in said[-1]
+    assert "BACKEND_TOKEN is not set" in "".join(warnings(apart, None))
     close_instance()
 
 

@@ -135,6 +135,11 @@ class InProcess(Consumer):
 
     worker_class = WakingWorker
 
+    @property
+    def threads(self) -> list[threading.Thread]:
+        """All of its threads."""
+        return [self.scheduler, *(thread for _, thread in self.worker_threads)]
+
     def stop(self, graceful: bool = False) -> None:
         """Stop, graceful after what is being run; workers that sleep leave at once."""
         self.stop_flag.set()

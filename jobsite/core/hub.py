@@ -1,9 +1,14 @@
 """The hub: threads of this process that wait for news, and the ring that wakes them.
 
-It carries no facts, so nothing is lost when it is: whoever wakes looks at files and rows.
+It carries no facts, so nothing is lost when it is: whoever wakes looks at files and rows. Where the database is PostgreSQL
+the processes of an instance ring each other's (`core/leader.py`).
 """
 
+import secrets
 import threading
+
+NAME = secrets.token_hex(8)
+"""By which this process knows its own among the rings it hears of."""
 
 _condition = threading.Condition()
 _rings = 0

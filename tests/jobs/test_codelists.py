@@ -25,10 +25,10 @@ from werkzeug.test import TestResponse
 
 from jobsite.accounts.models import Backend
 from jobsite.core import clock
+from jobsite.core.consumer import open_queue
 from jobsite.core.db import close_database
 from jobsite.core.errors import Invalid
 from jobsite.core.outgoing import MOST_BYTES
-from jobsite.core.consumer import open_queue
 from jobsite.jobs.actions import Wish, submit
 from jobsite.jobs.codelist_checks import try_check
 from jobsite.jobs.codelist_service import ServiceFailed, ask

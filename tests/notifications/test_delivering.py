@@ -15,10 +15,10 @@ import pytest
 from jobsite.accounts.models import User
 from jobsite.accounts.signing_in import make_token
 from jobsite.core import clock, hub, queue
+from jobsite.core.consumer import open_queue
 from jobsite.core.db import close_database, writing
 from jobsite.core.errors import Denied
 from jobsite.core.events import Event, record
-from jobsite.core.consumer import open_queue
 from jobsite.core.queue import every
 from jobsite.notifications.actions import retry
 from jobsite.notifications.delivering import deliver_due, due_channels, hand_over, take

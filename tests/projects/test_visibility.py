@@ -8,8 +8,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from jobsite.core.events import Event
 from jobsite.core.consumer import open_queue
+from jobsite.core.events import Event
 from jobsite.projects import actions, lists, tasks, visibility
 from jobsite.projects import github as api
 from jobsite.projects.models import Organisation, Repo, Workspace

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from jobsite.core.consumer import open_queue
 from jobsite.core.errors import Denied
 from jobsite.core.events import Event
-from jobsite.core.consumer import open_queue
 from jobsite.releases.requests import rechecking
 from jobsite.releases.requests.adding import Wanted, add_files, update_file
 from jobsite.releases.requests.findings import explain
