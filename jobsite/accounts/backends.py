@@ -12,6 +12,8 @@ from jobsite.accounts.models import (
     username_of,
 )
 from jobsite.accounts.rules import (
+    DISPATCHES,
+    PUSH,
     why_not_alert_timeout,
     why_not_backend_name,
     why_not_manage_backends,
@@ -24,6 +26,8 @@ from jobsite.core.db import changed_one, database, writing
 from jobsite.core.errors import Conflict, Invalid, refuse, require
 from jobsite.core.events import record
 
+PUSHED = "Its job requests are sent to the controller. End that first (`jobsite backend dispatch`)."
+HANDED_ON = "An agent carries out its jobs, which are planned here: they cannot be sent to a controller as well."
 _WORDS = ("none", "db-maintenance")
 DATABASE_ANSWERS = ("", "db-maintenance", *(f"{word};{level}" for word in _WORDS for level in range(3)))
 
@@ -87,7 +91,26 @@ def rotate_token(
     return token
 
 
+def set_dispatch(*, by: User | str, backend: Backend, to: str) -> None:
+    """How job requests of the backend get to who runs them from now on: one of `rules.DISPATCHES`.
+
+    What is sent to the controller is not run on this server. When it is not sent any more, a program with the backend's token
+    fetches it, or, where it has no token, jobs run on this server again, if any do. Raises `Conflict` when it is so already.
+    """
+    require(why_not_manage_backends(permissions_everywhere(by)))
+    refuse(dispatch=None if to in DISPATCHES else f"Choose {' or '.join(DISPATCHES)}.")
+    refuse(dispatch=HANDED_ON if to == PUSH and backend.has_agent else None)
+    with writing():
+        there = (Backend.id == backend.id) & (Backend.dispatch != to)
+        changed_one(Backend.update(dispatch=to).where(there), f"{backend.slug} is {to} already.")
+        backend.dispatch = to
+        _record("dispatch", by, backend, to=to)
+        _set_remote(by, backend, to=to == PUSH or bool(backend.auth_token_hash))
+        database.after_commit(hub.ring)
+
+
 def _set_remote(by: User | str, backend: Backend, *, to: bool) -> None:
+    refuse(runs_here=PUSHED if backend.dispatch == PUSH and not to else None)
     if backend.is_remote != to:
         _change(backend, is_remote=to)
         backend.is_remote = to

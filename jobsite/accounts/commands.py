@@ -280,6 +280,7 @@ def backend_json(each: Backend) -> dict[str, object]:
         "is_active": each.is_active,
         "accepts_jobs": each.accepts_jobs,
     }
+    facts |= {"dispatch": each.dispatch}
     facts |= {"is_paused": each.is_paused, "paused_since": wire(each.paused_since)}
     facts |= {
         "is_in_maintenance_mode": each.is_in_maintenance_mode,

@@ -1,4 +1,5 @@
-"""What a backend tells of itself with each call: that it is there, and how its runner stands (the `Flags` header, specification 9.2)."""
+"""What a backend tells of itself with each call: that it is there, and how its runner stands (the `Flags` header, specification
+9.2); and what a controller tells of backends (10.1)."""
 
 import json
 import logging
@@ -31,18 +32,49 @@ def note_contact(*, by: Backend, flags: str | None) -> None:
         values["last_seen_at"] = _moment(told, "last-seen-at", "v") or now()
         values |= _turned(by, told, "is_in_maintenance_mode", "maintenance_since", "mode", MAINTENANCE)
         values |= _turned(by, told, "is_paused", "paused_since", "paused", "true")
+    _store(by, values)
+
+
+def note_standing(
+    *,
+    by: Backend,
+    seen_at: datetime | None,
+    paused: tuple[bool, datetime | None],
+    maintenance: tuple[bool, datetime | None],
+    by_hand: bool,
+) -> None:
+    """Note how a backend stands, as a controller tells of it: when that last heard of it (None: never), whether it is paused
+    and its database in maintenance, each since when, and whether a person switched the maintenance on.
+
+    A time that lies ahead counts as now.
+    """
+    values: dict[str, Any] = {"last_seen_at": min(seen_at, now())} if seen_at else {}
+    told = {
+        ("is_paused", "paused_since"): paused,
+        ("is_in_maintenance_mode", "maintenance_since"): maintenance,
+        ("is_maintenance_manual", "maintenance_manual_since"): (maintenance[0] and by_hand, maintenance[1]),
+    }
+    for (flag, at), (is_on, since) in told.items():
+        if is_on != getattr(by, flag):
+            values |= {flag: is_on, at: min(since or now(), now())}
+    if values:
+        _store(by, values)
+
+
+_TYPES = {
+    "is_in_maintenance_mode": ("backend:maintenance-started", "backend:maintenance-ended"),
+    "is_paused": ("backend:paused", "backend:resumed"),
+    "is_maintenance_manual": ("backend:manual-maintenance-on", "backend:manual-maintenance-off"),
+}
+
+
+def _store(by: Backend, values: dict[str, Any]) -> None:
     with writing():
         Backend.update(values).where(Backend.id == by.id).execute()
         for flag, (on, off) in _TYPES.items():
             if flag in values:
                 record(on if values[flag] else off, by=SYSTEM, subject=f"backend:{by.slug}")
                 database.after_commit(hub.ring)
-
-
-_TYPES = {
-    "is_in_maintenance_mode": ("backend:maintenance-started", "backend:maintenance-ended"),
-    "is_paused": ("backend:paused", "backend:resumed"),
-}
 
 
 def _turned(by: Backend, told: dict[str, Any], flag: str, since: str, name: str, on: str) -> dict[str, Any]:

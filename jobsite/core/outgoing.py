@@ -11,11 +11,12 @@ from dataclasses import dataclass, field
 from urllib.parse import SplitResult, urlsplit
 
 from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.exceptions import HTTPError, ProtocolError
+from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError, ProtocolError
 
 MOST_BYTES = 2**20
 TO_CONNECT = 5.0
 """Seconds after which a server that does not take the connection counts as not there."""
+_UNCONNECTED = (NewConnectionError, ConnectTimeoutError, ssl.SSLCertVerificationError)
 _HEADERS = {"Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": "jobsite"}
 
 
@@ -31,12 +32,13 @@ class Answer:
 class NoAnswer(Exception):
     """There is no answer that can be used; the text goes on after the name of the server, without a full stop.
 
-    `is_lost`: the connection broke off before an answer came, so that asking again at once may help.
+    `is_lost`: the connection broke off before an answer came, so that asking again at once may help. `was_sent`: what was
+    asked may have arrived.
     """
 
-    def __init__(self, cause: str, *, is_lost: bool = False) -> None:
+    def __init__(self, cause: str, *, is_lost: bool = False, was_sent: bool = True) -> None:
         super().__init__(cause)
-        self.is_lost = is_lost
+        self.is_lost, self.was_sent = is_lost, was_sent
 
 
 def exchange(
@@ -54,11 +56,11 @@ def exchange(
     host ever gets what is sent. Raises `NoAnswer`.
     """
     deadline = time.monotonic() + seconds
-    cause, answer, is_lost = "", Answer(0, b""), False
+    cause, answer, is_lost, was_sent = "", Answer(0, b""), False, True
     try:
         answer = _exchange(urlsplit(address), method, {**_HEADERS, **headers}, body, most, deadline)
     except (HTTPError, http.client.HTTPException, OSError, ValueError) as error:
-        cause, is_lost = _cause(error), _broke_off(error)
+        cause, is_lost, was_sent = _cause(error), _broke_off(error), not isinstance(error, _UNCONNECTED)
     if time.monotonic() >= deadline:
         cause, is_lost = f"did not answer within {seconds:g} seconds", False
     elif 300 <= answer.status < 400:
@@ -66,7 +68,7 @@ def exchange(
     elif len(answer.body) > most:
         cause = "gave an answer that is too long"
     if cause:
-        raise NoAnswer(cause, is_lost=is_lost)
+        raise NoAnswer(cause, is_lost=is_lost, was_sent=was_sent)
     return answer
 
 

@@ -22,7 +22,15 @@ from jobsite.core.db import database, writing
 from jobsite.core.events import Happening, record_all
 from jobsite.core.prepared import Prepared, place
 from jobsite.jobs.models import Attempt, Job, JobRequest
-from jobsite.jobs.rules import CODES, JOB, REQUEST_ACTIVE, only_cancelled, reported_state, reported_status
+from jobsite.jobs.rules import (
+    CODES,
+    JOB,
+    REQUEST_ACTIVE,
+    only_cancelled,
+    reported_state,
+    reported_status,
+    wire_state,
+)
 from jobsite.settings import current
 
 NO_ACTION = "__error__"
@@ -41,6 +49,21 @@ FIXED = ("identifier", "job_request", "workspace", "backend", "position")
 
 ROWS = 500
 """So many jobs are stored with one statement."""
+
+_AS_THEY_ARE = (
+    "identifier",
+    "action",
+    "run_command",
+    "status_code",
+    "status_message",
+    "created_at",
+    "updated_at",
+    "started_at",
+    "completed_at",
+    "trace_context",
+    "metrics",
+)
+"""Columns of a job that are what was reported, word for word."""
 
 _DERIVED = (
     "status",
@@ -100,8 +123,9 @@ class Report:
         }
 
 
-def report_jobs(*, by: Backend, reports: Sequence[Report]) -> None:
-    """Store what a backend reports: jobs are added, changed, and, where a mentioned request has them no more, removed.
+def report_jobs(*, by: Backend, reports: Sequence[Report], whole: bool = True) -> None:
+    """Store what a backend reports: jobs are added, changed, and, where a mentioned request has them no more, removed; not
+    `whole`, they stay as they are known.
 
     The status of each request follows from them in the same transaction. Requests that are unknown, of another backend, or
     whose jobs run here are left alone, as is a job whose identifier belongs to another request; both are noted.
@@ -111,6 +135,8 @@ def report_jobs(*, by: Backend, reports: Sequence[Report]) -> None:
         requests = _requests(by, named)
         stored = _stored(requests, [one.identifier for one in reports])
         seen = {request.id: _own(request, named[request.identifier], stored) for request in requests}
+        if not whole:
+            seen = {request.id: _known(request, stored) | seen[request.id] for request in requests}
         _remove_absent(stored.values(), seen)
         changed = [
             row for request in requests for row in _changed(request, seen[request.id].values(), stored)
@@ -166,6 +192,20 @@ def _own(request: JobRequest, reports: Mapping[str, Report], stored: Mapping[str
     if foreign:
         log.warning("request %s is reported with jobs of another: %r", request.identifier, foreign[:20])
     return {name: report for name, report in reports.items() if name not in foreign}
+
+
+def _known(request: JobRequest, stored: Mapping[str, Job]) -> dict[str, Report]:
+    """The jobs of a request as they were reported before, by identifier, in their order."""
+    its = [job for job in stored.values() if job.job_request_id == request.id]
+    return {
+        job.identifier: Report(
+            job_request_id=request.identifier,
+            status=wire_state(job.state),
+            requires_db=job.is_database_action,
+            **{name: getattr(job, name) for name in _AS_THEY_ARE},
+        )
+        for job in sorted(its, key=lambda job: (job.position, job.id))
+    }
 
 
 def _remove_absent(stored: Iterable[Job], seen: Mapping[int, Mapping[str, Report]]) -> None:

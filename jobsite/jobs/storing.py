@@ -8,6 +8,7 @@ from typing import Any
 from peewee import fn
 
 from jobsite.accounts.models import Backend, User
+from jobsite.accounts.rules import PUSH
 from jobsite.core.clock import now
 from jobsite.core.ids import short_id
 from jobsite.jobs.definitions import Definition
@@ -59,6 +60,12 @@ def planned(plan: Plan, at: datetime) -> dict[str, Any]:
         return {"jobs_total": len(plan.new)}
     ended = {"status": "nothing_to_do", "status_message": plan.nothing_to_do or ""}
     return {**ended, "completed_at": at}
+
+
+def awaited(backend: Backend) -> dict[str, Any]:
+    """The columns of a request whose jobs are made elsewhere: one that is pushed is unknown until the controller has answered
+    (specification 12.2)."""
+    return {"status": "unknown"} if backend.dispatch == PUSH else {}
 
 
 def store_jobs(request: JobRequest, code: Resolved, plan: Plan, at: datetime) -> None:

@@ -257,6 +257,7 @@ _TELLERS: Mapping[str, Callable[[Event, _About], list[News]]] = {
     **{f"job:{code}": _job_moved for code, one in CODES.items() if one.state in JOB.final},
     ENDED: _job_moved,
     NO_JOBS: _request_without_jobs,
+    "request:nothing-to-do": _request_without_jobs,
     "request:cancel": _request_cancelled,
     "release-request:told": lambda event, _: review_news(event),
     "release:elsewhere": lambda event, _: release_news(event),

@@ -7,7 +7,7 @@ from typing import Any
 from peewee import SQL, NodeList, fn
 
 from jobsite.accounts.models import Backend, User
-from jobsite.accounts.rules import permissions_of
+from jobsite.accounts.rules import PUSH, permissions_of
 from jobsite.core.clock import now, wire
 from jobsite.jobs.models import Job, JobRequest
 from jobsite.jobs.rules import JOB, REQUEST_ACTIVE, wire_state
@@ -25,7 +25,12 @@ FORGOTTEN = timedelta(days=365)
 
 
 def active_requests(backend: Backend | None, *, limit: int, offset: int) -> tuple[int, list[dict[str, Any]]]:
-    """How many job requests are active, of this backend or of all, and a page of them, newest first. Two queries."""
+    """How many job requests are active, of this backend or of all, and a page of them, newest first. Two queries.
+
+    A backend whose requests are sent to the controller has none to fetch: they would run twice.
+    """
+    if backend is not None and backend.dispatch == PUSH:
+        return 0, []
     wanted = JobRequest.id.in_(_active(backend))
     rows = (
         JobRequest.select(JobRequest, Workspace, Repo, Project, Backend, User, _orgs())

@@ -1,0 +1,110 @@
+"""The controller is asked how jobs stand, and how its backends do (specification 10.1)."""
+
+import logging
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any
+
+from jobsite.accounts.contact import note_standing
+from jobsite.core.clock import now
+from jobsite.jobs.reported import Report, report_jobs
+from jobsite.settings import current
+from jobsite.store.journal import fail_point
+from jobsite.sync.answers import NotNow
+from jobsite.sync.api.shapes import Wrong
+from jobsite.sync.pushing.bodies import jobs_in, standings_in, unrecognised_in
+from jobsite.sync.pushing.client import NO_CONTROLLER, Controller, sound
+from jobsite.sync.pushing.contact import note_failure, pushed_backends
+from jobsite.sync.pushing.creating import found_there, refuse
+from jobsite.sync.pushing.journal import change, change_all, to_ask
+from jobsite.sync.pushing.models import SentRequest
+from jobsite.sync.pushing.rules import UNKNOWN_ERROR
+
+AT_ONCE = 100
+"""Requests of which one call asks."""
+NOT_KNOWN = "The controller does not know it (any more)."
+
+log = logging.getLogger("jobsite.controller")
+
+
+def ask_jobs(controller: Controller) -> int:
+    """Ask how the jobs of every request stand that the controller may know and was not asked about within the interval;
+    gives of how many. Raises `Unreachable`."""
+    rows = to_ask(now() - current().controller_every)
+    for start in range(0, len(rows), AT_ONCE):
+        _ask(controller, rows[start : start + AT_ONCE])
+    return len(rows)
+
+
+def ask_backends(controller: Controller) -> int:
+    """Ask how the backends stand whose requests are pushed, and note it of each; gives of how many. Raises `Unreachable`."""
+    told, known = sound(controller.get("backend/status/")), {one.slug: one for one in pushed_backends()}
+    try:
+        standings = standings_in(told)
+    except Wrong:
+        raise _no_controller() from None
+    mine = [one for one in standings if one["slug"] in known]
+    for one in mine:
+        note_standing(
+            by=known[one["slug"]],
+            seen_at=one["last_seen"],
+            paused=_turn(one["paused"]),
+            maintenance=_turn(one["db_maintenance"]),
+            by_hand=one["db_maintenance"]["type"] == "manual",
+        )
+    return len(mine)
+
+
+def _ask(controller: Controller, rows: Sequence[SentRequest]) -> None:
+    """One call; what refuses to tell of all of them is asked about each half, so that one of them keeps back no other."""
+    asked = {row.job_request.identifier: row for row in rows}
+    answer = controller.post("rap/status/", {"rap_ids": list(asked)})
+    if answer.status in (400, 413, 422) and len(rows) > 1:
+        middle = len(rows) // 2
+        _ask(controller, rows[:middle])
+        return _ask(controller, rows[middle:])
+    told = sound(answer)
+    jobs = jobs_in(told, asked)
+    if jobs is None:
+        raise _no_controller()
+    fail_point("pushing.told")
+    change_all(rows, asked_at=now())
+    known = {report.job_request_id for _, report in jobs}
+    for identifier in known:
+        if asked[identifier].answered_at is None:
+            found_there(asked[identifier])
+    _store(asked, jobs)
+    for identifier in unrecognised_in(told, asked) - known:
+        _unknown_there(asked[identifier])
+
+
+def _store(asked: dict[str, SentRequest], jobs: Sequence[tuple[str, Report]]) -> None:
+    """Take in the jobs of each backend; one that is told of another backend than its request was sent to is left alone."""
+    found: dict[str, list[Report]] = defaultdict(list)
+    for slug, report in jobs:
+        if asked[report.job_request_id].job_request.backend.slug == slug:
+            found[slug].append(report)
+        else:
+            log.warning("request %s is told of for another backend", report.job_request_id)
+    backends = {row.job_request.backend.slug: row.job_request.backend for row in asked.values()}
+    for slug, reports in found.items():
+        report_jobs(by=backends[slug], reports=reports, whole=False)
+
+
+def _unknown_there(row: SentRequest) -> None:
+    """A request that may have arrived never has, unless it is to be sent again; one that the controller once had is noted."""
+    if row.answered_at is None and row.not_before is None:
+        change(row, answered_at=now(), problem=UNKNOWN_ERROR)
+        refuse(row.job_request, UNKNOWN_ERROR, code="internal_error")
+    elif row.answered_at is not None and row.problem != NOT_KNOWN:
+        log.error("the controller does not know job request %s (any more)", row.job_request.identifier)
+        change(row, problem=NOT_KNOWN)
+
+
+def _turn(flag: dict[str, Any]) -> tuple[bool, Any]:
+    return flag["status"] == "on", flag["since"]
+
+
+def _no_controller() -> NotNow:
+    note_failure(NO_CONTROLLER)
+    return NotNow(NO_CONTROLLER)

@@ -1,0 +1,165 @@
+"""Job requests are sent to the controller, which makes jobs of them, once for each identifier (specification 10.1).
+
+Before each call it is written down that it may have arrived. So whatever is killed or cut off in the middle of it, it is known
+afterwards that the controller may have the request: sent again it changes nothing there.
+"""
+
+from collections.abc import Sequence
+
+from jobsite.accounts.rules import SYSTEM
+from jobsite.core import hub
+from jobsite.core.clock import now
+from jobsite.core.db import database, writing
+from jobsite.core.events import record
+from jobsite.jobs.models import JobRequest
+from jobsite.jobs.reported import NO_ACTION, Report, report_jobs
+from jobsite.jobs.rules import CODES
+from jobsite.pipelines.planning import job_identifier
+from jobsite.store.journal import fail_point
+from jobsite.sync.client import Unreachable
+from jobsite.sync.pushing.bodies import creation
+from jobsite.sync.pushing.client import Controller, Unanswered
+from jobsite.sync.pushing.journal import change, to_send
+from jobsite.sync.pushing.models import SentRequest
+from jobsite.sync.pushing.rules import (
+    MADE,
+    MOST_UNANSWERED,
+    NOTHING,
+    REFUSED,
+    Outcome,
+    is_unwanted,
+    outcome_of,
+    wait_after,
+)
+
+UNCERTAIN = "unknown_error_creating_jobs"
+NEW = ("unknown", UNCERTAIN, "pending")
+SENT, UNANSWERED, NOTHING_TO_DO = "request:sent", "request:unanswered", "request:nothing-to-do"
+
+
+def send_due(controller: Controller) -> int:
+    """Send every request that is due, and note what became of it; gives how many.
+
+    Raises `Unreachable` at the first to which there is no answer: the others wait, as that one does.
+    """
+    rows = to_send()
+    for row in rows:
+        if _begin(row):
+            _send(controller, row)
+    return len(rows)
+
+
+def found_there(row: SentRequest) -> None:
+    """The controller knows a request of which it was uncertain whether it arrived. In a transaction of its own."""
+    with writing():
+        change(row, answered_at=now(), not_before=None, unanswered=0, problem="")
+        if _become(row.job_request, "pending", ""):
+            record(SENT, by=SYSTEM, subject=f"request:{row.job_request_id}")
+
+
+def refuse(request: JobRequest, details: str, *, code: str = "job_error") -> None:
+    """End a request of which the controller made no jobs, with the reason that people read."""
+    said = {"status": "failed", "status_code": code, "status_message": details}
+    _report(request, [_pseudo(request, NO_ACTION, **said)])
+
+
+def _begin(row: SentRequest) -> bool:
+    """Note that a call is made; not for a request that nobody wants any more and that cannot have arrived: it ends here."""
+    with writing():
+        row.job_request.cancelled_actions = _cancelled(row)
+        unwanted = is_unwanted(row.job_request.requested_actions, row.job_request.cancelled_actions)
+        if unwanted and not row.unanswered:
+            change(row, answered_at=now(), not_before=None)
+            _end_cancelled(row.job_request)
+            return False
+        change(row, tries=row.tries + 1, unanswered=row.unanswered + 1)
+        return True
+
+
+def _send(controller: Controller, row: SentRequest) -> None:
+    fail_point("pushing.begun")
+    try:
+        answer = controller.post("rap/create/", creation(row.job_request))
+    except Unanswered as cause:
+        _unanswered(row, str(cause))
+        raise
+    except Unreachable as cause:
+        _uncertain(row, str(cause), unanswered=row.unanswered - 1)
+        raise
+    fail_point("pushing.answered")
+    _settle(row, outcome_of(answer.status, answer.data, row.job_request.identifier))
+
+
+def _settle(row: SentRequest, outcome: Outcome) -> None:
+    if outcome.kind == MADE:
+        _made(row, outcome.count)
+    elif outcome.kind == NOTHING:
+        _nothing(row, outcome.details)
+    elif outcome.kind == REFUSED:
+        with writing():
+            change(row, answered_at=now(), not_before=None, problem=outcome.details)
+            refuse(row.job_request, outcome.details)
+    else:
+        _uncertain(row, f"{outcome.details}.", not_before=None, asked_at=now())
+
+
+def _made(row: SentRequest, count: int) -> None:
+    """The controller has made so many jobs: they are asked for at once."""
+    with writing():
+        known = {"answered_at": now(), "not_before": None, "unanswered": 0, "problem": ""}
+        change(row, asked_at=None, **known)
+        if _become(row.job_request, "pending", ""):
+            record(SENT, by=SYSTEM, subject=f"request:{row.job_request_id}", jobs=count)
+
+
+def _nothing(row: SentRequest, details: str) -> None:
+    with writing():
+        change(row, answered_at=now(), not_before=None, unanswered=0, problem="")
+        if _become(row.job_request, "nothing_to_do", details, is_over=True):
+            record(NOTHING_TO_DO, by=SYSTEM, subject=f"request:{row.job_request_id}")
+
+
+def _unanswered(row: SentRequest, problem: str) -> None:
+    """Send it again a few times; after that the next question how its jobs stand says what became of it."""
+    if row.unanswered < MOST_UNANSWERED:
+        _uncertain(row, problem, not_before=now() + wait_after(row.unanswered))
+    else:
+        _uncertain(row, problem, not_before=None, asked_at=now())
+
+
+def _uncertain(row: SentRequest, problem: str, **known: object) -> None:
+    """Note that nobody knows whether there are jobs, and say so on the page of the request; an event the first time."""
+    with writing():
+        change(row, problem=problem, **known)
+        if _become(row.job_request, UNCERTAIN, problem) and row.job_request.status != UNCERTAIN:
+            record(UNANSWERED, by=SYSTEM, subject=f"request:{row.job_request_id}")
+
+
+def _become(request: JobRequest, status: str, message: str, *, is_over: bool = False) -> bool:
+    """Give a request of which no job is known yet another status. Gives whether that was possible. In a transaction."""
+    values = {"status": status, "status_message": message} | ({"completed_at": now()} if is_over else {})
+    new = (JobRequest.id == request.id) & JobRequest.status.in_(NEW) & (JobRequest.jobs_total == 0)
+    database.after_commit(hub.ring)
+    return bool(JobRequest.update(values).where(new).execute())
+
+
+def _cancelled(row: SentRequest) -> list[str]:
+    return list(JobRequest.get_by_id(row.job_request_id).cancelled_actions)
+
+
+def _end_cancelled(request: JobRequest) -> None:
+    """End a request that was cancelled before it was sent, with a cancelled job for each action that it could have started."""
+    code = "cancelled_by_user"
+    said = {"status": "failed", "status_code": code, "status_message": CODES[code].sentence}
+    _report(request, [_pseudo(request, action, **said) for action in request.cancelled_actions])
+
+
+def _pseudo(request: JobRequest, action: str, **said: str) -> Report:
+    """A job that never was, but says something of its request."""
+    at = now()
+    name = job_identifier(request.identifier, action)
+    return Report(request.identifier, name, action, "", created_at=at, updated_at=at, completed_at=at, **said)
+
+
+def _report(request: JobRequest, reports: Sequence[Report]) -> None:
+    report_jobs(by=request.backend, reports=reports, whole=False)

@@ -1,0 +1,32 @@
+"""Whether job requests of a backend are sent to the controller: switched on and off where nothing would run twice."""
+
+from jobsite.accounts import backends
+from jobsite.accounts.models import Backend, User
+from jobsite.accounts.rules import PUSH
+from jobsite.core.db import writing
+from jobsite.core.errors import Conflict, refuse
+from jobsite.core.wording import counted
+from jobsite.jobs.models import JobRequest
+from jobsite.jobs.rules import REQUEST_ACTIVE
+from jobsite.settings import current
+
+NO_CONTROLLER = "No controller is set (settings CONTROLLER_URL and CONTROLLER_TOKEN)."
+
+
+def set_dispatch(*, by: User | str, backend: Backend, to: str) -> None:
+    """Have job requests of a backend sent to the controller from now on (`push`), or fetched (`poll`).
+
+    Requests of which no job is known yet go the new way. Raises `Invalid` where there is no controller, and `Conflict` when
+    it is so already, or while jobs of the backend are under way: who runs them would not hear of them any more.
+    """
+    refuse(dispatch=NO_CONTROLLER if to == PUSH and not current().drives else None)
+    with writing():
+        if under_way := _under_way(backend):
+            said = f"{counted(under_way, 'job request')} of {backend.slug} with jobs"
+            raise Conflict(f"{said} {'is' if under_way == 1 else 'are'} not over. Wait for that, or cancel.")
+        backends.set_dispatch(by=by, backend=backend, to=to)
+
+
+def _under_way(backend: Backend) -> int:
+    active = (JobRequest.backend == backend) & JobRequest.status.in_(REQUEST_ACTIVE)
+    return int(JobRequest.select().where(active, JobRequest.jobs_total > 0).count())
