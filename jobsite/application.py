@@ -15,6 +15,7 @@ from htmx_flask import Htmx
 from jinja2 import StrictUndefined
 from werkzeug.datastructures import MultiDict
 from werkzeug.middleware.proxy_fix import ProxyFix
+from werkzeug.security import safe_join
 
 from jobsite.accounts import signing_in
 from jobsite.accounts.api_views import routes as token_api
@@ -139,8 +140,13 @@ class Jobsite(Flask):
     """The Flask application of jobsite."""
 
     def get_send_file_max_age(self, filename: str | None) -> int | None:
-        """A year for an asset asked for by its content hash; anything else is asked for again each time."""
-        return YEAR if request.endpoint == "static" and "v" in request.args else None
+        """A year for an asset asked for by its content hash; anything else is asked for again each time.
+
+        So is another content under that name: a server of the version before or after this one may have made the page.
+        """
+        wanted = request.args.get("v") if request.endpoint == "static" else None
+        place = safe_join(str(_folder("static")), filename or "") if wanted else None
+        return YEAR if place and wanted == _version(Path(place)) else None
 
 
 def create_app(settings: Settings) -> Flask:
@@ -296,12 +302,15 @@ def _asset(name: str) -> str:
 
 def _hashed(name: str) -> str:
     """The address of a static file, with the hash of its content, so that it can be kept for a year."""
-    path = _folder("static") / name
+    return url_for("static", filename=name, v=_version(_folder("static") / name))
+
+
+def _version(path: Path) -> str | None:
+    """The hash of a file's content, short; None where there is none."""
     try:
-        stamp = path.stat().st_mtime_ns
-    except FileNotFoundError:
-        return url_for("static", filename=name)
-    return url_for("static", filename=name, v=_digest(path, stamp))
+        return _digest(path, path.stat().st_mtime_ns)
+    except OSError:
+        return None
 
 
 @lru_cache

@@ -14,6 +14,8 @@ from jobsite.core.clock import now
 from jobsite.core.db import database
 from jobsite.core.errors import Conflict
 from jobsite.core.events import Event
+from jobsite.core.leader import servers
+from jobsite.core.wording import counted
 from jobsite.jobs.execution import why_no_jobs
 from jobsite.jobs.lock import InstanceLock
 from jobsite.jobs.models import BackendAlert
@@ -50,6 +52,12 @@ def examination(settings: Settings) -> Iterator[Finding]:
 
 
 def _server(settings: Settings) -> Finding:
+    if running := servers():
+        leads = next((one.name for one in running if one.leads), None)
+        told = (
+            f"{counted(len(running), 'server')} on this instance: {', '.join(one.name for one in running)}."
+        )
+        return Finding("server", leads is not None, f"{told} {leads or 'None'} leads.")
     try:
         with InstanceLock(settings.instance):
             return Finding("server", False, "No server runs on this instance, so no job starts.")

@@ -12,6 +12,7 @@ from jobsite import settings
 from jobsite.accounts.models import Backend
 from jobsite.accounts.queries import executes_here
 from jobsite.core.clock import now
+from jobsite.core.leader import servers
 from jobsite.jobs.active import capacity
 from jobsite.jobs.models import BackendAlert, Job
 from jobsite.jobs.queries import queued_jobs
@@ -27,7 +28,7 @@ Numbers = Iterable[tuple[tuple[str, ...], float]]
 
 
 def metrics() -> bytes:
-    """Everything, as text. Five queries, twice as many on a secure side whose public side is elsewhere."""
+    """Everything, as text. Five queries, twice as many on a secure side whose public side is elsewhere; one more with PostgreSQL."""
     registry = CollectorRegistry(auto_describe=False)
     registry.register(_Numbers())
     return generate_latest(registry)
@@ -39,6 +40,9 @@ class _Numbers(Collector):
     def collect(self) -> Iterator[Metric]:
         """All families of numbers."""
         backends = list(Backend.select().where(Backend.is_active).order_by(Backend.slug))
+        if running := servers():
+            leads = [((one.name,), float(one.leads)) for one in running]
+            yield _gauge("jobsite_server_leads", "1 for the server that leads.", ["server"], leads)
         yield _gauge("jobsite_jobs", "Jobs by state.", ["state"], _by_state())
         yield from _of_queues(backends)
         yield from _of_backends(backends)

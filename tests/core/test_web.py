@@ -340,6 +340,9 @@ def test_assets_are_named_by_their_content_and_kept_for_a_year(client: FlaskClie
         address = re.search(rf"/static/{name}\?v=[0-9a-f]{{12}}", whole)[0]
         assert client.get(address, buffered=True).headers["Cache-Control"] == "public, max-age=31536000"
         assert client.get(f"/static/{name}", buffered=True).headers["Cache-Control"] == "no-cache"
+    of_another_version = client.get("/static/site.css?v=0123456789ab", buffered=True)
+    assert (of_another_version.status_code, of_another_version.headers["Cache-Control"]) == (200, "no-cache")
+    assert client.get("/static/..%2f..%2fREADME.md?v=0123456789ab").status_code == 404
 
 
 def test_assets_set_no_cookie(client: FlaskClient, cast: Any, sign_in: Any) -> None:
