@@ -28,7 +28,9 @@ WITHOUT = (
     "/dev/null",
     str(BWRAP.resolve()),
     "--",
+    *COMMAND,
 )
+"""The command where bubblewrap is not installed."""
 
 
 @pytest.fixture
@@ -39,14 +41,8 @@ def instance(made: Path) -> Iterator[Path]:
         yield Path(shutil.copytree(made, Path(folder, "instance")))
 
 
-@pytest.fixture
-def without_bubblewrap(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every server of this test runs where bubblewrap is not installed."""
-    monkeypatch.setitem(Server.__init__.__globals__, "COMMAND", (*WITHOUT, *COMMAND))
-
-
-def test_the_start_says_so_and_no_job_is_started(instance: Path, without_bubblewrap: None) -> None:
-    with Server(instance) as server:
+def test_the_start_says_so_and_no_job_is_started(instance: Path) -> None:
+    with Server(instance, command=WITHOUT) as server:
         assert any(line.startswith("Jobs do not run here: Bubblewrap is missing") for line in server.lines)
         jobsite_json(instance, "request", "asthma", "slow", "--by", "ada")
         job = until(lambda: _told(instance))
@@ -55,10 +51,13 @@ def test_the_start_says_so_and_no_job_is_started(instance: Path, without_bubblew
         assert not list((instance / "work").iterdir())
 
 
-def test_it_runs_jobs_unprotected_only_when_told_to(instance: Path, without_bubblewrap: None) -> None:
+def test_it_runs_jobs_unprotected_only_when_told_to(instance: Path) -> None:
     # Without mounts of its own the job's user must be able to reach the program: Debian's, not one below a home.
     with Server(
-        instance, JOBSITE_EXECUTOR_UNSAFE="1", JOBSITE_RUNTIMES='{"python": "/usr/bin/python3"}'
+        instance,
+        command=WITHOUT,
+        JOBSITE_EXECUTOR_UNSAFE="1",
+        JOBSITE_RUNTIMES='{"python": "/usr/bin/python3"}',
     ) as server:
         assert not any("do not run here" in line for line in server.lines)
         jobsite_json(instance, "request", "asthma", "slow", "--by", "ada")
