@@ -76,6 +76,8 @@ from jobsite.sync.api.mounting import WITHOUT_FORMS
 from jobsite.sync.controller.views import WITHOUT_FORMS as OF_CONTROLLER
 from jobsite.sync.controller.views import routes as controller
 from jobsite.sync.parts import PARTS as sync_parts
+from jobsite.sync.tasks.views import WITHOUT_FORMS as OF_AGENTS
+from jobsite.sync.tasks.views import routes as agents
 
 ROOMS = (
     accounts,
@@ -101,6 +103,7 @@ ROOMS = (
     told,
     *api,
     controller,
+    agents,
     status,
     staff,
     manual,
@@ -165,7 +168,7 @@ def create_app(settings: Settings) -> Flask:
     init_compression(app)
     init_web(app)  # before CSRFProtect, which reads forms: some are to be refused unread
     csrf = CSRFProtect(app)
-    for view in (UNSUBSCRIBE, *WITHOUT_FORMS, *OF_CONTROLLER):
+    for view in (UNSUBSCRIBE, *WITHOUT_FORMS, *OF_CONTROLLER, *OF_AGENTS):
         csrf.exempt(view)
     Htmx(app)
     _init_login(app)

@@ -24,6 +24,7 @@ MODULES = {
     "jobsite.status.commands": "doctor",
     "jobsite.sync.remote_commands": "remote",
     "jobsite.sync.controller.commands": "controller-token",
+    "jobsite.sync.tasks.commands": "agent-token backend",
     "jobsite.sync.pushing.commands": "backend controller",
     "jobsite.transfer.commands": "export import",
     "jobsite.demo.commands": "demo",

@@ -299,6 +299,12 @@ GET  /controller/v1/backend/status/                        401   401   401   401
 POST /controller/v1/rap/create/                            401   401   401   401   401   401   401   401
 POST /controller/v1/rap/cancel/                            401   401   401   401   401   401   401   401
 POST /controller/v1/rap/status/                            401   401   401   401   401   401   401   401
+GET  /agent/                                               200   200   200   200   200   200   200   200
+POST /agent/                                               405   405   405   405   405   405   405   405
+GET  /agent/<backend>/tasks/                               404   404   404   404   404   404   404   404
+POST /agent/<backend>/tasks/                               405   405   405   405   405   405   405   405
+POST /agent/<backend>/task/update/                         404   404   404   404   404   404   404   404
+GET  /agent/<backend>/task/update/                         405   405   405   405   405   405   405   405
 GET  /search/                                              200   200   200   200   200   200   200   200
 """
 

@@ -14,9 +14,10 @@ from flask.testing import FlaskClient
 from jobsite.application import UNSUBSCRIBE
 from jobsite.core.events import Event
 from jobsite.core.web import CONTENT_POLICY, MOST_FIELDS, PAGE_POLICY
-from jobsite.serve import MOST_BODY, THREADS
 from jobsite.sync.api.mounting import WITHOUT_FORMS
 from jobsite.sync.controller.views import WITHOUT_FORMS as OF_CONTROLLER
+from jobsite.sync.tasks.views import WITHOUT_FORMS as OF_AGENTS
+from jobsite.web_server import MOST_BODY, THREADS
 
 from .conftest import csrf_of
 from .jobs.conftest import ask, engine, project_yaml, run, run_until, settings, study, workspace  # noqa: F401
@@ -99,6 +100,8 @@ def test_every_form_needs_the_field_that_proves_where_it_came_from(
                 assert answer.status_code in (403, 404), route.rule
             elif view in OF_CONTROLLER:  # programs of other sites, likewise
                 assert answer.status_code in (401, 405), route.rule
+            elif view in OF_AGENTS:  # so are these
+                assert answer.status_code in (404, 405), route.rule
             else:
                 assert (answer.status_code == 400) != (view == UNSUBSCRIBE), route.rule
     assert len(posted) > 50

@@ -1,10 +1,10 @@
-"""Errors below `/api/` and `/controller/` as programs read them: always JSON, `{"detail": "…"}` (specification 9.1)."""
+"""Errors below `/api/`, `/controller/` and `/agent/` as programs read them: always JSON, `{"detail": "…"}` (specification 9.1)."""
 
 from collections.abc import Mapping
 
 from flask import Response, jsonify, request
 
-API, CONTROLLER = "/api/", "/controller/"
+API, CONTROLLER, AGENT = "/api/", "/controller/", "/agent/"
 
 DETAILS = {
     400: "The request cannot be understood.",
@@ -18,7 +18,7 @@ DETAILS = {
 
 def asked_by_program() -> bool:
     """Whether this request is for an address of a programming interface."""
-    return request.path.startswith((API, CONTROLLER))
+    return request.path.startswith((API, CONTROLLER, AGENT))
 
 
 def error_as_json(status: int, sentence: str, headers: Mapping[str, str]) -> Response:

@@ -22,7 +22,7 @@ from jobsite.jobs.faults import DATABASE_PROBLEMS, REPORT_PROBLEMS, RETRIES
 from jobsite.jobs.models import Attempt, BackendAlert, Job
 from jobsite.settings import current
 
-JOBS, DATABASE = "jobs", "database"
+JOBS, DATABASE, DATA = "jobs", "database", "data"
 RAISED_AT = 3
 QUIET = timedelta(minutes=15)
 RAN = ("succeeded", "nonzero_exit", "unmatched_patterns")

@@ -11,6 +11,7 @@ import shutil
 import signal
 import subprocess
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime
 
@@ -37,9 +38,9 @@ class NoAnswer(Exception):
 
 
 def check_database(patience: float = PATIENCE) -> None:
-    """Ask, and tell each active backend whose checks are not disabled. Does nothing without a program."""
+    """Ask, and tell each active backend without an agent whose checks are not disabled. Does nothing without a program."""
     command, asked_at = current().database_status_command, now()
-    active = list(Backend.select().where(Backend.is_active))
+    active = list(Backend.select().where(Backend.is_active, ~Backend.has_agent))
     backends = [one for one in active if command and not one.are_checks_disabled]
     _forget([one.id for one in active if one not in backends], asked_at)
     if not backends:
@@ -47,16 +48,29 @@ def check_database(patience: float = PATIENCE) -> None:
     try:
         answer = run_program(command, patience)
     except NoAnswer as problem:
-        kind = str(problem)
-        log.error("the check of the database: %s", DATABASE_PROBLEMS[kind])
-        with writing():
-            for backend in backends:
-                count_failure(backend.id, DATABASE, kind, at_once=True)
+        note_no_answer(backends, str(problem))
         return
     for backend in backends:
-        _report(backend.id, answer)
-        with writing():
-            note_success(backend.id, DATABASE, asked_at)
+        note_answer(backend, answer, asked_at)
+
+
+def note_answer(backend: Backend, answer: str | None, asked_at: datetime) -> None:
+    """Take what was answered to a question of the moment `asked_at`; None for no answer. What is none of
+    `DATABASE_ANSWERS` changes nothing but the alerts."""
+    if answer not in DATABASE_ANSWERS:
+        note_no_answer([backend], "failed" if answer is None else "unknown_answer")
+        return
+    _report(backend.id, answer)
+    with writing():
+        note_success(backend.id, DATABASE, asked_at)
+
+
+def note_no_answer(backends: Sequence[Backend], kind: str) -> None:
+    """Note for these backends why a check of the database says nothing (`faults.DATABASE_PROBLEMS`)."""
+    log.error("the check of the database: %s", DATABASE_PROBLEMS[kind])
+    with writing():
+        for backend in backends:
+            count_failure(backend.id, DATABASE, kind, at_once=True)
 
 
 def _forget(backend_ids: list[int], at: datetime) -> None:

@@ -41,6 +41,8 @@ DATABASE_PROBLEMS: Mapping[str, str] = {
     "failed": "The check of the database ended with an error",
     "too_slow": "The check of the database gave no answer in time",
     "unknown_answer": "The check of the database gave an answer that is none of those allowed",
+    "no_image": "The image that checks the database could not be found (setting AGENT_DATABASE_IMAGE)",
+    "behind": "The data of the database end earlier than expected",
 }
 """Why a check of the database says nothing."""
 

@@ -196,7 +196,7 @@ class Attempt(Model):
 class BackendAlert(Model):
     """What fails on a backend and is not the fault of users, from the first failure until it works again.
 
-    `kind` is "jobs" or "database"; `failures` counts by kind of fault. It is told of from `raised_at` on (None: too
+    `kind` is "jobs", "database" or "data"; `failures` counts by kind of fault. It is told of from `raised_at` on (None: too
     few so far). `worked_at` is when something went well after the last failure.
     """
 

@@ -84,8 +84,8 @@ DATA_PERMISSIONS: dict[str, tuple[str, ...]] = {
 
 # Where something else answers already: a workspace of such a name could not be reached by its address.
 _FIRST_SEGMENTS = """
-    api apply complete controller enter-your-name event-list event-log favicon.ico health-check inbox job-requests jobs
-    login login-with-token logout manual media metrics organisations orgs policy projects publications
+    agent api apply complete controller enter-your-name event-list event-log favicon.ico health-check inbox
+    job-requests jobs login login-with-token logout manual media metrics organisations orgs policy projects publications
     publish-repo repo requests robots.txt search seen settings signing-key.txt staff static status ui
     ui-components unsubscribe users workspaces 400 403 404 413 429 500
 """
