@@ -12,16 +12,18 @@ from jobsite.settings import current
 from jobsite.store.journal import fail_point
 from jobsite.sync.answers import NotNow
 from jobsite.sync.api.shapes import Wrong
+from jobsite.sync.client import Answer
 from jobsite.sync.pushing.bodies import jobs_in, standings_in, unrecognised_in
 from jobsite.sync.pushing.client import NO_CONTROLLER, Controller, sound
 from jobsite.sync.pushing.contact import note_failure, pushed_backends
 from jobsite.sync.pushing.creating import found_there, refuse
 from jobsite.sync.pushing.journal import change, change_all, to_ask
 from jobsite.sync.pushing.models import SentRequest
-from jobsite.sync.pushing.rules import UNKNOWN_ERROR
+from jobsite.sync.pushing.rules import LONGEST_DETAILS, UNKNOWN_ERROR, one_line
 
 AT_ONCE = 100
 """Requests of which one call asks."""
+_BAD = (400, 413, 422)
 NOT_KNOWN = "The controller does not know it (any more)."
 
 log = logging.getLogger("jobsite.controller")
@@ -56,13 +58,11 @@ def ask_backends(controller: Controller) -> int:
 
 
 def _ask(controller: Controller, rows: Sequence[SentRequest]) -> None:
-    """One call; what refuses to tell of all of them is asked about each half, so that one of them keeps back no other."""
+    """One call, and all that follows from its answer."""
     asked = {row.job_request.identifier: row for row in rows}
     answer = controller.post("rap/status/", {"rap_ids": list(asked)})
-    if answer.status in (400, 413, 422) and len(rows) > 1:
-        middle = len(rows) // 2
-        _ask(controller, rows[:middle])
-        return _ask(controller, rows[middle:])
+    if answer.status in _BAD:
+        return _divide(controller, rows, answer)
     told = sound(answer)
     jobs = jobs_in(told, asked)
     if jobs is None:
@@ -76,6 +76,17 @@ def _ask(controller: Controller, rows: Sequence[SentRequest]) -> None:
     _store(asked, jobs)
     for identifier in unrecognised_in(told, asked) - known:
         _unknown_there(asked[identifier])
+
+
+def _divide(controller: Controller, rows: Sequence[SentRequest], answer: Answer) -> None:
+    """Who refuses to tell of all of them is asked about each half, so that one of them keeps back no other."""
+    if len(rows) == 1:
+        told = answer.data if isinstance(answer.data, dict) else {}
+        said = one_line(told.get("details"), LONGEST_DETAILS) or f"status {answer.status}"
+        return change(rows[0], asked_at=now(), problem=f"The controller does not tell how it stands: {said}")
+    middle = len(rows) // 2
+    _ask(controller, rows[:middle])
+    _ask(controller, rows[middle:])
 
 
 def _store(asked: dict[str, SentRequest], jobs: Sequence[tuple[str, Report]]) -> None:

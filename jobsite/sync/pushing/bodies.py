@@ -117,12 +117,12 @@ def _job(given: Any, asked: Collection[str]) -> tuple[str, Report] | None:
     for name in ("created_at", "updated_at", "started_at", "completed_at"):
         read[name] = _moment(read[name])
     read["status_message"] = message_of(read["status_code"], read["status_message"])
-    measured = {
-        "trace_context": trace_of(given.get("trace_context")),
-        "metrics": measures_of(given.get("metrics")),
-    }
+    read["trace_context"], read["metrics"] = (
+        trace_of(given.get("trace_context")),
+        measures_of(given.get("metrics")),
+    )
     slug = read.pop("backend")
-    return slug, Report(job_request_id=read.pop("rap_id"), **read, **measured)
+    return slug, Report(job_request_id=read.pop("rap_id"), **read)
 
 
 def _moment(given: datetime | None) -> datetime | None:

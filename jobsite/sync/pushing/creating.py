@@ -5,6 +5,7 @@ afterwards that the controller may have the request: sent again it changes nothi
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 from jobsite.accounts.rules import SYSTEM
 from jobsite.core import hub
@@ -154,7 +155,7 @@ def _end_cancelled(request: JobRequest) -> None:
     _report(request, [_pseudo(request, action, **said) for action in request.cancelled_actions])
 
 
-def _pseudo(request: JobRequest, action: str, **said: str) -> Report:
+def _pseudo(request: JobRequest, action: str, **said: Any) -> Report:
     """A job that never was, but says something of its request."""
     at = now()
     name = job_identifier(request.identifier, action)

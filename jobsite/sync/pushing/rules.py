@@ -55,8 +55,8 @@ def outcome_of(status: int, data: Any, rap_id: str) -> Outcome:
     if not 200 <= status < 300:
         said = one_line(told.get("details"), LONGEST_DETAILS) or one_line(told.get("error"), LONGEST_DETAILS)
         return Outcome(REFUSED, said or NO_WORDS.format(status))
-    count = told.get("count")
-    if told.get("rap_id", rap_id) != rap_id or not _is_count(count):
+    count = _count(told.get("count"))
+    if told.get("rap_id", rap_id) != rap_id or count is None:
         return Outcome(UNCLEAR, "The controller gave an answer that does not say what became of it")
     return Outcome(MADE if count else NOTHING, one_line(told.get("details"), LONGEST_DETAILS), count)
 
@@ -124,8 +124,9 @@ def not_there(data: Any) -> list[str]:
     return [one for one in told if isinstance(one, str)] if isinstance(told, list) else []
 
 
-def _is_count(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**31
+def _count(value: Any) -> int | None:
+    is_one = isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**31
+    return value if is_one else None
 
 
 def _is_number(value: Any) -> bool:

@@ -91,7 +91,10 @@ class PublicWorld:
 @pytest.fixture
 def settings(tmp_path: Path, server: Peer) -> Settings:
     return Settings(
-        instance=tmp_path / "instance", side="public", controller_url=server.url + "/controller/v1", controller_token=TOKEN
+        instance=tmp_path / "instance",
+        side="public",
+        controller_url=server.url + "/controller/v1",
+        controller_token=TOKEN,
     )
 
 
@@ -99,12 +102,16 @@ def settings(tmp_path: Path, server: Peer) -> Settings:
 def world(server: Peer, cast: SimpleNamespace) -> Iterator[PublicWorld]:
     tpp = add_backend(by="system", slug="tpp", name="TPP")
     set_dispatch(by="system", backend=tpp, to="push")
-    world = PublicWorld(server, tpp, made(cast, tpp).workspace, cast.ada, Pushing(Controller(server.url + ROOT, TOKEN)))
+    world = PublicWorld(
+        server, tpp, made(cast, tpp).workspace, cast.ada, Pushing(Controller(server.url + ROOT, TOKEN))
+    )
 
     def create(received: Received) -> Reply:
         sent = received.json
         known = sent["rap_id"] in world.jobs
-        jobs = world.jobs.setdefault(sent["rap_id"], [job_of(sent["rap_id"], one) for one in sent["requested_actions"]])
+        jobs = world.jobs.setdefault(
+            sent["rap_id"], [job_of(sent["rap_id"], one) for one in sent["requested_actions"]]
+        )
         told = {"result": "No change" if known else "Success", "details": "Jobs", "rap_id": sent["rap_id"]}
         return 200 if known else 201, {**told, "count": len(jobs)}
 

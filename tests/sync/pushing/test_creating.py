@@ -10,6 +10,7 @@ from jobsite.core import clock
 from jobsite.core.events import Event
 from jobsite.jobs.actions import cancel
 from jobsite.jobs.models import Job, JobRequest
+from jobsite.notifications.models import Notice
 from jobsite.notifications.reading import read_news
 from jobsite.projects import data_permissions
 from jobsite.sync.client import Unreachable
@@ -20,7 +21,7 @@ from jobsite.sync.pushing.models import SentRequest
 from jobsite.sync.pushing.rules import LONGEST_DETAILS
 
 from ..peer import TOKEN, Received, Reply
-from .conftest import BACKENDS, CREATE, ROOT, SHA, STATUS, PublicWorld
+from .conftest import BACKENDS, CANCEL, CREATE, ROOT, SHA, STATUS, PublicWorld
 
 UNCERTAIN = "unknown_error_creating_jobs"
 LATER = timedelta(minutes=6)
@@ -52,7 +53,10 @@ def test_a_request_is_sent_whole_once_and_its_jobs_show_at_once(world: PublicWor
         "codelists_ok": True, "force_run_dependencies": True, "created_by": "ada", "project": "asthma-and-air-quality",
         "orgs": ["university-of-northfield"], "analysis_scope": {"dataset_permissions": ["icnarc"]},
     }  # fmt: skip
-    assert (world.now(request).status, world.states(request)) == ("pending", {"clean": "pending", "table": "pending"})
+    assert (world.now(request).status, world.states(request)) == (
+        "pending",
+        {"clean": "pending", "table": "pending"},
+    )
     assert events(request) == ["request:sent"]
     assert {one.headers["authorization"] for one in world.peer.received} == {TOKEN}
 
@@ -72,14 +76,24 @@ SETTLED: list[tuple[int, Any, str, str]] = [
     (200, told("No change", 2), "pending", ""),
     (200, told("Nothing to do", 0), "nothing_to_do", "In words"),
     (200, told("No change", 0), "nothing_to_do", "In words"),
-    (400, {"error": "Error creating jobs", "details": "No such <b>commit</b>"}, "failed", "No such <b>commit</b>"),
+    (
+        400,
+        {"error": "Error creating jobs", "details": "No such <b>commit</b>"},
+        "failed",
+        "No such <b>commit</b>",
+    ),
     (400, {"error": "Inconsistent request data", "details": ""}, "failed", "Inconsistent request data"),
     (400, {"detail": "other"}, "failed", "The controller refused it without saying why (status 400)"),
     (400, ["x"], "failed", "The controller refused it without saying why (status 400)"),
     (403, {"error": "Forbidden", "details": "Not\nyours\x00"}, "failed", "Not yours"),
     (404, {"error": "Not found"}, "failed", "Not found"),
     (500, {"error": "Oh", "details": "It broke"}, "failed", "It broke"),
-    (400, {"error": "Oh", "details": "long " * 10_000}, "failed", ("long " * 10_000)[: LONGEST_DETAILS - 1] + "…"),
+    (
+        400,
+        {"error": "Oh", "details": "long " * 10_000},
+        "failed",
+        ("long " * 10_000)[: LONGEST_DETAILS - 1] + "…",
+    ),
 ]
 UNCLEAR: list[tuple[int, Any]] = [
     (500, b"<html>Internal Server Error</html>"), (200, b"<html>Welcome</html>"), (200, None), (200, b"\xff"),
@@ -109,7 +123,9 @@ def test_each_answer_settles_the_request_in_words_as_the_table_says(world: Publi
     }
 
 
-def test_an_answer_that_says_nothing_is_uncertain_until_the_next_question_settles_it(world: PublicWorld) -> None:
+def test_an_answer_that_says_nothing_is_uncertain_until_the_next_question_settles_it(
+    world: PublicWorld,
+) -> None:
     for number, (status, data) in enumerate(UNCLEAR):
         world.peer.answers[CREATE] = (status, data)
         request = world.asks()
@@ -122,12 +138,17 @@ def test_an_answer_that_says_nothing_is_uncertain_until_the_next_question_settle
         assert world.now(request).status == UNCERTAIN, "not before the interval is over"
         world.round()
         expected = (UNCERTAIN, "") if number % 2 else ("failed", "Unknown error creating jobs")
-        assert (world.now(request).status, expected[1] in world.now(request).status_message) == (expected[0], True)
+        assert (world.now(request).status, expected[1] in world.now(request).status_message) == (
+            expected[0],
+            True,
+        )
         JobRequest.delete().execute()
     assert {len(world.sent(CREATE))} == {len(UNCLEAR)}
 
 
-def test_a_request_that_was_uncertain_goes_on_when_the_controller_turns_out_to_have_it(world: PublicWorld) -> None:
+def test_a_request_that_was_uncertain_goes_on_when_the_controller_turns_out_to_have_it(
+    world: PublicWorld,
+) -> None:
     def crashes_after(received: Received) -> Reply:
         create(received)
         return 500, b"<html>"
@@ -189,7 +210,9 @@ def test_days_of_separation_lose_nothing_and_make_nothing_twice(world: PublicWor
     assert events(first).count("request:unanswered") == 1
 
 
-@pytest.mark.parametrize(("status", "headers"), [(503, {"Retry-After": "90"}), (429, {}), (502, {}), (504, {})])
+@pytest.mark.parametrize(
+    ("status", "headers"), [(503, {"Retry-After": "90"}), (429, {}), (502, {}), (504, {})]
+)
 def test_a_controller_that_cannot_answer_now_is_asked_again(
     world: PublicWorld, status: int, headers: dict[str, str]
 ) -> None:
@@ -213,7 +236,9 @@ def test_a_token_that_is_not_accepted_is_told_of_once_and_fails_no_request(world
         with pytest.raises(Unreachable, match="CONTROLLER_TOKEN"):
             world.at_once()
     alerts = list(Event.select().where(Event.type == "backend:alert"))
-    assert [event.subject for event in alerts] == ["backend:tpp"] and "does not accept the token" in alerts[0].data
+    assert [event.subject for event in alerts] == ["backend:tpp"] and "does not accept the token" in alerts[
+        0
+    ].data
     assert TOKEN not in str(list(Event.select().tuples())) + str(list(SentRequest.select().tuples()))
     assert all(world.now(one).is_active for one in requests)
     world.peer.answers = answers
@@ -221,6 +246,33 @@ def test_a_token_that_is_not_accepted_is_told_of_once_and_fails_no_request(world
     world.at_once()
     assert [world.now(one).status for one in requests] == ["pending", "pending"]
     assert Event.select().where(Event.type == "backend:alert-cleared").count() == 1
+
+
+def test_what_was_made_before_a_kill_could_be_noted_is_sent_again_and_makes_nothing_twice(
+    world: PublicWorld,
+) -> None:
+    request = world.asks()
+    world.at_once()
+    lost = {"answered_at": None, "not_before": clock.now(), "unanswered": 1}
+    SentRequest.update(lost).execute()  # the note was lost
+    JobRequest.update(status="unknown", jobs_total=0).execute()
+    Job.delete().execute()
+    world.at_once()
+    assert len(world.sent(CREATE)) == 2 and world.sent(CREATE)[0] == world.sent(CREATE)[1]
+    assert (world.now(request).status, world.states(request)) == ("pending", {"clean": "pending"})
+
+
+def test_what_may_have_arrived_is_not_ended_here_when_it_is_cancelled(world: PublicWorld) -> None:
+    request = world.asks()
+    world.peer.faults = ["half"] * 2
+    attempt(world)
+    cancel(by=world.ada, request=request, may_cancel=True)
+    world.peer.faults = []
+    with clock.at(clock.now() + LATER):
+        world.at_once()
+    assert len(world.jobs) == 1 and world.sent(CANCEL) == [
+        {"rap_id": request.identifier, "actions": ["clean"]}
+    ]
 
 
 def test_one_request_that_is_refused_stops_no_other(world: PublicWorld) -> None:
@@ -265,8 +317,6 @@ def test_whoever_wants_to_hear_of_the_end_is_told_that_there_was_nothing_to_do(w
 
 
 def _notices(request: JobRequest) -> Any:
-    from jobsite.notifications.models import Notice
-
     return Notice.select(Notice.kind, Notice.facts).tuples()
 
 
