@@ -22,7 +22,7 @@ import sys
 import time
 from pathlib import Path
 from jobsite.application import create_app
-from jobsite.serve import stop_on_signals, web_server
+from jobsite.web_server import answer_until_stopped, stop_on_signals, web_server
 from jobsite.settings import Settings
 settings = Settings(instance=Path(sys.argv[1]))
 app = create_app(settings)
@@ -37,10 +37,7 @@ app.wsgi_app = timed
 stop_on_signals()
 server = web_server(app, settings, host="127.0.0.1", port=0)
 print(server.effective_port, flush=True)
-try:
-    server.run()
-finally:
-    server.close()
+answer_until_stopped(server)
 """
 
 

@@ -5,20 +5,14 @@ Stopping takes no new requests, finishes those in flight, ends what is followed,
 processes of their own, and the next start finds them.
 """
 
-import gc
 import logging
 import os
-import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
-from types import FrameType, TracebackType
-from typing import Any, NoReturn
-
-import waitress.server
-from flask import Flask
+from types import TracebackType
 
 from jobsite.application import create_app
 from jobsite.core import hub
@@ -35,20 +29,12 @@ from jobsite.outputs.tasks import finish_and_check, follow_ends
 from jobsite.releases.requests.sending import send
 from jobsite.releases.requests.uploading import follow_uploads
 from jobsite.settings import Settings, current
-from jobsite.sync.api.bodies import Receiving
 from jobsite.sync.events import follow_steps
 from jobsite.sync.following import fetch_requests, push_jobs
 from jobsite.sync.people import follow_people
 from jobsite.sync.pushing.following import follow_controller
 from jobsite.sync.uploads import send as send_over_http
-
-THREADS = 8
-"""More would not serve more, for they share one core: with 16 a third fewer pages went out, of a site that is asked for more than
-it bears, in half as much memory again (`python -m bench load`). Slow clients take none: what they send is gathered before."""
-
-MOST_BODY = 8 * 2**20
-"""Bytes of a request that are taken in at all, but for uploads; what a form may have, and is told with a page, is less."""
-MOST_UNSENT = 2**20
+from jobsite.web_server import answer_until_stopped, stop_on_signals, web_server
 
 PATIENCE = 20.0
 """Seconds that the background has to end in."""
@@ -74,10 +60,7 @@ def serve(settings: Settings, *, host: str, port: int, say: Callable[[str], None
         queue = open_queue(redis or settings.queue_path, settings.side)
         with _background(settings, queue, f"{host}:{server.effective_port}"):
             say(f"ready on http://{host}:{server.effective_port}")
-            try:
-                server.run()
-            finally:
-                server.close()
+            answer_until_stopped(server)
 
 
 def is_shared(settings: Settings) -> bool:
@@ -105,28 +88,6 @@ def _leading(settings: Settings, queue: Huey) -> Iterator[None]:
                 ", ".join(workers.still_at_work),
             )
             os._exit(0 if hub.stopping() else os.EX_TEMPFAIL)
-
-
-def web_server(app: Flask, settings: Settings, *, host: str, port: int) -> Any:
-    """The web server of an instance, listening but not running yet. Raises OSError when the address is taken."""
-    gc.collect()
-    gc.freeze()  # what the program is made of stays: to look through it again and again would hold up pages
-    server = waitress.server.create_server(
-        app,
-        host=host,
-        port=port,
-        threads=THREADS,
-        ident="jobsite",
-        asyncore_use_poll=True,
-        connection_limit=2000,
-        outbuf_high_watermark=MOST_UNSENT,
-        max_request_body_size=MOST_BODY,
-        max_request_header_size=65536,
-        channel_timeout=60,
-        clear_untrusted_proxy_headers=not settings.trusted_proxies,
-    )
-    server.channel_class = Receiving
-    return server
 
 
 @dataclass(frozen=True)
@@ -209,14 +170,3 @@ def warnings(settings: Settings, redis: Redis | None) -> Iterator[str]:
         yield "No job requests are fetched and nobody can log in: PUBLIC_URL is not set."
     elif settings.is_apart and not settings.backend_token:
         yield "The public side lets nobody in without a token: BACKEND_TOKEN is not set."
-
-
-def stop_on_signals() -> None:
-    """End the server's `run` at SIGTERM and SIGINT, and before it whatever would go on for ever."""
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, _stop)
-
-
-def _stop(number: int, frame: FrameType | None) -> NoReturn:
-    hub.stop()
-    raise SystemExit(0)

@@ -7,7 +7,7 @@ from pathlib import Path
 from jobsite.core.channels import PATIENCE, SLOWEST
 from jobsite.core.web import MOST_FIELDS
 from jobsite.jobs.logs.patterns import AT_ONCE, SECONDS
-from jobsite.serve import MOST_BODY
+from jobsite.web_server import MOST_BODY
 
 TESTS = Path(__file__).parent
 TEXT = (TESTS.parent / "docs" / "security.md").read_text("utf-8")

@@ -65,7 +65,7 @@ class Task(WSGITask):
         return {**super().get_environment(), HAND_OVER: self._hand_over}
 
     def _hand_over(self) -> Connection:
-        self.is_handed_over = True
+        self.is_handed_over = self.channel.goes_on = True
         return Connection(self)
 
     def service(self) -> None:
@@ -103,6 +103,8 @@ class Channel(HTTPChannel):
 
     task_class = Task
     patience = PATIENCE
+    goes_on = False
+    """Whether its answer was handed over: others have nothing to say once they have been answered."""
 
     def __init__(self, *args: Any, **others: Any) -> None:
         self._began: float | None = None

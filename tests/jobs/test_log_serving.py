@@ -19,7 +19,7 @@ import sys, threading, time
 from pathlib import Path
 from jobsite.application import create_app
 from jobsite.jobs import log_stream
-from jobsite.serve import stop_on_signals, web_server
+from jobsite.web_server import answer_until_stopped, stop_on_signals, web_server
 from jobsite.settings import Settings
 log_stream.HEARTBEAT = 0.2  # who has gone without a word is found out by the next beat
 settings = Settings(instance=Path(sys.argv[1]), sse_viewers=2)
@@ -27,10 +27,7 @@ app = create_app(settings)
 stop_on_signals()
 server = web_server(app, settings, host="127.0.0.1", port=0)
 print(server.effective_port, flush=True)
-try:
-    server.run()
-finally:
-    server.close()
+answer_until_stopped(server)
 """
 
 

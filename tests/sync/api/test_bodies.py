@@ -15,9 +15,9 @@ from flask import Flask
 
 from jobsite.accounts.backends import add_backend, rotate_token
 from jobsite.releases.models import ReleaseFile
-from jobsite.serve import MOST_BODY, web_server
 from jobsite.settings import Settings
 from jobsite.sync.api.bodies import Receiving
+from jobsite.web_server import MOST_BODY, web_server
 
 from ...releases.released import made
 
