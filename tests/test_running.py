@@ -41,8 +41,8 @@ def test_the_settings_are_ones_there_are(tmp_path: Path) -> None:
 
 
 def test_only_the_server_is_stopped_where_jobs_run() -> None:
-    public, secure = examples("systemd")
-    assert "KillMode=process" in secure and "KillMode" not in public
+    public, secure, several = examples("systemd")
+    assert "KillMode=process" in secure and "KillMode=process" in several and "KillMode" not in public
     walls = ("RestrictNamespaces", "PrivateDevices", "ProtectControlGroups", "ProtectKernelTunables")
     assert all(f"{wall}=yes" in public and wall not in secure for wall in walls), "the sandbox makes its own"
 
@@ -51,9 +51,11 @@ def test_only_the_server_is_stopped_where_jobs_run() -> None:
     not shutil.which("systemd-analyze") or not Path("/usr/bin/python3").exists(),
     reason="systemd-analyze, or the Python that the units name, is not installed",
 )
-@pytest.mark.parametrize("number", [0, 1], ids=["public", "secure"])
-def test_systemd_takes_the_units(tmp_path: Path, number: int) -> None:
-    unit = tmp_path / "jobsite.service"
+@pytest.mark.parametrize(
+    ("number", "name"), [(0, "jobsite"), (1, "jobsite"), (2, "jobsite@")], ids=["public", "secure", "several"]
+)
+def test_systemd_takes_the_units(tmp_path: Path, number: int, name: str) -> None:
+    unit = tmp_path / f"{name}.service"
     text = (
         examples("systemd")[number]
         .replace("User=jobsite", "User=root")
@@ -100,9 +102,13 @@ def free_ports(count: int) -> list[int]:
         ]
 
 
-def nginx_of(folder: Path, plain: int, https: int, program: str) -> list[str | Path]:
-    """The words that start nginx with the site of the example, at these ports of this machine, in front of `program`."""
-    (site,) = examples("nginx")
+def nginx_of(folder: Path, plain: int, https: int, *programs: str) -> list[str | Path]:
+    """The words that start nginx with the site of the example, at these ports of this machine, in front of one server or as
+    many as the example for several has."""
+    site, upstream = examples("nginx")
+    for number, program in enumerate(programs, 1):
+        upstream = upstream.replace(f"127.0.0.1:800{number}", program.removeprefix("http://"))
+    upstream, program = (upstream, "http://jobsite") if programs[1:] else ("", programs[0])
     site = re.sub(r"/etc/ssl/\S+\.(pem|key)", str(CERTIFICATE), site)
     site = site.replace("listen [::]:80;", "").replace("listen [::]:443 ssl http2;", "")
     site = site.replace("listen 80;", f"listen 127.0.0.1:{plain};")
@@ -114,7 +120,7 @@ def nginx_of(folder: Path, plain: int, https: int, program: str) -> list[str | P
     )
     whole = folder / "nginx.conf"
     whole.write_text(
-        f"pid {folder}/pid;\nerror_log stderr;\ndaemon off;\nevents {{}}\nhttp {{\naccess_log off;\n{kept}{site}\n}}\n",
+        f"pid {folder}/pid;\nerror_log stderr;\ndaemon off;\nevents {{}}\nhttp {{\naccess_log off;\n{kept}{upstream}{site}\n}}\n",
         "utf-8",
     )
     return ["nginx", "-p", folder, "-c", whole]
@@ -124,8 +130,9 @@ needs_nginx = pytest.mark.skipif(not shutil.which("nginx"), reason="nginx is not
 
 
 @needs_nginx
-def test_nginx_takes_the_site(tmp_path: Path) -> None:
-    command = [*nginx_of(tmp_path, 18080, 18443, "http://127.0.0.1:8000"), "-t"]
+@pytest.mark.parametrize("servers", [1, 2])
+def test_nginx_takes_the_site(tmp_path: Path, servers: int) -> None:
+    command = [*nginx_of(tmp_path, 18080, 18443, *["http://127.0.0.1:8000"] * servers), "-t"]
     found = subprocess.run(command, capture_output=True, text=True, check=False)
     assert found.returncode == 0, found.stderr
 
@@ -162,8 +169,9 @@ def test_behind_nginx_people_log_in_and_follow_a_log_while_its_job_runs(
 
 
 @pytest.mark.skipif(not shutil.which("caddy"), reason="caddy is not installed")
-def test_caddy_takes_the_site(tmp_path: Path) -> None:
-    (site,) = examples("caddy")
+@pytest.mark.parametrize("number", [0, 1], ids=["one", "several"])
+def test_caddy_takes_the_site(tmp_path: Path, number: int) -> None:
+    site = examples("caddy")[number]
     (tmp_path / "Caddyfile").write_text(site, "utf-8")
     command = ["caddy", "validate", "--adapter", "caddyfile", "--config", tmp_path / "Caddyfile"]
     environ = {"HOME": str(tmp_path), "PATH": os.environ["PATH"]}
