@@ -38,7 +38,7 @@ def open_instance(settings: Settings) -> None:
         _stop_where_level_4_is(settings.instance)
     all_settings.use(settings)
     try:
-        open_database(settings.database_path, settings.side)
+        open_database(settings.database, settings.side)
     except WrongSide as refusal:
         raise SettingsError(str(refusal)) from None
     except OSError as error:

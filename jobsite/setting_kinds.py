@@ -197,6 +197,18 @@ def scheme(*schemes: str) -> Callable[[Any], str]:
     return parse
 
 
+def database(value: Any) -> str:
+    """The address of a SQLite file or of a PostgreSQL database, or nothing."""
+    address = scheme("sqlite", "postgresql")(value)
+    if address.startswith("postgresql:"):
+        parts = urlsplit(address)
+        with suppress(ValueError):  # of a port that is none
+            if parts.port != 0 and re.fullmatch(r"/[^/]+", parts.path):
+                return address
+        raise ValueError("must be an address such as postgresql://user:password@host:5432/name")
+    return address
+
+
 def queue(value: Any) -> str:
     """The address of a SQLite file or of a Redis, or nothing."""
     address = scheme("sqlite", "redis", "rediss")(value)
@@ -277,14 +289,6 @@ def images(value: Any) -> str:
             "must be the address of a registry or a folder of it, such as registry.example/images"
         )
     return prefix
-
-
-def image(value: Any) -> str:
-    """The name and tag of an image, or nothing."""
-    name = text(value)
-    if name and not re.fullmatch(r"[a-z0-9][a-z0-9._-]*:[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}", name):
-        raise ValueError("must be an image in the form name:tag")
-    return name
 
 
 def closed_network(value: Any) -> str:

@@ -39,7 +39,10 @@ class Settings:
     )
     base_url: str = setting("", "The address people use; https makes cookies secure", kinds.url)
     database_url: str = setting(
-        "", "Database address; empty is jobsite.db in the instance folder", kinds.scheme("sqlite")
+        "",
+        "Database address, also postgresql://user:password@host/name; empty is jobsite.db in INSTANCE",
+        kinds.database,
+        secret=True,
     )
     huey_url: str = setting(
         "", "Queue address, also redis: or rediss:; empty is huey.db in INSTANCE", kinds.queue, secret=True
@@ -300,6 +303,11 @@ class Settings:
     def drives(self) -> bool:
         """Whether job requests may be sent from here to a controller."""
         return self.public and bool(self.controller_url)
+
+    @property
+    def database(self) -> Path | str:
+        """The database: a SQLite file, or the address of a PostgreSQL database."""
+        return self.database_url if self.database_url.startswith("postgresql:") else self.database_path
 
     @property
     def database_path(self) -> Path:

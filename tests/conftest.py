@@ -1,5 +1,6 @@
 """What all tests share: an instance of their own, the cast, a browserless client, and the rules of the house."""
 
+import os
 import re
 import resource
 import shutil
@@ -24,12 +25,18 @@ from jobsite.accounts.backends import add_backend
 from jobsite.accounts.models import Backend, User
 from jobsite.accounts.queries import user_or_stop
 from jobsite.application import Jobsite, create_app
-from jobsite.core.db import PRAGMAS, database, writing
+from jobsite.core.db import database, writing
 from jobsite.core.limits import Limits
+from jobsite.core.sqlite import PRAGMAS
 from jobsite.instance import close_instance, open_instance, secret_key
 from jobsite.settings import Settings
 
-PORT = r"(?<=127\.0\.0\.1):\d+"
+from .cluster import Cluster
+from .databases import IS_POSTGRESQL, SERVER, keep, pool, put, use_postgresql
+
+PLACES = r"(?<=127\.0\.0\.1):\d+|database_url='[^']*'"
+
+CLUSTER = pytest.StashKey[Cluster]()
 
 CAST = {
     "ada": ("Ada Adewale", ()),
@@ -42,8 +49,28 @@ CAST = {
 }
 
 
-def pytest_runtest_setup() -> None:
+def pytest_configure(config: pytest.Config) -> None:
+    """With `DATABASE=postgresql` the tests have a server of their own, for all processes of the session."""
+    config.addinivalue_line("markers", "sqlite_only(reason): about SQLite's file; skipped with PostgreSQL")
+    if not IS_POSTGRESQL:
+        return
+    if SERVER not in os.environ:
+        config.stash[CLUSTER] = cluster = Cluster()
+        os.environ[SERVER] = cluster.address
+    use_postgresql()
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """The server goes with the session that started it."""
+    if CLUSTER in config.stash:
+        config.stash[CLUSTER].end()
+        del os.environ[SERVER]
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
     """No test reaches another machine."""
+    if IS_POSTGRESQL and (mark := item.get_closest_marker("sqlite_only")):
+        pytest.skip(f"SQLite alone: {mark.args[0]}")
     socket_allow_hosts(["127.0.0.1", "::1", "localhost"], allow_unix_socket=True)
 
 
@@ -103,12 +130,9 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("prepared")
     settings = Settings(instance=folder)
     open_instance(settings)
-    database.execute_sql("PRAGMA wal_checkpoint(TRUNCATE)")
-    shutil.copy(settings.database_path, folder / "empty.db")
+    keep(settings, folder / "empty.db")
     add_cast()
-    database.execute_sql("PRAGMA wal_checkpoint(TRUNCATE)")
-    close_instance()
-    settings.database_path.rename(folder / "cast.db")
+    keep(settings, folder / "cast.db")
     return folder
 
 
@@ -123,11 +147,20 @@ def instance(settings: Settings, prepared: Path, request: pytest.FixtureRequest)
     """This test's own instance folder, opened, with an empty database, or with the cast for who asks for it."""
     settings.instance.mkdir(parents=True)
     shutil.copy(prepared / "secret.key", settings.instance)
-    kept = "cast.db" if "cast" in request.fixturenames else "empty.db"
-    shutil.copy(prepared / kept, settings.database_path)
+    put(prepared / ("cast.db" if "cast" in request.fixturenames else "empty.db"), settings)
     open_instance(settings)
     yield settings.instance
     close_instance()
+
+
+if IS_POSTGRESQL:
+
+    @pytest.fixture(autouse=True)
+    def databases_given_back(tmp_path: Path) -> Iterator[None]:
+        """The databases of a test are those of later ones."""
+        yield
+        close_instance()
+        pool.release(tmp_path)
 
 
 @dataclass
@@ -139,7 +172,7 @@ class Applications:
     def of(self, settings: Settings, place: Path) -> Flask:
         """The application for an instance that is open. `place` is where the test lies: neither it nor a port makes a
         difference."""
-        kind = re.sub(PORT, "", repr(settings).replace(str(place), ""))
+        kind = re.sub(PLACES, "", repr(settings).replace(str(place), ""))
         if kind not in self.made:
             app = create_app(settings)
             app._got_first_request = True  # whoever adds to an application makes one of their own

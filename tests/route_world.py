@@ -2,7 +2,6 @@
 
 import hashlib
 import re
-import shutil
 from collections.abc import Callable, Mapping
 from types import SimpleNamespace
 from urllib.parse import quote
@@ -17,7 +16,7 @@ from jobsite.accounts.backends import add_backend
 from jobsite.accounts.models import ApiToken, Backend, Session, User
 from jobsite.accounts.sessions import start
 from jobsite.core.clock import now
-from jobsite.core.db import close_connections, database
+from jobsite.core.db import close_connections
 from jobsite.core.ids import short_id, ulid
 from jobsite.core.web import Route
 from jobsite.jobs.models import Job, JobRequest, ProjectFile
@@ -33,6 +32,7 @@ from jobsite.releases.requests.models import ReleaseRequest, RequestFile, Reques
 from jobsite.settings import Settings, current
 from jobsite.status.alerts import add_alert
 
+from .databases import keep, put
 from .releases.released import Made
 
 GONE = "nothing-4712"
@@ -281,22 +281,18 @@ class Rewound:
     """The database as it was, before each request that changes it."""
 
     def __init__(self, settings: Settings) -> None:
-        self._path = settings.database_path
-        self._kept = self._path.with_suffix(".kept")
+        self._settings = settings
+        self._kept = settings.instance / "jobsite.kept"
         self.keep()
 
     def keep(self) -> None:
         """What is there now is what `back` restores."""
-        database.execute_sql("PRAGMA wal_checkpoint(TRUNCATE)")
-        close_connections()
-        shutil.copy(self._path, self._kept)
+        keep(self._settings, self._kept)
 
     def back(self) -> None:
         """Undo all that was written since."""
         close_connections()
-        for end in ("-wal", "-shm"):
-            self._path.with_name(self._path.name + end).unlink(missing_ok=True)
-        shutil.copy(self._kept, self._path)
+        put(self._kept, self._settings)
 
 
 def asked(client: FlaskClient, route: Route, method: str, values: Values, kept: Rewound) -> str:

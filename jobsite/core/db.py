@@ -1,39 +1,27 @@
-"""The database: one SQLite file with write-ahead log, one way to write, numbered migrations at start."""
+"""The database: SQLite or PostgreSQL, one way to write, numbered migrations at start."""
 
-import fcntl
-import os
-import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, cast
-from weakref import WeakSet
+from typing import Any
 
 import peewee
 from playhouse.migrations import Runner
 
+from jobsite.core import postgresql, sqlite
 from jobsite.core.errors import Conflict
 from jobsite.core.sides import WrongSide, settle_tables
+from jobsite.core.sqlite import PRAGMAS
 from jobsite.core.turns import Turns
 
 MIGRATIONS = Path(__file__).parent / "migrations"
-PRAGMAS: dict[str, Any] = {
-    "journal_mode": "wal",
-    "synchronous": "full",
-    "busy_timeout": 5000,
-    "foreign_keys": 1,
-    "cache_size": -8000,
-}
-
-SPARE = 16
-"""So many connections at most are kept open for whoever needs one next: one for each thread of the web server."""
-
 MOST_WORDS = 10
 """So many words of a search count; the others are left out."""
 
 LARGEST_ID = 2**53
 """No row has a larger number, and SQLite cannot compare with one of thousands of digits."""
 
+AnyDatabase = sqlite.Database | postgresql.Database
 database = peewee.DatabaseProxy()
 _turns = Turns()
 
@@ -54,6 +42,18 @@ class Select(peewee.ModelSelect):
         """Write the query; to an expression that asks alone whether it is empty, that it is not."""
         is_asked = ctx.state.in_expr and not ctx.stack
         return ctx.literal("SELECT") if is_asked else super().__sql__(ctx)
+
+    def _apply_ordering(self, ctx: peewee.Context) -> peewee.Context:
+        """Write the order. Nothing comes before everything else: with SQLite by itself, with PostgreSQL by saying so."""
+        mine: Any = self
+        said = mine._order_by
+        if not (ctx.state.nulls_ordering and said):
+            return super()._apply_ordering(ctx)
+        mine._order_by = [_nothing_first(one) for one in said]
+        try:
+            return super()._apply_ordering(ctx)
+        finally:
+            mine._order_by = said
 
     def __sql_selection__(self, ctx: peewee.Context, is_subquery: bool = False) -> peewee.Context:
         """Write what is selected."""
@@ -85,123 +85,53 @@ class Model(peewee.Model):
         return Select(cls, fields or cls._meta.sorted_fields, is_default=not fields)
 
 
-class Cursor(sqlite3.Cursor):
-    """Where one statement of a connection is. An error of the database is noted on the connection."""
+def open_database(where: Path | str, side: str = "both") -> None:
+    """Use this database from now on, the SQLite file of a path or the PostgreSQL database of an address, with every
+    migration applied and the tables of its side (`core/sides.py`). A file is made if it is not there.
 
-    def execute(self, *statement: Any) -> "Cursor":
-        """Carry a statement out."""
-        try:
-            return super().execute(*statement)
-        except sqlite3.OperationalError:
-            cast(Connection, self.connection).has_failed = True
-            raise
-
-
-class Connection(sqlite3.Connection):
-    """A connection that can be handed on: nothing of one use of it reaches into the next."""
-
-    has_failed = False
-
-    def __init__(self, *how: Any, **others: Any) -> None:
-        super().__init__(*how, **others)
-        self._cursors: WeakSet[Cursor] = WeakSet()
-
-    def cursor(self, factory: Any = Cursor) -> Any:
-        """A place to carry out a statement."""
-        cursor = super().cursor(factory)
-        self._cursors.add(cursor)
-        return cursor
-
-    def end(self) -> bool:
-        """End what is still being read: its rows would hold on to how the database was. Gives whether nothing is left
-        of its use that the next would notice."""
-        for cursor in list(self._cursors):
-            cursor.close()
-        return not (self.in_transaction or self.has_failed)
-
-
-class Database(peewee.SqliteDatabase):
-    """SQLite whose first error is the one that is raised, and whose connections are used again.
-
-    A full or failing disk makes SQLite end the transaction by itself: there is nothing left to roll back. To open a
-    connection and prepare its statements anew would take a third of the time of a page; the one used last is used
-    first, so that there are few. After an error all are opened anew: the file may be another, or not be writable yet.
+    Raises `DatabaseTooNew` with a sentence when it has migrations this program does not know, `WrongSide` when it holds
+    what this side has no table for, and `peewee.OperationalError` where it cannot be reached.
     """
-
-    def __init__(self, path: Path, **others: Any) -> None:
-        super().__init__(path, check_same_thread=False, factory=Connection, **others)
-        self._spare: list[Connection] = []
-
-    def _connect(self) -> Connection:
-        return self._spare.pop() if self._spare else super()._connect()
-
-    def _close(self, connection: Connection) -> None:
-        if connection.end() and len(self._spare) < SPARE:
-            self._spare.append(connection)
-            return
-        if connection.has_failed:
-            self.close_spare()
-        super()._close(connection)
-
-    def close_spare(self) -> None:
-        """Close the connections that nobody uses."""
-        while self._spare:
-            super()._close(self._spare.pop())
-
-    def rollback(self) -> None:
-        """Roll back, if there still is a transaction."""
-        if self.connection().in_transaction:
-            super().rollback()
-
-
-def open_database(path: Path, side: str = "both") -> None:
-    """Use the SQLite file `path` from now on, made if it is not there, with every migration applied and the tables of
-    its side (`core/sides.py`).
-
-    Raises `DatabaseTooNew` with a sentence when the file has migrations this program does not know, and `WrongSide` when
-    it holds what this side has no table for.
-    Every transaction is BEGIN IMMEDIATE, so a write never fails halfway for want of the lock.
-    """
-    make_private(path)
     close_connections()
-    opened = Database(path, pragmas=PRAGMAS, lock_type="IMMEDIATE")
+    opened = postgresql.Database(where) if isinstance(where, str) else sqlite.Database(where)
     database.initialize(opened)
-    with _alone(path):
+    with opened.alone():
         runner = Runner(opened, directory=str(MIGRATIONS))
         steps = runner.status()
         unknown = [step.name for step in steps if step.path is None]
         if not unknown:
+            opened.prepare()
             _migrate(opened, runner, [step.name for step in steps if not step.applied])
             _settle(opened, side)
     if unknown:
         opened.close()
         raise DatabaseTooNew(
-            f"The database {path.name} was written by a newer version of jobsite (it has {unknown[-1]}, "
+            f"The {opened.shown} was written by a newer version of jobsite (it has {unknown[-1]}, "
             "which this version does not know). Install that version again, or restore an older backup."
         )
 
 
-def _migrate(opened: Database, runner: Runner, pending: Sequence[str]) -> None:
+def _migrate(opened: AnyDatabase, runner: Runner, pending: Sequence[str]) -> None:
     """Apply what is pending. A migration finds the tables of both sides: those that are not there are made for it, as they
     were before it, and go again."""
     if pending and opened.get_tables():
-        settle_tables(opened, "both", lambda: _statements(without=pending))
+        settle_tables(opened, "both", lambda: _statements(opened.NEW_TYPES, without=pending))
     if pending:
         runner.up()
 
 
-def _settle(opened: Database, side: str) -> None:
+def _settle(opened: AnyDatabase, side: str) -> None:
     try:
-        settle_tables(opened, side, _statements)
+        settle_tables(opened, side, lambda: _statements(opened.NEW_TYPES))
     except WrongSide:
         opened.close()
         raise
 
 
-def _statements(without: Sequence[str] = ()) -> list[tuple[str, str]]:
+def _statements(types: dict[str, str], without: Sequence[str] = ()) -> list[tuple[str, str]]:
     """What makes a database of both sides: every statement with its table, as the migrations leave them, or all of them
-    but some."""
-    blank = peewee.SqliteDatabase(":memory:")
+    but some. Each is as SQLite has it, with the names of `types` for types of columns."""
+    blank = peewee.SqliteDatabase(":memory:", field_types=types)
     runner = Runner(blank, directory=str(MIGRATIONS))
     runner.History.create_table()
     for name in without:
@@ -211,20 +141,6 @@ def _statements(without: Sequence[str] = ()) -> list[tuple[str, str]]:
     rows: list[tuple[str, str]] = found.fetchall()
     blank.close()
     return rows
-
-
-def snapshot(target: Path) -> None:
-    """Copy the database as it is at this moment into the new file `target`, while others write. Raises sqlite3.Error.
-
-    All pages in one go: in portions it would begin anew at each write of somebody else, and never end.
-    """
-    make_private(target)
-    copy = sqlite3.connect(target)
-    try:
-        database.connection().backup(copy, pages=-1)
-        copy.execute("PRAGMA journal_mode = delete")
-    finally:
-        copy.close()
 
 
 def why_unusable(path: Path) -> str | None:
@@ -244,24 +160,9 @@ def why_unusable(path: Path) -> str | None:
     return f"it was made by a newer version of jobsite (it has {unknown[-1]})" if unknown else None
 
 
-def make_private(path: Path) -> None:
-    """Make the file `path`, closed to others, if it is not there; SQLite gives its companions the same rights.
-
-    A file that is there is not opened: closing it again would drop the locks that SQLite holds in this process.
-    """
-    with suppress(FileExistsError):
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o640))
-
-
-@contextmanager
-def _alone(path: Path) -> Iterator[None]:
-    """Within the block no other process or thread migrates this database: two may open a new one at once."""
-    descriptor = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
+def snapshot(target: Path) -> None:
+    """Copy the database as it is at this moment into the new file `target`, while others write. Raises sqlite3.Error."""
+    database.snapshot(target)
 
 
 def close_database() -> None:
@@ -279,7 +180,7 @@ def close_connections() -> None:
 
 @contextmanager
 def writing() -> Iterator[None]:
-    """One write transaction: all of the block is stored, or none of it.
+    """One write transaction: all of the block is stored, or none of it. Nobody else writes meanwhile.
 
     The threads of this process write in the order in which they come. SQLite by itself lets those that wait try again after
     pauses, in no order: of twenty writers at once some wait for seconds and fail, while others write again and again.
@@ -295,6 +196,17 @@ def changed_one(query: peewee.Update | peewee.Delete, otherwise: str) -> None:
         raise Conflict(otherwise)
     if changed != 1:
         raise RuntimeError(f"{changed} rows changed where one was meant")
+
+
+def _nothing_first(node: Any) -> Any:
+    """What rows are ordered by, with nothing first when it goes up and last when it goes down."""
+    if isinstance(node, peewee.SQL):
+        return node
+    order = node if isinstance(node, peewee.Ordering) else peewee.Asc(node)
+    if order.nulls or (isinstance(order.node, peewee.Field) and order.node.primary_key):
+        return node
+    nulls = "first" if order.direction == "ASC" else "last"
+    return peewee.Ordering(order.node, order.direction, order.collation, nulls)
 
 
 def any_of(conditions: Iterable[peewee.Expression]) -> peewee.Expression:

@@ -54,7 +54,7 @@ def record(type: str, *, by: str, subject: str, **data: Any) -> Event:
     event = Event(at=now(), type=type, by=by, subject=subject, data=_text(data))
     event.previous = last[0] if last else START
     event.hash = _hash(event)
-    event.id = _APPEND.run(**event.__data__).lastrowid
+    event.id = _APPEND.add(**event.__data__)
     database.after_commit(hub.ring)
     return event
 

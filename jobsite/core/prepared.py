@@ -4,7 +4,6 @@ To write one takes Peewee several times as long as SQLite takes to carry it out.
 """
 
 from collections.abc import Callable, Sequence
-from functools import cached_property
 from typing import Any, TypeVar
 
 from peewee import SQL
@@ -24,18 +23,28 @@ class Prepared:
 
     def __init__(self, build: Callable[[], Any]) -> None:
         self._build = build
+        self._texts: dict[type, str] = {}
 
-    @cached_property
+    @property
     def text(self) -> str:
-        """The statement as SQL. Raises ValueError for one that has values of its own."""
+        """The statement as SQL of the product that is used. Raises ValueError for one that has values of its own."""
+        product = type(database.obj)
+        return self._texts.get(product) or self._built(product)
+
+    def _built(self, product: type) -> str:
         text, values = self._build().sql()
         if values:
             raise ValueError(f"values stand in a prepared statement: {text}")
-        return text
+        return self._texts.setdefault(product, text)
 
     def run(self, **values: Any) -> Any:
         """Carry it out with the values of its places, as the database holds them; the cursor."""
         return database.execute_sql(self.text, values)
+
+    def add(self, **values: Any) -> int:
+        """Carry an INSERT of one row out with the values of its places; the number of the row."""
+        number: int = database.added(self.text, values)
+        return number
 
     def one(self, table: type[Row], **values: Any) -> Row | None:
         """The first row as an object of `table`, whose columns the statement selects, all in their order; None where

@@ -84,8 +84,7 @@ def settle_tables(
         held = [name for name in sorted(surplus) if _has_rows(opened, name)]
         if held:
             raise WrongSide(_refusal(_made_for(there), side, held))
-        for name in surplus:
-            opened.execute_sql(f'DROP TABLE "{name}"')
+        opened.remove_tables(sorted(surplus))
         for table, statement in whole() if missing else ():
             if table in missing:
                 opened.execute_sql(statement)

@@ -21,11 +21,11 @@ from jobsite.core.db import (
     close_connections,
     close_database,
     database,
-    make_private,
     open_database,
     writing,
 )
 from jobsite.core.errors import Conflict
+from jobsite.core.sqlite import make_private
 
 
 def make(slug: str) -> Backend:

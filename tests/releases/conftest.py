@@ -5,25 +5,25 @@ from pathlib import Path
 
 import pytest
 
-from jobsite.core.db import database
 from jobsite.instance import close_instance, open_instance
 from jobsite.settings import Settings
 
+from ..databases import keep, put
 from .world import OUTPUTS, World, make_world, world_at
 
+KEPT = "world.db"
 MADE = ("workspaces", "jobs", "work")
 
 
 @pytest.fixture(scope="session")
 def first_world(prepared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An instance with the world, closed: its database is `jobsite.db`."""
+    """An instance with the world, closed: its database is kept as `KEPT`."""
     settings = Settings(instance=tmp_path_factory.mktemp("world") / "instance")
     settings.instance.mkdir()
-    shutil.copy(prepared / "empty.db", settings.database_path)
+    put(prepared / "empty.db", settings)
     open_instance(settings)
     make_world(settings.instance)
-    database.execute_sql("PRAGMA wal_checkpoint(TRUNCATE)")
-    close_instance()
+    keep(settings, settings.instance / KEPT)
     return settings.instance
 
 
@@ -31,7 +31,7 @@ def first_world(prepared: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
 def world(first_world: Path, instance: Path, settings: Settings) -> World:
     """A workspace with outputs at Level 4, and people around it, in this test's own instance."""
     close_instance()
-    shutil.copy(first_world / "jobsite.db", settings.database_path)
+    put(first_world / KEPT, settings)
     for folder in MADE:
         shutil.copytree(first_world / folder, instance / folder, dirs_exist_ok=True)
     open_instance(settings)

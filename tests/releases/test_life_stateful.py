@@ -32,6 +32,7 @@ from jobsite.releases.requests.queries import file_page, group_page, overview
 from jobsite.releases.requests.rules import OUTPUT, PRIVATE, PUBLIC, SUPPORTING
 from jobsite.settings import Settings
 
+from ..databases import put
 from .world import CONTEXT, CONTROLS, EVERYTHING, REASON, World, make_world
 
 PATHS = ("output/a.csv", "output/b.csv", "output/plot.csv")
@@ -88,7 +89,7 @@ class Life(RuleBasedStateMachine):
         instance = self.root / f"life{Life.number}"
         instance.mkdir()
         there = Settings(instance=instance)
-        shutil.copy(self.empty, there.database_path)
+        put(self.empty, there)
         open_instance(there)
         self.world: World = make_world(instance)
         self.memory = Memory()

@@ -1,0 +1,193 @@
+"""The databases of the tests: files with SQLite, or, with `DATABASE=postgresql`, databases of a server of the tests' own.
+
+With PostgreSQL each instance folder has a database, taken from a pool of this process and cleared for the next test:
+to make one takes longer than most tests. `Settings` without an address get it by themselves.
+"""
+
+import hashlib
+import os
+import pickle
+import shutil
+import sqlite3
+from collections.abc import Collection
+from contextlib import closing
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from jobsite.core.db import close_connections, database, open_database
+from jobsite.settings import Settings
+
+IS_POSTGRESQL = os.environ.get("DATABASE") == "postgresql"
+SERVER = "TESTS_POSTGRESQL"
+"""The variable with the address of the server, without the name of a database, for the processes of one session."""
+
+sqlite_only = pytest.mark.sqlite_only
+
+LOOK = """
+SELECT coalesce(string_agg(name, ',' ORDER BY name), '') FROM (
+    SELECT 'r' || relname || relnatts AS name FROM pg_class
+     WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'i')
+    UNION ALL SELECT 't' || tgname FROM pg_trigger WHERE NOT tgisinternal
+    UNION ALL SELECT 'm' || name FROM schema_migration
+) AS names
+"""
+FULL = """
+SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'r'
+   AND relname <> 'schema_migration'
+   AND (xpath('/row/c/text()', query_to_xml(format('SELECT count(*) AS c FROM (SELECT 1 FROM %I LIMIT 1) AS one_row', relname),
+        false, true, '')))[1]::text = '1'
+"""
+FREE = "SET session_replication_role = replica"
+"""Rows come and go in any order, whatever triggers say."""
+
+
+class Pool:
+    """Databases on the server for the instances of this process."""
+
+    def __init__(self) -> None:
+        self._of: dict[Path, str] = {}
+        self._free: dict[str, list[str]] = {}
+        self._looks: dict[str, str] = {}
+        self._made = 0
+        self._me = f"{os.environ.get('PYTEST_XDIST_WORKER', 'main')}_{os.getpid()}"
+
+    @cached_property
+    def _server(self) -> "psycopg.Connection[Any]":
+        return psycopg.connect(f"{os.environ[SERVER]}/postgres", autocommit=True)
+
+    def address(self, instance: Path, side: str) -> str:
+        """The address of the database of an instance: at first an empty one, with the tables of this side."""
+        place = instance.resolve()
+        if place not in self._of:
+            self._of[place] = self._taken(side)
+        return f"{os.environ[SERVER]}/{self._of[place]}"
+
+    def is_mine(self, address: str) -> bool:
+        """Whether an address is one of the pool's."""
+        return address.startswith(os.environ[SERVER])
+
+    def release(self, folder: Path) -> None:
+        """The instances below this folder are gone: clear their databases for others."""
+        top = folder.resolve()
+        for place in [place for place in self._of if place.is_relative_to(top)]:
+            name = self._of.pop(place)
+            with self._connected(name) as connection:
+                _clear(connection)
+                look = self._look(connection)
+            self._free.setdefault(look, []).append(name)
+
+    def _taken(self, side: str) -> str:
+        if side not in self._looks:
+            self._make_first(side)
+        free = self._free.get(self._looks[side])
+        return free.pop() if free else self._new(f"empty_{side}_{self._me}")
+
+    def _make_first(self, side: str) -> None:
+        name = f"empty_{side}_{self._me}"
+        self._server.execute(f'CREATE DATABASE "{name}"')
+        held = database.obj
+        open_database(f"{os.environ[SERVER]}/{name}", side)
+        close_connections()
+        if held is not None:
+            database.initialize(held)
+        with self._connected(name) as connection:
+            self._looks[side] = self._look(connection)
+
+    def _new(self, like: str) -> str:
+        self._made += 1
+        name = f"{self._me}_{self._made}"
+        self._server.execute(f'CREATE DATABASE "{name}" TEMPLATE "{like}"')
+        return name
+
+    def _connected(self, name: str) -> "psycopg.Connection[Any]":
+        return psycopg.connect(f"{os.environ[SERVER]}/{name}", autocommit=True)
+
+    def _look(self, connection: "psycopg.Connection[Any]") -> str:
+        row = connection.execute(LOOK).fetchone()
+        return hashlib.sha256(row[0].encode()).hexdigest() if row else ""
+
+
+pool = Pool()
+
+
+def keep(settings: Settings, file: Path) -> None:
+    """Keep the database of an instance as it is now in a file; its connections are closed."""
+    if not IS_POSTGRESQL:
+        database.execute_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+        close_connections()
+        shutil.copy(settings.database_path, file)
+        return
+    close_connections()
+    kept: dict[str, bytes] = {}
+    with psycopg.connect(settings.database_url, autocommit=True) as connection:
+        for (table,) in connection.execute(FULL).fetchall():
+            with connection.cursor().copy(f'COPY "{table}" TO STDOUT') as rows:
+                kept[table] = b"".join(bytes(part) for part in rows)
+        numbers = connection.execute(
+            "SELECT sequencename, last_value FROM pg_sequences WHERE last_value IS NOT NULL"
+        ).fetchall()
+    file.write_bytes(pickle.dumps((kept, numbers)))
+
+
+def put(file: Path, settings: Settings, without: Collection[str] = ()) -> None:
+    """Make the database of an instance what was kept in a file, without the rows of some tables; nothing has it open.
+
+    What it has no table for is left out.
+    """
+    if not IS_POSTGRESQL:
+        for end in ("-wal", "-shm"):
+            settings.database_path.with_name(settings.database_path.name + end).unlink(missing_ok=True)
+        shutil.copy(file, settings.database_path)
+        if without:
+            _empty(settings.database_path, without)
+        return
+    kept, numbers = pickle.loads(file.read_bytes())  # noqa: S301 - our own
+    with psycopg.connect(settings.database_url, autocommit=True) as connection:
+        _clear(connection)
+        there = {
+            name for (name,) in connection.execute("SELECT relname FROM pg_class WHERE relkind IN ('r', 'S')")
+        }
+        for table in (kept.keys() & there) - set(without):
+            with connection.cursor().copy(f'COPY "{table}" FROM STDIN') as rows:
+                rows.write(kept[table])
+        for name, number in numbers:
+            if name in there:
+                connection.execute("SELECT setval(quote_ident(%s)::regclass, %s)", (name, number))
+
+
+def _empty(file: Path, tables: Collection[str]) -> None:
+    with closing(sqlite3.connect(file)) as copied:
+        kept = copied.execute("SELECT name, tbl_name FROM sqlite_master WHERE type = 'trigger'").fetchall()
+        for trigger in (name for name, table in kept if table in tables):
+            copied.execute(f'DROP TRIGGER "{trigger}"')
+        for table in tables:
+            copied.execute(f'DELETE FROM "{table}"')  # noqa: S608 - names of our own tables
+        copied.commit()
+
+
+def _clear(connection: "psycopg.Connection[Any]") -> None:
+    connection.execute(FREE)
+    for (table,) in connection.execute(FULL).fetchall():
+        connection.execute(f'DELETE FROM "{table}"')  # noqa: S608 - names of our own tables
+    connection.execute(
+        "SELECT setval(quote_ident(sequencename)::regclass, 1, false) FROM pg_sequences WHERE last_value IS NOT NULL"
+        " AND sequencename <> 'schema_migration_id_seq'"
+    )
+
+
+def use_postgresql() -> None:
+    """From now on the settings of this process that name no database name one of the pool."""
+    plain = Settings.__init__
+
+    def with_database(self: Settings, **given: Any) -> None:
+        address = given.get("database_url", "")
+        if not address or pool.is_mine(address):
+            side = given.get("side", "both")
+            given["database_url"] = pool.address(Path(given.get("instance", "instance")), side)
+        plain(self, **given)
+
+    Settings.__init__ = with_database  # type: ignore[method-assign]
