@@ -18,6 +18,7 @@ from jobsite.instance import close_instance, open_instance
 from jobsite.settings import load
 
 from ..servers import Server, jobs_in, jobsite
+from .axe import Axe
 
 BROWSERS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
 ARGUMENTS = [
@@ -61,6 +62,12 @@ def browser() -> Iterator[Browser]:
         running = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
         yield running
         running.close()
+
+
+@pytest.fixture(scope="session")
+def axe() -> Axe:
+    """Axe, which judges each look of text once."""
+    return Axe()
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Error, Page, expect
@@ -13,30 +12,15 @@ from jobsite.core.sides import SIDES
 from jobsite.core.web import Route
 
 from ..servers import jobsite_json
+from .axe import Axe
 from .conftest import SECONDS, Demo
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
-AXE = Path(__file__).parents[2] / "node_modules" / "axe-core" / "axe.min.js"
-FINDINGS = """async (rules) => (await axe.run(document, {
-    resultTypes: ["violations"], preload: false, ...(rules.length ? {runOnly: rules} : {}),
-})).violations.flatMap(rule => rule.nodes.map(node => `${rule.id}: ${node.target.join(" ")}: ${node.html.slice(0, 120)}`))"""
-ON_A_PHONE = """() => [...(document.documentElement.scrollWidth <= window.innerWidth ? [] :
-    [...document.querySelectorAll("body *")]
-        .filter(part => part.getBoundingClientRect().right > window.innerWidth + 1)
-        .slice(0, 3).map(part => `too wide: ${part.outerHTML.slice(0, 120)}`)),
-...[...document.querySelectorAll("[aria-disabled=true], :disabled")].filter(shut => {
-    const reason = document.getElementById(shut.getAttribute("aria-describedby") || "");
-    shut.focus();
-    return !(reason && reason.checkVisibility() && reason.textContent.trim() && document.activeElement === shut);
-}).map(shut => `shut without a reason in view, or out of reach: ${shut.outerHTML.slice(0, 120)}`)]"""
 SEEN = """() => [document.title, document.body.innerText,
     [...document.querySelectorAll("main a[href]")].map(link => link.getAttribute("href")),
     document.documentElement.outerHTML.replace(/\\b(href|value|action|content|hx-get)="[^"]*"/g, "").replace(/\\d+/g, "")]"""
 """Of a page: its title, text and links, and all that axe can find a fault in, without addresses and numbers."""
-SEEN_BY_SCHEME = ["color-contrast", "link-in-text-block"]
-"""All else is the same in light and in dark."""
-
 SLUGS = {
     "manual": {"slug": "states"},
     "orgs": {"slug": "demo"},
@@ -106,15 +90,14 @@ def address(route: Route, values: dict[str, str]) -> str:
 
 
 @pytest.fixture(scope="module")
-def windows(browser: Browser, site: Demo) -> Iterator[dict[str | None, Page]]:
+def windows(browser: Browser, site: Demo, axe: Axe) -> Iterator[dict[str | None, Page]]:
     """A page for each person, signed in, with axe in all that it opens; the visitor is None."""
-    assert AXE.exists(), "The browser tests need axe-core: make develop"
     contexts: list[BrowserContext] = []
     opened: dict[str | None, Page] = {}
     for person in ("ada", "sam", PUBLISHER, None):
         context = browser.new_context(reduced_motion="reduce", accept_downloads=False)
         context.set_default_timeout(SECONDS)
-        context.add_init_script(path=AXE)
+        axe.comes_with(context)
         contexts.append(context)
         opened[person] = context.new_page()
         if person:
@@ -122,18 +105,6 @@ def windows(browser: Browser, site: Demo) -> Iterator[dict[str | None, Page]]:
     yield opened
     for context in contexts:
         context.close()
-
-
-def findings(page: Page) -> list[str]:
-    """What is wrong with the page that is open: by axe, for a phone, and with its closed controls."""
-    page.emulate_media(color_scheme="light")
-    page.set_viewport_size({"width": 1280, "height": 900})
-    found = page.evaluate(FINDINGS, [])
-    page.emulate_media(color_scheme="dark")
-    found += [f"dark: {one}" for one in page.evaluate(FINDINGS, SEEN_BY_SCHEME)]
-    page.set_viewport_size({"width": 390, "height": 900})
-    found += page.evaluate(ON_A_PHONE)
-    return [f"{page.url}: {one}" for one in found]
 
 
 def opened(page: Page, where: str) -> bool:
@@ -148,7 +119,7 @@ def opened(page: Page, where: str) -> bool:
 
 
 def test_axe_finds_nothing_on_any_page_and_none_scrolls_sideways_on_a_phone(
-    windows: dict[str | None, Page], site: Demo, values: dict[str, str]
+    windows: dict[str | None, Page], site: Demo, values: dict[str, str], axe: Axe
 ) -> None:
     wanted = [(person, address(route, values)) for person, route in pages()]
     wanted += [(person, path) for person, paths in MORE.items() for path in paths]
@@ -166,7 +137,7 @@ def test_axe_finds_nothing_on_any_page_and_none_scrolls_sideways_on_a_phone(
         if path != "/500" and re.search("^Error 5", text, re.MULTILINE):
             found.append(f"{path}: the page says that something failed")
         if built not in known:
-            found += findings(page)
+            found += axe.findings(page)
         known.add(built)
         links = [href for href in hrefs if href.startswith(LED_TO) and "?" not in href]
         left += [(person, link) for link in dict.fromkeys(links) if (person, link) not in left]
@@ -176,10 +147,18 @@ def test_axe_finds_nothing_on_any_page_and_none_scrolls_sideways_on_a_phone(
 
 
 def test_a_refused_form_is_read_first_and_has_no_fault_either(
-    windows: dict[str | None, Page], site: Demo
+    windows: dict[str | None, Page], site: Demo, axe: Axe
 ) -> None:
     page = windows["ada"]
     page.goto(f"{site.address}/projects/demo-study/new-workspace/")
     page.get_by_role("button", name="Create", exact=True).click()
     expect(page.locator(".error-summary")).to_be_focused()
-    assert findings(page) == []
+    assert axe.findings(page) == []
+
+
+def test_a_faint_text_is_found_on_a_page_that_was_good(windows: dict[str | None, Page], site: Demo) -> None:
+    page, axe = windows["ada"], Axe()
+    page.goto(f"{site.address}/projects/demo-study/new-workspace/")
+    assert axe.findings(page) == []
+    page.locator("main .hint").first.evaluate("hint => { hint.style.color = '#888' }")
+    assert [found for found in axe.findings(page) if "color-contrast" in found]

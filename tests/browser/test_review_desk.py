@@ -14,8 +14,8 @@ from jobsite.settings import Settings
 
 from ..releases.world import EVERYTHING, SMALL, make_world
 from ..servers import Server
+from .axe import Axe
 from .conftest import SECONDS
-from .test_accessibility import AXE, findings
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
@@ -65,8 +65,9 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
         yield Desk(server.address, *ids, tokens)
 
 
-def test_axe_finds_nothing_on_the_desk_and_a_phone_shows_it_whole(desk: Desk, browser: Browser) -> None:
-    assert AXE.exists(), "The browser tests need axe-core: make develop"
+def test_axe_finds_nothing_on_the_desk_and_a_phone_shows_it_whole(
+    desk: Desk, browser: Browser, axe: Axe
+) -> None:
     found: list[str] = []
     for person, paths in {
         "cat": (
@@ -80,11 +81,11 @@ def test_axe_finds_nothing_on_the_desk_and_a_phone_shows_it_whole(desk: Desk, br
     }.items():  # fmt: skip
         context = browser.new_context(reduced_motion="reduce")
         context.set_default_timeout(SECONDS)
-        context.add_init_script(path=AXE)
+        axe.comes_with(context)
         page = desk.sign_in(context.new_page(), person)
         for path in paths:
             page.goto(desk.address + path)
-            found += findings(page)
+            found += axe.findings(page)
         context.close()
     assert found == [], "\n".join(found)
 
