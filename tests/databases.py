@@ -9,23 +9,22 @@ import os
 import pickle
 import shutil
 import sqlite3
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from contextlib import closing
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import psycopg
-import pytest
+from psycopg.rows import dict_row
 
 from jobsite.core.db import close_connections, database, open_database
+from jobsite.core.postgresql_words import in_its_words
 from jobsite.settings import Settings
 
 IS_POSTGRESQL = os.environ.get("DATABASE") == "postgresql"
 SERVER = "TESTS_POSTGRESQL"
 """The variable with the address of the server, without the name of a database, for the processes of one session."""
-
-sqlite_only = pytest.mark.sqlite_only
 
 LOOK = """
 SELECT coalesce(string_agg(name, ',' ORDER BY name), '') FROM (
@@ -112,6 +111,21 @@ class Pool:
 
 
 pool = Pool()
+
+
+def database_environ(instance: Path) -> dict[str, str]:
+    """What a process on an instance is told of its database, beside the folder."""
+    return {"JOBSITE_DATABASE_URL": pool.address(instance, "both")} if IS_POSTGRESQL else {}
+
+
+def rows(instance: Path, statement: str, values: Sequence[Any] = ()) -> list[dict[str, Any]]:
+    """What a statement with places `?` finds in the database of an instance, read beside whoever has it open."""
+    if IS_POSTGRESQL:
+        with psycopg.connect(pool.address(instance, "both"), row_factory=dict_row) as connection:
+            return connection.execute(in_its_words(statement), values).fetchall()
+    with closing(sqlite3.connect(f"file:{instance}/jobsite.db?mode=ro", uri=True)) as connection:
+        connection.row_factory = sqlite3.Row
+        return [dict(row) for row in connection.execute(statement, values)]
 
 
 def keep(settings: Settings, file: Path) -> None:

@@ -4,15 +4,15 @@ import json
 import os
 import re
 import signal
-import sqlite3
 import subprocess
 import sys
 import time
 import urllib.request
 from collections.abc import Callable, Sequence
-from contextlib import closing
 from pathlib import Path
 from typing import Any, Self
+
+from .databases import database_environ, rows
 
 ARTIFACT = os.environ.get("ARTIFACT", "")
 """The one file that is tested in place of this checkout, if any."""
@@ -33,7 +33,7 @@ def jobsite(
         text=True,
         timeout=180,
         check=False,
-        env={**os.environ, **environ},
+        env={**os.environ, **database_environ(instance), **environ},
     )
 
 
@@ -46,9 +46,7 @@ def jobsite_json(instance: Path, *words: str, **environ: str) -> Any:
 
 def jobs_in(instance: Path) -> list[dict[str, Any]]:
     """The rows of all jobs, newest first, read beside a server that runs: to ask often, without a process for each."""
-    with closing(sqlite3.connect(f"file:{instance}/jobsite.db?mode=ro", uri=True)) as database:
-        database.row_factory = sqlite3.Row
-        return [dict(row) for row in database.execute("SELECT * FROM job ORDER BY id DESC")]
+    return rows(instance, "SELECT * FROM job ORDER BY id DESC")
 
 
 def commit_to_study(instance: Path, folder: Path, edit: Callable[[Path], None]) -> None:
@@ -87,7 +85,7 @@ class Server:
                 stdout=subprocess.PIPE,
                 stderr=log,
                 text=True,
-                env={**os.environ, **environ},
+                env={**os.environ, **database_environ(instance), **environ},
             )
         self.lines: list[str] = []
         self.address = self._ready()

@@ -198,6 +198,19 @@ def changed_one(query: peewee.Update | peewee.Delete, otherwise: str) -> None:
         raise RuntimeError(f"{changed} rows changed where one was meant")
 
 
+class _Unindexed(peewee.WrappedNode):
+    """A column as an expression, so that SQLite takes no index of it."""
+
+    def __sql__(self, ctx: peewee.Context) -> peewee.Context:
+        """Write it. PostgreSQL weighs indexes by what they hold, and has no sign before text."""
+        return ctx.literal("" if ctx.state.nulls_ordering else "+").sql(self.node)
+
+
+def unindexed(column: peewee.Field) -> peewee.WrappedNode:
+    """The same column, by an index of which SQLite is not to look rows up: another finds fewer."""
+    return _Unindexed(column)
+
+
 def _nothing_first(node: Any) -> Any:
     """What rows are ordered by, with nothing first when it goes up and last when it goes down."""
     if isinstance(node, peewee.SQL):
