@@ -11,6 +11,8 @@ from jobsite.releases.rules import why_not_id, why_not_names, why_not_sha256, wh
 REQUIRED = "This field is required."
 RELEASE_ID = "airlock_id"
 """The key of the metadata under which a program gives a release its id."""
+STATUSES = ("APPROVED", "REJECTED")
+"""What a review says of a file."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +29,8 @@ class AnnouncedFile:
 
 @dataclass(frozen=True)
 class Announcement:
-    """The files of a release. `release_id` is "" when the site is to choose one."""
+    """The files of a release. `release_id` is "" when the site is to choose one; `review` is what was said of the whole, in
+    whatever fields: programs differ there."""
 
     release_id: str
     files: tuple[AnnouncedFile, ...]
@@ -65,6 +68,7 @@ def announcement_of(body: object) -> Announcement:
     metadata = _words(top.get("metadata"), "metadata", wrong)
     if "review" not in top:
         wrong["review"] = REQUIRED
+    review = None if top.get("review") is None else _object(top["review"], "review", wrong)
     rows = top.get("files")
     if not isinstance(rows, list):
         wrong["files"] = REQUIRED if rows is None else "Expected a list of items."
@@ -74,9 +78,7 @@ def announcement_of(body: object) -> Announcement:
     if wrong:
         raise Invalid(wrong)
     rest = {key: value for key, value in metadata.items() if key != RELEASE_ID}
-    return Announcement(
-        metadata.get(RELEASE_ID, ""), tuple(files), rest, _review(top.get("review"), "review", wrong)
-    )
+    return Announcement(metadata.get(RELEASE_ID, ""), tuple(files), rest, review)
 
 
 def _file(row: object, at: str, wrong: dict[str, str]) -> AnnouncedFile:
@@ -117,7 +119,7 @@ def _review(value: object, at: str, wrong: dict[str, str]) -> Mapping[str, Any] 
         return None
     given = _object(value, at, wrong)
     status = given.get("status")
-    if status not in ("APPROVED", "REJECTED"):
+    if status not in STATUSES:
         wrong[f"{at}.status"] = f'"{status}" is not a valid choice.'
     return given
 

@@ -24,7 +24,10 @@ AddressOf = Callable[[Workspace, ReleaseFile], str]
 
 
 def raw(file: BinaryIO, row: ReleaseFile, *, as_download: bool = False) -> Response:
-    """The bytes of a released file, which the answer closes: whatever they are, they never run as part of this site."""
+    """The bytes of a released file, which the answer closes: whatever they are, they never run as part of this site.
+
+    The answer tells the hash and when the file was released; who has these bytes already is told so (specification 9.3).
+    """
     content_type = kind_of(row.name).content_type
     response = send_file(file, mimetype=content_type, etag=False, conditional=False)
     response.headers["Content-Type"] = content_type
@@ -33,7 +36,9 @@ def raw(file: BinaryIO, row: ReleaseFile, *, as_download: bool = False) -> Respo
     response.headers["Cache-Control"] = "no-store"
     if as_download:
         response.headers["Content-Disposition"] = _attachment(row.name.rpartition("/")[2])
-    return response
+    response.set_etag(row.sha256)
+    response.last_modified = row.release.created_at
+    return response.make_conditional(request)
 
 
 def whole_address(path: str) -> str:

@@ -1,12 +1,14 @@
 """What a reviewing program elsewhere says of the files of a release (specification 9.3, reviews)."""
 
+from typing import Any
+
 from jobsite.accounts.models import Backend, User
 from jobsite.core.db import writing
 from jobsite.core.errors import Invalid, refuse
 from jobsite.core.events import record
 from jobsite.releases import rules
 from jobsite.releases.actions import store_reviews, why_not_its
-from jobsite.releases.announced import Announcement
+from jobsite.releases.announced import STATUSES, Announcement
 from jobsite.releases.models import Release, ReleaseFile, ReleaseFileReview
 
 
@@ -36,7 +38,9 @@ def review_files(*, by: User, backend: Backend | None, release: Release, announc
         ]
         store_reviews(by=by, reviews=new)
         if announced.review:
-            whole = {"status": announced.review["status"], "review": announced.review}
+            whole: dict[str, Any] = {"review": announced.review}
+            if announced.review.get("status") in STATUSES:
+                whole["status"] = announced.review["status"]
             Release.update(whole).where(Release.id == release.id).execute()
         if new:
             record("release:files-reviewed", by=by.username, subject=f"release:{release.id}", files=len(new))

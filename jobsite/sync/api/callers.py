@@ -96,9 +96,9 @@ def _checker(thing: Any) -> Caller:
 
 
 def _person_if_any(thing: Any) -> Caller:
-    """The owner of a personal token, or who is logged in, or nobody."""
-    header = request.headers.get("Authorization")
-    if header is None:
+    """The owner of a personal token, or who is logged in, or nobody. Scripts of pages send an empty header with the cookie."""
+    header = request.headers.get("Authorization", "")
+    if not header.strip():
         return Caller(person=_logged_in())
     try:
         return Caller(person=person_with_token(header))
@@ -107,9 +107,17 @@ def _person_if_any(thing: Any) -> Caller:
         raise
 
 
+def _person_if_known(thing: Any) -> Caller:
+    """The same; who sends a token that is none is nobody, as programs send theirs with what is public, too."""
+    try:
+        return _person_if_any(thing)
+    except Denied:
+        return Caller()
+
+
 def _person(thing: Any) -> Caller:
     """The owner of a personal token; a login does not do."""
-    if "Authorization" not in request.headers:
+    if not request.headers.get("Authorization", "").strip():
         raise Denied(NO_PERMISSION)
     return _person_if_any(thing)
 
@@ -181,7 +189,7 @@ BACKEND_AND_CHECKER = CallerKind(_backend_and_checker, "a backend for who may re
 CHECKER = CallerKind(_checker, "who may release there, by a backend or logged in", (_FOR_PERSON, _BY_WRITING))
 PERSON = CallerKind(_person, "a person, with a personal token", (_BY_TOKEN,))
 READER = CallerKind(_reader, "who may see released files of the workspace", (_BY_TOKEN, _BY_READING))
-READER_OR_ANYBODY = CallerKind(_person_if_any, "anybody where it is public", ({}, _BY_TOKEN, _BY_READING))
+READER_OR_ANYBODY = CallerKind(_person_if_known, "anybody where it is public", ({}, _BY_TOKEN, _BY_READING))
 DRAFTER = CallerKind(_logged_in_who_may(DRAFT), "a developer of the project who is logged in", (_BY_WRITING,))
 PUBLISHER = CallerKind(_logged_in_who_may(PUBLISH), "a publisher who is logged in", (_BY_WRITING,))
 

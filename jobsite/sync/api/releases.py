@@ -13,7 +13,7 @@ from werkzeug.http import parse_options_header
 from jobsite.accounts.web import limits
 from jobsite.core.files import PIECE
 from jobsite.releases.actions import create_release, receive_file, revoke
-from jobsite.releases.announced import announcement_of
+from jobsite.releases.announced import STATUSES, announcement_of
 from jobsite.releases.downloads import whole_address
 from jobsite.releases.reviewing import review_files
 from jobsite.sync.api.callers import BACKEND_AND_CHECKER, BACKEND_AND_PERSON, CHECKER
@@ -34,9 +34,7 @@ from jobsite.sync.api.things import release_of, workspace_of
 
 api = Endpoints("api")
 
-REVIEW = OrNull(
-    Shape({"status": Text(choices=("APPROVED", "REJECTED")), "comments": Optional(Anything(), {})})
-)
+REVIEW = OrNull(Shape({"status": Text(choices=STATUSES), "comments": Optional(Anything(), {})}))
 FILE = Shape(
     {
         "name": Text(1000),
@@ -50,11 +48,17 @@ FILE = Shape(
 )
 ANNOUNCED = ReadBy(
     announcement_of,
-    Shape({"files": Many(FILE, most=10_000, fewest=1), "metadata": Anything(), "review": REVIEW}),
+    Shape({"files": Many(FILE, most=10_000, fewest=1), "metadata": Anything(), "review": OrNull(Anything())}),
 )
 REVOKED = Shape({"public_reason": Text(2000), "files": Optional(OrNull(Many(Text(1000))))})
 
 UPLOADS = "uploads per backend"
+LONGEST = 8192
+"""Characters of a Content-Disposition that are read."""
+_ENCODED = re.compile(r"filename\*\s*+=\s*+UTF-8''([^;\s]+)", re.IGNORECASE)
+_QUOTED = re.compile(r'filename\s*+=\s*+"(.*?)(?<!\\)"\s*+(?:$|;\s*+(?:$|[\w*-]++\s*+=))', re.IGNORECASE)
+"""A name between quotes, up to the one after which the header ends or says something else: programs write quotes and
+backslashes of a name as they are, too."""
 NAMED = {
     "Content-Disposition": 'The name of the file: `attachment; filename="output/a.csv"`, or `filename*`.'
 }
@@ -151,16 +155,17 @@ def recall(call: Call) -> Response:
 
 def _filename(header: str) -> str:
     """The name in a Content-Disposition, "" for none. The one that says how it is encoded counts first (RFC 6266)."""
-    encoded = re.search(r"filename\*\s*=\s*UTF-8''([^;\s]+)", header, re.IGNORECASE)
+    header = header[:LONGEST]
+    if encoded := _ENCODED.search(header):
+        return unquote(encoded[1], errors="replace")
+    quoted = _QUOTED.search(header)
     name = (
-        unquote(encoded[1], errors="replace")
-        if encoded
+        re.sub(r'\\(["\\])', r"\1", quoted[1])
+        if quoted
         else parse_options_header(header)[1].get("filename", "")
     )
     try:
-        return (
-            name if encoded else name.encode("latin-1").decode("utf-8")
-        )  # bytes of UTF-8, taken for Latin-1
+        return name.encode("latin-1").decode("utf-8")  # bytes of UTF-8, taken for Latin-1
     except UnicodeError:
         return name
 
