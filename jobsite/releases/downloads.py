@@ -38,7 +38,8 @@ def raw(file: BinaryIO, row: ReleaseFile, *, as_download: bool = False) -> Respo
         response.headers["Content-Disposition"] = _attachment(row.name.rpartition("/")[2])
     response.set_etag(row.sha256)
     response.last_modified = row.release.created_at
-    return response.make_conditional(request)
+    response.make_conditional(request)
+    return response
 
 
 def whole_address(path: str) -> str:
