@@ -6,7 +6,7 @@ ROUNDS ?= 20
 DIST ?= dist
 BUILD ?= build
 PYTHON ?= python3
-WORKERS ?= 2
+WORKERS ?= 3
 
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install -qq --require-hashes --no-deps
