@@ -127,6 +127,7 @@ GET  /staff/backends/<backend>/                            login 403   403   403
 GET  /staff/backends/<backend>/edit/                       login 403   403   403   403   403   200   404
 POST /staff/backends/<backend>/edit/                       login 403   403   403   403   403   303   404
 POST /staff/backends/<backend>/turn/                       login 403   403   403   403   403   422   404
+POST /staff/backends/<backend>/dispatch/                   login 403   403   403   403   403   422   404
 GET  /staff/backends/<backend>/maintenance/                login 403   403   403   403   403   200   404
 POST /staff/backends/<backend>/maintenance/                login 403   403   403   403   403   303   404
 GET  /staff/backends/<backend>/rotate/                     login 403   403   403   403   403   200   404

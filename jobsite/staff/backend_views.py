@@ -8,13 +8,16 @@ from flask import Response, flash, request
 from jobsite.accounts import backends as verbs
 from jobsite.accounts.models import Backend, BackendMembership
 from jobsite.accounts.queries import backend_or_stop, membership_asked_for, runs_here, user_or_stop
+from jobsite.accounts.rules import DISPATCHES
 from jobsite.core.errors import refuse
 from jobsite.core.web import page, see
 from jobsite.jobs.maintenance_windows import plan_maintenance
+from jobsite.settings import current
 from jobsite.staff import audit, health, people, places
 from jobsite.staff.actions import add_each
 from jobsite.staff.area import asked, listed, people_asked_for, question, routes, staff, sure, tried
 from jobsite.staff.forms import OVERLAPS, BackendForm, MaintenanceForm, RotateForm, moment_in, moment_text
+from jobsite.sync.pushing.switching import set_dispatch
 
 BACKENDS = "backend_manage"
 
@@ -65,6 +68,7 @@ def backend(backend: str) -> Response:
         "asked_for": membership_asked_for(),
         "choice": people.choice(asked("find"), request.args.getlist("users"), members),
         "entries": audit.newest(f"backend:{shown.slug}"),
+        "drives": current().drives,
     }
     return page("staff/backend.html", fragments=("people",), backend=shown, **data)
 
@@ -103,6 +107,16 @@ def turn_backend(backend: str) -> Response:
     verb, said = TURNS[wanted]
     verb(by=person, backend=shown)
     flash(said.format(shown.name), "good")
+    return see("staff.backend", backend=backend)
+
+
+@routes("/staff/backends/<backend>/dispatch/", needs=BACKENDS, side="public", methods=("POST",))
+def dispatch_backend(backend: str) -> Response:
+    """Have its job requests sent to the controller (`to`: push), or fetched (poll)."""
+    person = staff(BACKENDS)
+    to = request.form.get("to", "")
+    set_dispatch(by=person, backend=backend_or_stop(backend), to=to)
+    flash(f"Job requests of {backend}: {DISPATCHES[to][0].lower()}{DISPATCHES[to][1:]}.", "good")
     return see("staff.backend", backend=backend)
 
 

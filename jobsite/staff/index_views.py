@@ -17,6 +17,7 @@ from jobsite.staff import health, places, searching, why
 from jobsite.staff.area import ROWS, asked, listed, routes, staff
 from jobsite.staff.dashboards import DASHBOARDS, sorted_rows
 from jobsite.sync.link import link
+from jobsite.sync.pushing.state import drive
 
 
 @routes("/staff/", needs="staff_area_access")
@@ -44,13 +45,14 @@ def dashboard(dashboard: str) -> Response:
 def show_health() -> Response:
     """The installation: workers, deliveries, backends, disk."""
     staff()
-    sends = current().public
+    sends, there = current().public, places.backends()
     failed, total = failed_deliveries(number=page_in(request.args), size=ROWS) if sends else ([], 0)
     data: dict[str, Any] = {
         "sends": sends,
         "disk": health.disk(),
         "link": link(),
-        "cards": health.cards(places.backends()),
+        "drive": drive(there),
+        "cards": health.cards(there),
         "alerts": open_alerts(),
         "beats": heartbeats(),
         "backlog": backlog() if sends else (),

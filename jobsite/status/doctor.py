@@ -10,6 +10,7 @@ from peewee import fn
 
 from jobsite.accounts.models import Backend
 from jobsite.accounts.queries import runs_here
+from jobsite.accounts.rules import PUSH
 from jobsite.core.clock import now
 from jobsite.core.db import database
 from jobsite.core.errors import Conflict
@@ -22,6 +23,7 @@ from jobsite.jobs.models import BackendAlert
 from jobsite.jobs.weights import read_weights, weights_path
 from jobsite.settings import Settings
 from jobsite.sync.link import link
+from jobsite.sync.pushing.state import drive
 
 LEAST_FREE = 2**30
 LEAST_SHARE = 0.05
@@ -44,6 +46,8 @@ def examination(settings: Settings) -> Iterator[Finding]:
     yield _clock()
     if settings.side == "secure":
         yield from _public_side()
+    if (found := drive(list(Backend.select()))) is not None:
+        yield Finding("controller", found.is_well, found.sentence)
     if settings.secure:
         yield _executor()
         yield from _runtimes(settings)
@@ -122,7 +126,9 @@ def _backend(settings: Settings, backend: Backend) -> Iterator[Finding]:
     name = f"backend {backend.slug}"
     for problem in read_weights(weights_path(settings.instance, backend.slug)).problems:
         yield Finding(name, False, problem)
-    if not (settings.secure and runs_here(backend)):
+    if backend.dispatch == PUSH and settings.public:
+        yield _seen(name, backend)
+    elif not (settings.secure and runs_here(backend)):
         yield _link(name, backend)
     standing = (BackendAlert.backend == backend) & BackendAlert.raised_at.is_null(False)
     alerts = BackendAlert.select().where(standing & BackendAlert.cleared_at.is_null())
@@ -138,6 +144,11 @@ def _link(name: str, backend: Backend) -> Finding:
     """How the other side is heard of: by its token, and not longer ago than its threshold."""
     if backend.auth_token_hash is None:
         return Finding(name, False, f"It has no token: `jobsite backend token {backend.slug}` makes one.")
+    return _seen(name, backend)
+
+
+def _seen(name: str, backend: Backend) -> Finding:
+    """When it was last heard of, by whichever way."""
     if backend.last_seen_at is None:
         return Finding(name, False, "It was never in contact.")
     silence = now() - backend.last_seen_at

@@ -22,6 +22,7 @@ from jobsite.jobs.waiting_reasons import Queue, queues_of
 from jobsite.notifications.models import Delivery
 from jobsite.notifications.rules import WAITING
 from jobsite.sync.link import Link, link
+from jobsite.sync.pushing.state import Drive, drive
 
 POOLS = {"database": True, "other": False}
 Numbers = Iterable[tuple[tuple[str, ...], float]]
@@ -50,6 +51,8 @@ class _Numbers(Collector):
             yield _turns()
         if (found := link()) is not None:
             yield from _of_link(found)
+        if (driven := drive(backends)) is not None:
+            yield from _of_controller(driven)
         if settings.current().public:
             waiting = Delivery.select().where(Delivery.state == WAITING).count()
             yield _gauge("jobsite_outbox_backlog", "Deliveries that are not sent yet.", [], [((), waiting)])
@@ -125,6 +128,14 @@ def _of_link(found: Link) -> Iterator[Metric]:
     }
     numbers = [((what,), float(count)) for what, count in waiting.items()]
     yield _gauge("jobsite_public_side_waiting", "What waits for the public side.", ["what"], numbers)
+
+
+def _of_controller(found: Drive) -> Iterator[Metric]:
+    """Of a site that has job requests of some backends sent to a controller."""
+    silence = [((), (now() - found.succeeded_at).total_seconds())] if found.succeeded_at else []
+    yield _gauge("jobsite_controller_silence_seconds", "Since the controller last answered.", [], silence)
+    waiting = [((), float(found.waiting))]
+    yield _gauge("jobsite_controller_waiting", "Job requests that it has not answered to.", [], waiting)
 
 
 def _turns() -> HistogramMetricFamily:

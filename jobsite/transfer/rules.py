@@ -37,6 +37,10 @@ def _backend(row: Row) -> str | None:
         accounts.why_not_slug(row["slug"]),
         accounts.why_not_backend_name(row["name"]),
         accounts.why_not_alert_timeout(row["alert_timeout"]),
+        _one_of(row["dispatch"], accounts.DISPATCHES, "dispatch"),
+        None
+        if row["is_remote"] or row["dispatch"] != accounts.PUSH
+        else "What is sent to the controller is not run here (is_remote).",
     )
 
 

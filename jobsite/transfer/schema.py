@@ -206,6 +206,12 @@ SCHEMA: dict[str, tuple[Entry, ...]] = {
         Entry("is_active", FLAG, "Whether it is shown and its token works", True),
         Entry("accepts_jobs", FLAG, "Whether it takes new requests", True),
         Entry("is_remote", FLAG, "Whether a program with its token runs its jobs", True),
+        Entry(
+            "dispatch",
+            NAME,
+            "`poll`: that fetches its job requests; `push`: they are sent to the controller",
+            "poll",
+        ),
         Entry("alert_timeout", NUMBER, "After how many seconds without contact it is missing", 300),
         *_made(),
     ),

@@ -4,7 +4,7 @@ import click
 
 from jobsite.accounts.commands import acting, backend_json, operator
 from jobsite.accounts.commands import backend as backend_group
-from jobsite.accounts.queries import backend_or_stop
+from jobsite.accounts.queries import backend_or_stop, backends
 from jobsite.accounts.rules import DISPATCHES
 from jobsite.core.clock import wire
 from jobsite.core.commands import as_json, instance_command, print_json
@@ -41,7 +41,7 @@ def dispatch(settings: Settings, json_wanted: bool, slug: str, to: str, by_name:
 @instance_command(as_json, name="status", side="public")
 def status(settings: Settings, json_wanted: bool) -> None:
     """Say how it stands with the controller, as it was written down: nobody is asked."""
-    found = drive()
+    found = drive(backends())
     if found is None:
         raise Conflict(NOBODY)
     if json_wanted:

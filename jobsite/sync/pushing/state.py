@@ -1,15 +1,18 @@
 """How it stands with the controller, for people: when it last answered, and what waits for it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from jobsite.accounts.models import Backend
+from jobsite.accounts.rules import PUSH
 from jobsite.core.clock import now
 from jobsite.core.wording import counted
 from jobsite.jobs.models import JobRequest
 from jobsite.jobs.rules import REQUEST_ACTIVE
 from jobsite.settings import current
 from jobsite.sync.link import QUIET
-from jobsite.sync.pushing.contact import contact, pushed_backends
+from jobsite.sync.pushing.contact import contact
 from jobsite.sync.pushing.models import SentRequest
 
 NEVER_SET = "No controller is set (setting CONTROLLER_URL), so their job requests wait."
@@ -50,17 +53,18 @@ class Drive:
         return f"It last answered {counted(seconds, 'second')} ago. {self.problem}".strip()
 
 
-def drive() -> Drive | None:
-    """The contact with the controller; None where no backend's requests are sent to one. Three queries, else one."""
-    backends = pushed_backends() if current().public else []
-    if not backends:
+def drive(backends: Sequence[Backend]) -> Drive | None:
+    """The contact with the controller; None where no active one of these backends has its requests sent to it. Two queries
+    where one has, else none."""
+    pushed = [one for one in backends if one.dispatch == PUSH and one.is_active]
+    if not pushed or not current().public:
         return None
     known = contact()
-    active = JobRequest.status.in_(REQUEST_ACTIVE) & JobRequest.backend.in_([one.id for one in backends])
+    active = JobRequest.status.in_(REQUEST_ACTIVE) & JobRequest.backend.in_([one.id for one in pushed])
     answered = SentRequest.select(SentRequest.job_request).where(SentRequest.answered_at.is_null(False))
     return Drive(
         url=current().controller_url,
-        backends=tuple(one.slug for one in backends),
+        backends=tuple(one.slug for one in pushed),
         succeeded_at=known.succeeded_at,
         failing_since=known.failing_since,
         problem=known.problem if known.failing_since else "",

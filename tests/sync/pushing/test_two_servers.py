@@ -14,7 +14,7 @@ import pytest
 
 from jobsite.accounts.actions import add_user
 from jobsite.accounts.backends import add_backend
-from jobsite.accounts.queries import user_or_stop
+from jobsite.accounts.queries import backends, user_or_stop
 from jobsite.instance import close_instance, open_instance
 from jobsite.jobs.actions import cancel
 from jobsite.jobs.asking import Order, ask, wish_of
@@ -150,7 +150,7 @@ def test_a_request_runs_once_on_the_other_server_although_this_one_is_killed_and
         until(lambda: ends.states().get("slow") == "cancelled")
         assert ends.statuses() == ["failed", "failed"]
         with ends.opened():
-            found = drive()
+            found = drive(backends())
             assert found and (found.is_well, found.waiting, found.backends) == (True, 0, ("tpp",))
     leaks = [
         path.name for path in ends.public.rglob("*") if path.is_file() and "repos" not in path.parts
