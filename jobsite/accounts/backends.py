@@ -103,9 +103,10 @@ def set_dispatch(*, by: User | str, backend: Backend, to: str) -> None:
     with writing():
         there = (Backend.id == backend.id) & (Backend.dispatch != to)
         changed_one(Backend.update(dispatch=to).where(there), f"{backend.slug} is {to} already.")
-        backend.dispatch = to
         _record("dispatch", by, backend, to=to)
-        _set_remote(by, backend, to=to == PUSH or bool(backend.auth_token_hash))
+        known = Backend.get_by_id(backend.id)
+        backend.dispatch, backend.is_remote = to, known.is_remote
+        _set_remote(by, backend, to=to == PUSH or bool(known.auth_token_hash))
         database.after_commit(hub.ring)
 
 
