@@ -66,7 +66,7 @@ class Engine:
         self._finish = finish
         self._finishing: dict[int, tuple[str, datetime]] = {}
         self._active = ActiveJobs()
-        self._stopped: set[int] = set()
+        self._stopped: set[str] = set()
         self._beside = Beside()
         self._sound: set[int] = set()
         self._faulty_since: dict[int, datetime] = {}
@@ -118,7 +118,7 @@ class Engine:
         for key in self._sound:
             self._faulty_since.pop(key, None)
         running = {job.id for job in jobs if job.state == "running"}
-        self._stopped &= running
+        self._stopped &= {attempt.identifier for attempt in attempts.values()}
         self._finishing = {key: told for key, told in self._finishing.items() if key in running}
         return bool(running)
 
@@ -233,9 +233,9 @@ class Engine:
 
     def _pass_on_stop(self, job: Job, folder: Path) -> None:
         stop_for_backend(job)
-        if (job.cancel_asked_at or job.stop_code) and job.id not in self._stopped:
+        if (job.cancel_asked_at or job.stop_code) and folder.name not in self._stopped:
             self._executor.cancel(folder)
-            self._stopped.add(job.id)
+            self._stopped.add(folder.name)
 
     def _launch_beside(self, job: Job, attempt: Attempt) -> None:
         self._beside.start(
