@@ -33,7 +33,7 @@ def note_new() -> int:
             {"job_request": number, "not_before": now()} for number in new[start : start + AT_ONCE]
         ]
         with writing():
-            SentRequest.insert_many(values).on_conflict_ignore().execute()
+            SentRequest.insert_many(values).on_conflict_ignore().as_rowcount().execute()
     return len(new)
 
 
