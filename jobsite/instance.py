@@ -6,8 +6,11 @@ import tempfile
 from contextlib import suppress
 from pathlib import Path
 
+import peewee
+
 from jobsite import settings as all_settings
 from jobsite.core.db import close_connections, open_database
+from jobsite.core.postgresql import shown, why_unusable
 from jobsite.core.sides import WrongSide
 from jobsite.restoring import complete
 from jobsite.settings import Settings, SettingsError
@@ -20,7 +23,7 @@ def open_instance(settings: Settings) -> None:
     """Make what is missing of the instance, open its database with all migrations, and use its settings.
 
     Idempotent. Raises `SettingsError` when the folder cannot be written or was made for another side and holds what this
-    one does not keep, and `DatabaseTooNew` when the database is of a newer version.
+    one does not keep, or the database cannot be reached; and `DatabaseTooNew` when that is of a newer version.
     """
     try:
         complete(settings.instance)
@@ -41,6 +44,12 @@ def open_instance(settings: Settings) -> None:
         open_database(settings.database, settings.side)
     except WrongSide as refusal:
         raise SettingsError(str(refusal)) from None
+    except (peewee.OperationalError, peewee.ProgrammingError) as error:
+        if settings.database == settings.database_path:
+            raise
+        raise SettingsError(
+            f"The {shown(settings.database_url)} cannot be used: {why_unusable(error)}."
+        ) from None
     except OSError as error:
         raise SettingsError(
             f"The database {settings.database_path} cannot be opened: {error.strerror}."

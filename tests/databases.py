@@ -75,7 +75,7 @@ class Pool:
         for place in [place for place in self._of if place.is_relative_to(top)]:
             name = self._of.pop(place)
             with self._connected(name) as connection:
-                _clear(connection)
+                clear(connection)
                 look = self._look(connection)
             self._free.setdefault(look, []).append(name)
 
@@ -128,6 +128,14 @@ def rows(instance: Path, statement: str, values: Sequence[Any] = ()) -> list[dic
         return [dict(row) for row in connection.execute(statement, values)]
 
 
+def everything(instance: Path) -> bytes:
+    """All that the database of an instance holds, to search for what must not be there."""
+    if not IS_POSTGRESQL:
+        return b"".join(file.read_bytes() for file in instance.glob("jobsite.db*"))
+    with psycopg.connect(pool.address(instance, "both"), autocommit=True) as connection:
+        return b"".join(_copied(connection).values())
+
+
 def keep(settings: Settings, file: Path) -> None:
     """Keep the database of an instance as it is now in a file; its connections are closed."""
     if not IS_POSTGRESQL:
@@ -136,11 +144,8 @@ def keep(settings: Settings, file: Path) -> None:
         shutil.copy(settings.database_path, file)
         return
     close_connections()
-    kept: dict[str, bytes] = {}
     with psycopg.connect(settings.database_url, autocommit=True) as connection:
-        for (table,) in connection.execute(FULL).fetchall():
-            with connection.cursor().copy(f'COPY "{table}" TO STDOUT') as rows:
-                kept[table] = b"".join(bytes(part) for part in rows)
+        kept = _copied(connection)
         numbers = connection.execute(
             "SELECT sequencename, last_value FROM pg_sequences WHERE last_value IS NOT NULL"
         ).fetchall()
@@ -161,7 +166,7 @@ def put(file: Path, settings: Settings, without: Collection[str] = ()) -> None:
         return
     kept, numbers = pickle.loads(file.read_bytes())  # noqa: S301 - our own
     with psycopg.connect(settings.database_url, autocommit=True) as connection:
-        _clear(connection)
+        clear(connection)
         there = {
             name for (name,) in connection.execute("SELECT relname FROM pg_class WHERE relkind IN ('r', 'S')")
         }
@@ -171,6 +176,15 @@ def put(file: Path, settings: Settings, without: Collection[str] = ()) -> None:
         for name, number in numbers:
             if name in there:
                 connection.execute("SELECT setval(quote_ident(%s)::regclass, %s)", (name, number))
+
+
+def _copied(connection: "psycopg.Connection[Any]") -> dict[str, bytes]:
+    """The rows of each table that has any."""
+    found = {}
+    for (table,) in connection.execute(FULL).fetchall():
+        with connection.cursor().copy(f'COPY "{table}" TO STDOUT') as parts:
+            found[table] = b"".join(bytes(part) for part in parts)
+    return found
 
 
 def _empty(file: Path, tables: Collection[str]) -> None:
@@ -183,7 +197,8 @@ def _empty(file: Path, tables: Collection[str]) -> None:
         copied.commit()
 
 
-def _clear(connection: "psycopg.Connection[Any]") -> None:
+def clear(connection: "psycopg.Connection[Any]") -> None:
+    """Leave no rows but those of the migrations, and count anew."""
     connection.execute(FREE)
     for (table,) in connection.execute(FULL).fetchall():
         connection.execute(f'DELETE FROM "{table}"')  # noqa: S608 - names of our own tables

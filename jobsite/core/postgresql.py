@@ -48,6 +48,9 @@ BEGIN = f"BEGIN; SELECT pg_advisory_xact_lock({WRITER})"
 LOOK = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 WRITES = ("INSERT", "UPDATE", "DELETE")
 
+OLDEST = 14
+"""The first version with functions over arrays of any kind."""
+
 NO_DRIVER = (
     "DATABASE_URL names PostgreSQL, but the package psycopg is not installed: install jobsite[postgresql]"
 )
@@ -178,7 +181,13 @@ class Database(peewee.PostgresqlDatabase):
                 self.execute_sql(f"SELECT pg_advisory_unlock({MIGRATOR})")
 
     def prepare(self) -> None:
-        """Make the functions that statements use and PostgreSQL does not have."""
+        """Make the functions that statements use and PostgreSQL does not have. Raises `peewee.OperationalError` where the
+        database cannot be that of this program."""
+        encoding = self.execute_sql("SHOW server_encoding").fetchone()[0]
+        if encoding != "UTF8":
+            raise peewee.OperationalError(f"its encoding is {encoding}, and has to be UTF8")
+        if self.server_version < OLDEST * 10_000:
+            raise peewee.OperationalError(f"it is older than version {OLDEST}")
         self.execute_sql(";".join(FUNCTIONS))
 
     def remove_tables(self, names: Sequence[str]) -> None:
@@ -197,6 +206,11 @@ def shown(address: str) -> str:
     return (
         f"PostgreSQL database {parts.path.strip('/') or '(none named)'} at {parts.hostname or 'this machine'}"
     )
+
+
+def why_unusable(error: Exception) -> str:
+    """The first line of an error of the database, as the end of a sentence."""
+    return str(error).strip().splitlines()[0].rstrip(".")
 
 
 def as_short_json(text: str) -> str:

@@ -276,6 +276,12 @@ FAILURES = {
     "readonly": "The database of this site cannot be written at the moment.",
     "disk I/O error": "The disk of this site's server fails, so that nothing can be read or saved.",
     "unable to open": "The database of this site cannot be opened at the moment.",
+    "No space left": "The disk of this site's database is full, so that nothing can be saved.",
+    "lock timeout": "The database of this site is busy.",
+    "too many clients": "The database of this site is busy.",
+    "connection slots": "The database of this site is busy.",
+    "connection": "The database of this site cannot be reached at the moment.",
+    "the database system": "The database of this site cannot be reached at the moment.",
 }
 
 

@@ -70,8 +70,7 @@ def _server(settings: Settings) -> Finding:
 
 
 def _database() -> Finding:
-    said = database.execute_sql("PRAGMA quick_check(1)").fetchone()[0]
-    if said != "ok":
+    if said := database.why_damaged():
         return Finding("database", False, f"The database is damaged ({said}). Restore a backup.")
     return Finding("database", True, "The database is sound.")
 

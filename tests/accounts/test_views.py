@@ -493,6 +493,7 @@ def test_anonymous_pages_cost_no_query_and_set_no_session(client: FlaskClient, q
     assert Session.select().count() == 0
 
 
+@pytest.mark.sqlite_only("its file is written by this process")
 def test_a_full_disk_refuses_forms_with_a_sentence_and_keeps_nobody_from_reading(
     client: FlaskClient, instance: Path, cast: Any, sign_in: SignIn, csrf: Csrf, failing_disk: Any
 ) -> None:

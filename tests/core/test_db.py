@@ -26,26 +26,28 @@ from jobsite.core.db import (
 )
 from jobsite.core.errors import Conflict
 from jobsite.core.sqlite import make_private
+from jobsite.settings import Settings
 
 
 def make(slug: str) -> Backend:
     return Backend.create(slug=slug, name=slug, created_at=now(), created_by="system")
 
 
-def test_a_database_of_a_newer_version_is_refused_with_a_sentence(instance: Path) -> None:
+def test_a_database_of_a_newer_version_is_refused_with_a_sentence(instance: Path, settings: Settings) -> None:
     database.execute_sql("INSERT INTO schema_migration (name, applied) VALUES ('9999_future', '2030-01-01')")
     close_database()
     with pytest.raises(DatabaseTooNew, match="written by a newer version of jobsite .*9999_future"):
-        open_database(instance / "jobsite.db")
+        open_database(settings.database)
 
 
-def test_opening_twice_applies_each_migration_once(instance: Path) -> None:
+def test_opening_twice_applies_each_migration_once(instance: Path, settings: Settings) -> None:
     before = list(database.execute_sql("SELECT name FROM schema_migration"))
     close_database()
-    open_database(instance / "jobsite.db")
+    open_database(settings.database)
     assert list(database.execute_sql("SELECT name FROM schema_migration")) == before != []
 
 
+@pytest.mark.sqlite_only("its log")
 def test_it_uses_the_write_ahead_log_and_foreign_keys(instance: Path) -> None:
     assert database.execute_sql("PRAGMA journal_mode").fetchone() == ("wal",)
     assert database.execute_sql("PRAGMA foreign_keys").fetchone() == (1,)
@@ -87,6 +89,7 @@ def test_writers_take_turns_and_none_is_lost(instance: Path) -> None:
     assert Backend.get().alert_timeout == start + 80
 
 
+@pytest.mark.sqlite_only("its file is written by this process")
 def test_a_failing_disk_is_the_error_that_is_raised_and_nothing_of_the_transaction_stays(
     instance: Path, failing_disk: Callable[[], Any]
 ) -> None:
@@ -105,23 +108,23 @@ def test_the_tables_are_those_of_the_models(instance: Path) -> None:
     """The migrations and the models describe the same columns."""
     from jobsite.core.db import Model
 
-    connection = sqlite3.connect(instance / "jobsite.db")
     for model in Model.__subclasses__():
         columns = {
-            row[1]: bool(row[3]) or bool(row[5])
-            for row in connection.execute(f"PRAGMA table_info('{model._meta.table_name}')")
+            column.name: not column.null or column.primary_key
+            for column in database.get_columns(model._meta.table_name)
         }
         wanted = {field.column_name: not field.null for field in model._meta.sorted_fields}
         assert columns == wanted, model.__name__
-    connection.close()
 
 
+@pytest.mark.sqlite_only("the first opener makes its file")
 def test_many_may_open_a_new_database_at_once(tmp_path: Path) -> None:
     code = "import sys; from pathlib import Path; from jobsite.core.db import open_database; open_database(Path(sys.argv[1]))"
     openers = [subprocess.Popen([sys.executable, "-c", code, str(tmp_path / "new.db")]) for _ in range(6)]
     assert [opener.wait(timeout=60) for opener in openers] == [0] * 6
 
 
+@pytest.mark.sqlite_only("the rights of its files")
 def test_the_database_is_closed_to_others(instance: Path) -> None:
     make("one")
     files = list(instance.glob("jobsite.db*"))
@@ -129,6 +132,7 @@ def test_the_database_is_closed_to_others(instance: Path) -> None:
     assert [path.name for path in files if path.stat().st_mode & 0o007] == []
 
 
+@pytest.mark.sqlite_only("the locks on its file")
 def test_opening_it_again_keeps_the_locks_of_this_process(instance: Path) -> None:
     """Else another process that ends takes the write-ahead log away from under this one."""
     make("one")
@@ -199,6 +203,7 @@ def test_a_connection_is_used_again_by_whoever_needs_one_next(instance: Path) ->
     assert len({in_a_thread(lambda: id(database.connection())) for _ in range(3)}) == 1
 
 
+@pytest.mark.sqlite_only("rows are fetched one by one")
 def test_rows_that_were_not_read_to_their_end_do_not_hold_the_next_user_in_the_past(instance: Path) -> None:
     make("one")
     make("two")
@@ -219,12 +224,14 @@ def test_rows_that_were_not_read_to_their_end_do_not_hold_the_next_user_in_the_p
         unread[0].fetchone()
 
 
+@pytest.mark.sqlite_only("its own words for a transaction")
 def test_a_transaction_that_was_left_open_is_not_handed_on(instance: Path) -> None:
     close_database()
     in_a_thread(lambda: (database.execute_sql("BEGIN IMMEDIATE"), make("one")))
     assert in_a_thread(lambda: Backend.select().count()) == 0
 
 
+@pytest.mark.sqlite_only("its file may be another")
 def test_after_an_error_every_connection_is_opened_anew(instance: Path) -> None:
     path = instance / "jobsite.db"
     close_connections()
@@ -242,6 +249,7 @@ def test_after_an_error_every_connection_is_opened_anew(instance: Path) -> None:
     assert not in_a_thread(lambda: database.connection().has_failed)
 
 
+@pytest.mark.sqlite_only("the files beside it")
 def test_the_files_beside_the_database_are_gone_when_all_connections_are_closed(instance: Path) -> None:
     make("one")
     in_a_thread(lambda: Backend.select().count())
