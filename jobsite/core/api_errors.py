@@ -1,6 +1,8 @@
-"""Errors below `/api/`, `/controller/` and `/agent/` as programs read them: always JSON, `{"detail": "…"}` (specification 9.1)."""
+"""Errors below `/api/`, `/controller/` and `/agent/` as programs read them: always JSON (specification 9.1; pipelines and jobs,
+appendices A and B)."""
 
 from collections.abc import Mapping
+from http import HTTPStatus
 
 from flask import Response, jsonify, request
 
@@ -22,8 +24,13 @@ def asked_by_program() -> bool:
 
 
 def error_as_json(status: int, sentence: str, headers: Mapping[str, str]) -> Response:
-    """The error as JSON: the sentence, or what the status says."""
-    response = jsonify({"detail": sentence or _detail(status)})
+    """The error as JSON: the sentence, or what the status says. Below `/api/` it is the `detail`, elsewhere the `details` of an
+    `error`: programs read just those."""
+    said = sentence or _detail(status)
+    below_api = request.path.startswith(API)
+    response = jsonify(
+        {"detail": said} if below_api else {"error": HTTPStatus(status).phrase, "details": said}
+    )
     response.status_code = status
     response.headers.update(headers)
     return response

@@ -267,3 +267,21 @@ def test_a_site_of_both_sides_gives_no_such_token(tmp_path: Path, tpp: Backend, 
     for name, backends in (("Not A Slug", [tpp]), ("site", [])):
         with pytest.raises(Invalid):
             add_controller_token(by="system", name=name, backends=backends)
+
+
+def test_every_refusal_has_details_for_the_program_that_reads_them(call: Call, client: FlaskClient) -> None:
+    nothing = client.get("/controller/v2/backend/status/")
+    assert (nothing.status_code, nothing.json) == (404, {"error": "Not Found", "details": "Not found."})
+    refused = [
+        call("rap/cancel/", {"rap_id": RAP, "actions": ["a"]}, f"{number:064x}") for number in range(61)
+    ]
+    assert refused[0] == (401, {"error": "Unauthorized", "details": "Invalid token"})
+    status, told = refused[-1]
+    assert (status, told["error"]) == (429, "Too Many Requests") and told["details"].startswith("Too many")
+    status, told = call("rap/cancel/", b"[" + b" " * 9 * 2**20)
+    assert (status, set(told)) == (413, {"error", "details"})
+
+
+def test_all_that_is_active_is_asked_for_at_once(call: Call) -> None:
+    wanted = [f"{number:016x}" for number in range(3000)]
+    assert call("rap/status/", {"rap_ids": wanted}) == (200, {"jobs": [], "unrecognised_rap_ids": wanted})

@@ -9,8 +9,8 @@ from jobsite.projects.rules import DATA_PERMISSIONS
 from jobsite.sync.api.shapes import Flag, Many, Optional, OrNull, Shape, Text
 from jobsite.sync.orders import MOST_ACTIONS, order_of
 
-MOST_ASKED = 1000
-"""Requests whose jobs one call may ask for."""
+MOST_ASKED = 10_000
+"""Requests whose jobs one call may ask for: programs ask for all that are active at once."""
 
 _SCOPES = {
     "dataset_permissions": "dataset",
