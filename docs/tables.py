@@ -18,7 +18,8 @@ from jobsite.jobs.refusals import REFUSALS
 from jobsite.jobs.rules import CODES, JOB, steps_table
 from jobsite.releases.requests.rules import ACTIONS, REQUEST, STATUSES
 from jobsite.serve import WORKERS
-from jobsite.settings import SETTINGS, default_text
+from jobsite.setting_origins import default_text
+from jobsite.settings import SETTINGS
 from jobsite.sync.api.mounting import ENDPOINTS
 from jobsite.sync.api.openapi import table as table_of
 from jobsite.transfer.schema import REQUIRED, SCHEMA, Entry

@@ -2,8 +2,8 @@
 
 import click
 
-from jobsite import settings as all_settings
 from jobsite.core.commands import as_json, instance_command, print_json
+from jobsite.setting_origins import origins
 from jobsite.settings import Settings
 
 
@@ -16,7 +16,7 @@ def init(settings: Settings) -> None:
 @instance_command(as_json, name="settings", opens=False)
 def settings_command(settings: Settings, json_wanted: bool) -> None:
     """Show every setting: its value, where it came from, its help."""
-    entries = all_settings.origins(settings.instance)
+    entries = origins(settings.instance)
     if json_wanted:
         return print_json([vars(entry) for entry in entries])
     for entry in entries:

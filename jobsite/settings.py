@@ -5,11 +5,10 @@ from the default. A name nobody knows, or a value that cannot be used, stops the
 """
 
 import difflib
-import json
 import os
 import tomllib
 from collections.abc import Mapping
-from dataclasses import MISSING, Field, dataclass, fields
+from dataclasses import Field, dataclass, fields
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -320,16 +319,6 @@ class Settings:
         return kinds.path_of(self.huey_url) or self.instance / "huey.db"
 
 
-@dataclass(frozen=True)
-class Origin:
-    """A setting for people: its value as text (hidden when secret), where it came from, its help."""
-
-    name: str
-    value: str
-    source: str
-    help: str
-
-
 _current: Settings | None = None
 
 
@@ -352,26 +341,14 @@ _NAMES = tuple(entry.name for entry in SETTINGS)
 
 def load(instance: Path | str | None = None, environ: Mapping[str, str] = os.environ) -> Settings:
     """The settings of `instance` (else `JOBSITE_INSTANCE`, else `./instance`). Raises `SettingsError`."""
-    given, _ = _given(instance, environ)
+    given, _ = given_values(instance, environ)
     return Settings(**given)
 
 
-def origins(instance: Path | str | None = None, environ: Mapping[str, str] = os.environ) -> list[Origin]:
-    """Every setting with its value and where it came from, in the order of the list."""
-    given, sources = _given(instance, environ)
-    settings = Settings(**given)
-    return [
-        Origin(
-            e.name.upper(),
-            _shown(e, getattr(settings, e.name)),
-            sources.get(e.name, "default"),
-            e.metadata["help"],
-        )
-        for e in SETTINGS
-    ]
-
-
-def _given(instance: Path | str | None, environ: Mapping[str, str]) -> tuple[dict[str, Any], dict[str, str]]:
+def given_values(
+    instance: Path | str | None, environ: Mapping[str, str]
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """The settings that are given, by name, and where each comes from. Raises `SettingsError`."""
     folder = Path(instance or environ.get(PREFIX + "INSTANCE") or "instance").resolve()
     raw = [(name, value, f"{FILE}") for name, value in _file(folder / FILE).items()]
     raw += [
@@ -412,18 +389,3 @@ def _parsed(name: str, value: Any, source: str) -> Any:
         return entry.metadata["parse"](value)
     except (ValueError, TypeError) as error:
         raise SettingsError(f"{source}: {name.upper()} {error}.") from None
-
-
-def _shown(entry: Field[Any], value: Any) -> str:
-    if entry.metadata["secret"]:
-        return "(set)" if value else ""
-    if isinstance(value, tuple):
-        return " ".join(value)
-    if isinstance(value, Mapping):
-        return json.dumps(value, default=list)
-    return str(value)
-
-
-def default_text(entry: Field[Any]) -> str:
-    """The default of a setting as text, for documents."""
-    return "{}" if entry.default is MISSING else _shown(entry, entry.default)

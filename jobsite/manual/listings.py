@@ -15,7 +15,8 @@ from jobsite.outputs.states import STATES as OF_OUTPUTS
 from jobsite.projects.rules import STATUSES
 from jobsite.releases.desk.keys import KEYS
 from jobsite.releases.requests.rules import STATUSES as RELEASE_STATUSES
-from jobsite.settings import SETTINGS, default_text
+from jobsite.setting_origins import default_text
+from jobsite.settings import SETTINGS
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from jobsite.settings import NO_EFFECT, SETTINGS, Settings, SettingsError, load, origins
+from jobsite.setting_origins import origins
+from jobsite.settings import NO_EFFECT, SETTINGS, Settings, SettingsError, load
 
 PACKAGE = Path(inspect.getfile(Settings)).parent
 
