@@ -132,6 +132,7 @@ def follow_steps(stop: threading.Event) -> None:
             if absence.is_over():
                 wake_unanswered()
                 wake_messages()
+                hub.ring()  # the uploader sleeps
             read_steps()
             checkpoint_when_due()
             due = send_due()

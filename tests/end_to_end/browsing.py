@@ -36,18 +36,20 @@ class Browser:
 
     def send(self, path: str, /, to: str = "", **form: object) -> tuple[str, str]:
         """Send a form of the page `path`; gives where that led and the words there."""
-        found = TOKEN.search(self.ask(path)[2].decode())
-        assert found, path
-        status, address, page = self.ask(to or path, {**form, "csrf_token": found[1]})
+        status, address, page = self.tries(path, to, **form)
         assert status == 200, (path, form, status, words(page))
         return address, words(page)
 
+    def tries(self, path: str, /, to: str = "", **form: object) -> tuple[int, str, bytes]:
+        """Send a form of the page `path`, whatever becomes of it: status, address and bytes of what comes back."""
+        found = TOKEN.search(self.ask(path)[2].decode())
+        assert found, path
+        return self.ask(to or path, {**form, "csrf_token": found[1]})
+
     def signs_in(self, user: str, token: str) -> bool:
         """Whether a single-use token lets them in."""
-        found = TOKEN.search(self.ask("/login/")[2].decode())
-        assert found
-        form = {"user": user, "token": token, "csrf_token": found[1]}
-        return b"logged in" in self.ask("/login-with-token/", form)[2]
+        status, address, _ = self.tries("/login/", "/login-with-token/", user=user, token=token)
+        return status == 200 and "/login" not in address
 
 
 def words(page: bytes) -> str:

@@ -14,7 +14,8 @@ HOP = {"connection", "keep-alive", "transfer-encoding", "content-length"}
 
 
 class Proxy:
-    """Listens on a port of its own and passes calls on to `there`. Each fault in turn befalls every so many-th call of a path."""
+    """Listens on a port of its own and passes calls on to `there`. Each fault in turn befalls every so many-th call of a
+    path, none where that is 0."""
 
     def __init__(self, there: str, *, every: int = 3) -> None:
         self.there = there
@@ -48,7 +49,7 @@ class Proxy:
             self.calls[path] += 1
             if not self.is_open:
                 return "drop"
-            if self.calls[path] % self.every != 1:
+            if not self.every or self.calls[path] % self.every != 1:
                 return ""
             fault = FAULTS[sum(self.done.values()) % len(FAULTS)]
             self.done[fault] += 1

@@ -1,32 +1,21 @@
 """Both sides as processes of their own, with a bad network between them: what is asked for outside runs inside, is reviewed
 there, and comes out once; what must not come out does not."""
 
-import json
 import re
-import sqlite3
-import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing
+from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from jobsite.accounts.actions import add_user
-from jobsite.accounts.backends import add_backend, rotate_token
-from jobsite.accounts.queries import user_or_stop
-from jobsite.accounts.signing_in import make_token
-from jobsite.instance import close_instance, open_instance
-from jobsite.projects.actions import add_member, add_organisation, add_project
-from jobsite.projects.workspaces import create_workspace
 from jobsite.releases.bundles.verifying import verify
-from jobsite.settings import Settings
 
-from ..jobs.conftest import Study, project_yaml
-from ..servers import Server, jobs_in, jobsite_json
+from ..jobs.conftest import project_yaml
+from ..servers import jobs_in
 from .browsing import Browser, words
-from .proxy import FAULTS, Proxy
+from .proxy import FAULTS
+from .reviewing import TABLE, approves, asks_for_release, request_of
+from .sides import Sides, until
 
 MARK = "QUITESECRET"
 SLOW = f"""
@@ -44,106 +33,12 @@ YAML = project_yaml(
     make=("python:v2 make.py", [], {"moderately_sensitive": {"tables": "output/*.csv"}}),
     fail=("python:v2 fail.py", ["make"], {"moderately_sensitive": {"none": "none/*.csv"}}),
 )
-PEOPLE = {
-    "ada": ["ProjectDeveloper"], "cat": ["OutputChecker"], "cyd": ["OutputChecker"], "pat": ["OutputPublisher"],
-    "sam": ["StaffAreaAdministrator"],
-}  # fmt: skip
-
-
-class Sides:
-    """The two instances, their servers, and what is between them."""
-
-    def __init__(self, folder: Path, stack: ExitStack) -> None:
-        self.folder, self._stack = folder, stack
-        self.study = Study(folder / "repositories" / "study")
-        self.study.commit(project__yaml=YAML, make__py=SLOW, fail__py=FAILS)
-        repositories = {"JOBSITE_ALLOWED_REPOS": f"{folder}/repositories/"}
-        self._of_public = {"JOBSITE_SIDE": "public", **repositories}
-        token = self._people()
-        self.public = self._serve(folder / "public", self._of_public)
-        self.network = stack.enter_context(Proxy(self.public.address))
-        self._of_secure = {
-            "JOBSITE_SIDE": "secure", "JOBSITE_PUBLIC_URL": self.network.address, "JOBSITE_BACKEND_TOKEN": token,
-            "JOBSITE_RUNTIMES": json.dumps({"python:v2": [sys.executable]}), "JOBSITE_UNDO_SECONDS": "1",
-            "JOBSITE_POLL_EVERY": "1 s", **repositories,
-        }  # fmt: skip
-        self.secure = self._serve(folder / "secure", self._of_secure)
-
-    def _people(self) -> str:
-        open_instance(
-            Settings(instance=self.folder / "public", side="public", allowed_repos=(f"{self.folder}/",))
-        )
-        for name, roles in PEOPLE.items():
-            add_user(by="system", username=name, fullname=name.title(), email=f"{name}@example.org",
-                     roles=[role for role in roles if role != "ProjectDeveloper"])  # fmt: skip
-        project = add_project(
-            by="system", name="Air", orgs=[add_organisation(by="system", name="Northfield")]
-        )
-        add_member(by="system", project=project, user=user_or_stop("ada"), roles=["ProjectDeveloper"])
-        create_workspace(
-            by="system", project=project, name="asthma", repo=str(self.study.path), branch="main"
-        )
-        token = rotate_token(by="system", backend=add_backend(by="system", slug="tpp", name="TPP"))
-        close_instance()
-        return token
-
-    def _serve(self, instance: Path, environ: dict[str, str]) -> Server:
-        return self._stack.enter_context(Server(instance, **environ))
-
-    def kill_public(self) -> None:
-        """kill -9 of the public side, which begins anew."""
-        self.public.kill()
-        self.public = self._serve(self.folder / "public", self._of_public)
-        self.network.there = self.public.address
-
-    def kill_secure(self) -> None:
-        """kill -9 of the secure side, which begins anew; its jobs run on meanwhile."""
-        self.secure.kill()
-        self.secure = self._serve(self.folder / "secure", self._of_secure)
-
-    def asks(self, *actions: str) -> int:
-        """A job request by ada on the public side; gives its number."""
-        words = ("request", "asthma", *actions, "--by", "ada", "--backend", "tpp")
-        return int(jobsite_json(self.folder / "public", *words, **self._of_public)["id"])
-
-    def there(self) -> dict[str, list[str]]:
-        """The states of the jobs of each action on the public side, newest first."""
-        found: dict[str, list[str]] = {}
-        for job in jobs_in(self.folder / "public"):
-            found.setdefault(job["action"], []).append(job["state"])
-        return found
-
-    def rows(self, statement: str) -> list[Any]:
-        """What a statement gives on the public side."""
-        with closing(sqlite3.connect(f"file:{self.folder}/public/jobsite.db?mode=ro", uri=True)) as database:
-            return database.execute(statement).fetchall()
-
-    def token(self, user: str) -> str:
-        """A single-use token, which the public side makes."""
-        open_instance(Settings(instance=self.folder / "public", side="public"))
-        words = make_token(by="system", user=user_or_stop(user))
-        close_instance()
-        return words
-
-    def browser(self, user: str, server: Server) -> Browser:
-        """Of somebody who has logged in there; when the answer is lost on its way the token is used up, and they take another."""
-        made = Browser(server.address)
-        until(lambda: made.signs_in(user, self.token(user)))
-        return made
 
 
 @pytest.fixture
 def sides(tmp_path: Path, socket_enabled: None) -> Iterator[Sides]:
     with ExitStack() as stack:
-        yield Sides(tmp_path, stack)
-
-
-def until(holds: Callable[[], object], *, seconds: int = 90) -> None:
-    """Wait for it. A bad network takes its time."""
-    end = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < end, "it did not come to pass"
-        time.sleep(0.1)
+        yield Sides(tmp_path, stack, {"project__yaml": YAML, "make__py": SLOW, "fail__py": FAILS})
 
 
 def test_what_is_asked_for_outside_runs_inside_and_comes_out_once(sides: Sides, tmp_path: Path) -> None:
@@ -172,7 +67,7 @@ def test_what_is_asked_for_outside_runs_inside_and_comes_out_once(sides: Sides, 
     sides.kill_secure()
     until(lambda: sides.rows("SELECT 1 FROM release_file WHERE uploaded_at IS NOT NULL AND NOT is_record"))
     sides.kill_public()
-    until(lambda: state_of(sides, release) == "RELEASED")
+    until(lambda: sides.status_of(release) == "RELEASED")
     published(sides, tmp_path)
 
     assert sides.rows("SELECT count(*), count(DISTINCT identifier) FROM job") == [(3, 3)]
@@ -189,36 +84,15 @@ def reviewed(sides: Sides) -> str:
     """A table is asked for by ada, approved by cat and cyd, and released by cyd, on the secure side; gives its request."""
     ada = sides.browser("ada", sides.secure)
     listed = ada.text("/asthma/level-4/tpp/")
-    assert "output/table.csv" in listed and MARK in listed
-    made, _ = ada.send(
-        "/requests/new/asthma/tpp/?path=output/table.csv",
-        path="output/table.csv", kind="OUTPUT", group=f"group {MARK}",
-    )  # fmt: skip
-    found = re.search(r"/requests/([0-9A-Z]{26})/([^/]+)/", made)
-    assert found
-    request, group = found.groups()
-    ada.send(
-        made, do="save", name=f"group {MARK}",
-        context=f"{MARK}: counts of 205 adults registered on 1 March 2025, by region. Column n is the number of people.",
-        controls="Counts of 7 or fewer are hidden, then all counts are rounded to the nearest 5.",
-    )  # fmt: skip
-    ada.send(f"/requests/{request}/-/submit/", check=[str(line) for line in range(6)])
+    assert TABLE in listed and MARK in listed
+    counts = "counts of 205 adults registered on 1 March 2025, by region. Column n is the number of people."
+    file = asks_for_release(ada, group=f"group {MARK}", context=f"{MARK}: {counts}")
     checker = ada
     for name in ("cat", "cyd"):
         checker = sides.browser(name, sides.secure)
-        file = f"/requests/{request}/{group}/output/table.csv"
-        checker.send(file, do="comment", text=f"A remark with {MARK}.", audience="PRIVATE")
-        checker.send(file, do="approve")
-        checker.send(f"/requests/{request}/-/my-review/")
-    assert "approved" in checker.send(f"/requests/{request}/-/release/")[1]
-    return request
-
-
-def state_of(sides: Sides, request: str) -> str:
-    """The status of a release request on the secure side."""
-    with closing(sqlite3.connect(f"file:{sides.folder}/secure/jobsite.db?mode=ro", uri=True)) as database:
-        found = database.execute("SELECT status FROM release_request WHERE id = ?", (request,)).fetchone()
-    return str(found[0])
+        approves(checker, file, remark=f"A remark with {MARK}.")
+    assert "approved" in checker.send(f"/requests/{request_of(file)}/-/release/")[1]
+    return request_of(file)
 
 
 def published(sides: Sides, tmp_path: Path) -> None:
@@ -230,7 +104,7 @@ def published(sides: Sides, tmp_path: Path) -> None:
     assert "Counts by region" not in words(Browser(sides.public.address).ask(place)[2])
     pat.send(f"{place}publish/")
     visitor = Browser(sides.public.address)
-    assert "output/table.csv" in visitor.text(place)
+    assert TABLE in visitor.text(place)
     bundles = re.findall(r'href="([^"]+bundle\.zip)"', visitor.ask(place)[2].decode())
     status, _, bundle = visitor.ask(bundles[0])
     assert status == 200
