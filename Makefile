@@ -18,7 +18,7 @@ export SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || echo 
 # Compiled modules are kept, whatever the shell says: the suite starts the command some hundred times.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run test check bench crash slurm artifact docs clean locks format prepare develop assets system system-venv system-browser
+.PHONY: run test check bench crash slurm artifact docs clean locks format prepare develop assets system system-venv system-browser system-sqlite system-postgresql
 
 run:
 	@$(MAKE) --no-print-directory system
@@ -26,9 +26,9 @@ run:
 	@$(BIN)/jobsite demo --run --instance "$(INSTANCE)"
 	@exec $(BIN)/jobsite serve --host 127.0.0.1 --port "$(PORT)" --instance "$(INSTANCE)"
 
-test: system system-browser
+test: system system-browser system-$(DATABASE)
 	@$(MAKE) --no-print-directory -j 3 prepare develop
-	@$(PYTEST)
+	@DATABASE="$(DATABASE)" $(PYTEST)
 
 check: develop
 	@$(BIN)/ruff format --check .
@@ -109,6 +109,11 @@ system-venv:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 	  echo "jobsite needs Python 3.11 or newer; name one with  make PYTHON=python3.12 …" >&2; exit 1; }
 	$(call install,$(PYTHON) -c 'import ensurepip$(comma) venv',python3-venv,Making a virtual environment)
+
+system-sqlite:
+
+system-postgresql:
+	$(call install,command -v initdb || ls /usr/lib/postgresql/*/bin/initdb,postgresql,The tests with DATABASE=postgresql)
 
 # A browser without windows: the same engine as chromium's, at three quarters of its processor time.
 system-browser:
