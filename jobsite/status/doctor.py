@@ -17,13 +17,14 @@ from jobsite.core.errors import Conflict
 from jobsite.core.events import Event
 from jobsite.core.leader import servers
 from jobsite.core.wording import counted
-from jobsite.jobs.execution import why_no_jobs
+from jobsite.jobs.execution import why_no_jobs, why_none_handed_out
 from jobsite.jobs.lock import InstanceLock
 from jobsite.jobs.models import BackendAlert
 from jobsite.jobs.weights import read_weights, weights_path
 from jobsite.settings import Settings
 from jobsite.sync.link import link
 from jobsite.sync.pushing.state import drive
+from jobsite.sync.tasks.tokens import has_tokens
 
 LEAST_FREE = 2**30
 LEAST_SHARE = 0.05
@@ -129,6 +130,8 @@ def _backend(settings: Settings, backend: Backend) -> Iterator[Finding]:
         yield _seen(name, backend)
     elif not (settings.secure and runs_here(backend)):
         yield _link(name, backend)
+    elif backend.has_agent:
+        yield _agent(name, backend)
     standing = (BackendAlert.backend == backend) & BackendAlert.raised_at.is_null(False)
     alerts = BackendAlert.select().where(standing & BackendAlert.cleared_at.is_null())
     for alert in alerts if settings.secure else ():
@@ -143,6 +146,17 @@ def _link(name: str, backend: Backend) -> Finding:
     """How the other side is heard of: by its token, and not longer ago than its threshold."""
     if backend.auth_token_hash is None:
         return Finding(name, False, f"It has no token: `jobsite backend token {backend.slug}` makes one.")
+    return _seen(name, backend)
+
+
+def _agent(name: str, backend: Backend) -> Finding:
+    """Whether an agent can fetch the jobs of the backend, and when it did."""
+    if refusal := why_none_handed_out():
+        return Finding(name, False, refusal)
+    if not has_tokens(backend):
+        return Finding(
+            name, False, f"Its agent has no token: `jobsite agent-token add {backend.slug} NAME` makes one."
+        )
     return _seen(name, backend)
 
 

@@ -50,6 +50,11 @@ def backend_with_agent(slug: str) -> Backend | None:
     return found if found is not None and runs_here(found) else None
 
 
+def has_tokens(backend: Backend) -> bool:
+    """Whether the agent of the backend has any token."""
+    return AgentToken.select().where(AgentToken.backend == backend).exists()
+
+
 def is_token_of(backend: Backend, token: str) -> bool:
     """Whether this is a token of the agent of the backend. Looked up by its hash, so that time tells nothing."""
     its = (AgentToken.backend == backend) & (AgentToken.token_hash == token_hash(token))

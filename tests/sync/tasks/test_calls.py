@@ -16,7 +16,8 @@ from jobsite.core.events import Event
 from jobsite.jobs.models import Job
 from jobsite.projects import data_permissions
 from jobsite.projects.models import Workspace
-from jobsite.settings import Settings, use
+from jobsite.settings import Settings, current, use
+from jobsite.status.doctor import examination
 from jobsite.sync.tasks.actions import set_agent
 from jobsite.sync.tasks.models import AgentToken
 from jobsite.sync.tasks.tokens import add_agent_token
@@ -205,3 +206,20 @@ def test_a_backend_is_given_to_an_agent_and_taken_back_by_command(
     with pytest.raises(Denied):
         set_agent(by="system", backend=Backend.get_by_id(far.id), to=False)
     assert agent.call("tasks/")[0] == 404
+
+
+def test_operators_see_whether_an_agent_can_fetch_its_jobs(
+    far: Backend, settings: Settings, client: FlaskClient, sign_in: Any, cast: Any
+) -> None:
+    def said() -> tuple[bool, str]:
+        return next((one.ok, one.sentence) for one in examination(settings) if one.name == "backend far")
+
+    assert said() == (False, "Its agent has no token: `jobsite agent-token add far NAME` makes one.")
+    agent = Agent(client, "far", add_agent_token(by="system", backend=far, name="first"))
+    assert said() == (False, "It was never in contact.")
+    agent.fetch()
+    assert said()[0]
+    object.__setattr__(current(), "agent_images", "")
+    assert "AGENT_IMAGES" in said()[1]
+    page = sign_in(client, "sam").get("/staff/backends/far/").text
+    assert "Are carried out by an agent" in page and "Never yet" not in page
