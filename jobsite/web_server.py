@@ -1,6 +1,7 @@
 """The web server: waitress, with limits that keep it from being held up, and an end at which nobody's request is lost."""
 
 import gc
+import select
 import signal
 import time
 from types import FrameType
@@ -21,8 +22,9 @@ MOST_BODY = 8 * 2**20
 """Bytes of a request that are taken in at all, but for uploads; what a form may have, and is told with a page, is less."""
 MOST_UNSENT = 2**20
 
-LAST_ANSWERS = 5.0
-"""Seconds in which requests that have come are answered once the server has been told to stop."""
+LAST_ANSWERS, LAST_WORDS = 5.0, 0.2
+"""Seconds in which requests that have come are answered once the server has been told to stop, and in which those who were the
+last to be let in say what they ask."""
 
 
 def web_server(app: Flask, settings: Settings, *, host: str, port: int) -> Any:
@@ -69,9 +71,9 @@ def answer_until_stopped(server: Any) -> None:
     try:
         while not hub.stopping():
             _turn(server, 1.0)
-        server.asyncore.dispatcher.close(server)
-        until = time.monotonic() + LAST_ANSWERS
-        while _owes(server) and time.monotonic() < until:
+        _close_door(server)
+        begun = time.monotonic()
+        while (gone := time.monotonic() - begun) < LAST_ANSWERS and (_owes(server) or gone < LAST_WORDS):
             _turn(server, 0.05)
         for channel in list(server.active_channels.values()):
             if not channel.goes_on:
@@ -79,6 +81,15 @@ def answer_until_stopped(server: Any) -> None:
     finally:
         server.task_dispatcher.shutdown(timeout=1)
         server.close()
+
+
+def _close_door(server: Any) -> None:
+    """Let in who waits at the door, then nobody."""
+    door = select.poll()
+    door.register(server.socket.fileno(), select.POLLIN)
+    while door.poll(0):
+        server.handle_accept()
+    server.asyncore.dispatcher.close(server)
 
 
 def _turn(server: Any, seconds: float) -> None:
