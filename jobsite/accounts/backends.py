@@ -104,9 +104,9 @@ def set_dispatch(*, by: User | str, backend: Backend, to: str) -> None:
         there = (Backend.id == backend.id) & (Backend.dispatch != to)
         changed_one(Backend.update(dispatch=to).where(there), f"{backend.slug} is {to} already.")
         _record("dispatch", by, backend, to=to)
-        known = Backend.get_by_id(backend.id)
-        backend.dispatch, backend.is_remote = to, known.is_remote
-        _set_remote(by, backend, to=to == PUSH or bool(known.auth_token_hash))
+        is_remote = to == PUSH or bool(Backend.get_by_id(backend.id).auth_token_hash)
+        _change(backend, is_remote=is_remote)
+        backend.dispatch, backend.is_remote = to, is_remote
         database.after_commit(hub.ring)
 
 

@@ -10,7 +10,7 @@ from jobsite.jobs.data_needs import allowed_in
 from jobsite.jobs.models import JobRequest
 from jobsite.jobs.reported import Report
 from jobsite.projects.models import Organisation, Project, ProjectCollaboration
-from jobsite.sync.api.shapes import Flag, Many, Moment, Optional, OrNull, Shape, Text, Wrong
+from jobsite.sync.api.shapes import Many, Moment, Optional, OrNull, Shape, Text, Truth, Wrong
 from jobsite.sync.pushing.rules import measures_of, message_of, scope_of, trace_of
 
 MOST_JOBS = 20_000
@@ -31,7 +31,7 @@ _JOB = Shape(
         "updated_at": Optional(OrNull(Moment())),
         "started_at": Optional(OrNull(Moment())),
         "completed_at": Optional(OrNull(Moment())),
-        "requires_db": Optional(Flag(), False),
+        "requires_db": Optional(Truth(), False),
     }
 )
 _FLAG = Shape({"status": Text(choices=("on", "off")), "since": Optional(OrNull(Moment()))})

@@ -43,7 +43,7 @@ def send(client: FlaskClient, csrf: Any, to: str) -> int:
 
 
 def test_staff_switch_a_backend_and_an_event_says_so(world: PublicWorld, sam: FlaskClient, csrf: Any) -> None:
-    assert "Are sent to the controller" in sam.get(PAGE).text
+    assert "They are sent to the controller." in sam.get(PAGE).text
     assert send(sam, csrf, "poll") == 303 and Backend.get(slug="tpp").dispatch == "poll"
     assert "Send them to the controller" in sam.get(PAGE).text
     assert send(sam, csrf, "poll") == 409
