@@ -2,10 +2,13 @@
 
 import ast
 import re
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
 import pytest
+
+pytestmark = pytest.mark.xdist_group("architecture")  # each file is read once
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "jobsite"
@@ -28,6 +31,7 @@ BARE = (
 )
 """Started or used where neither the web nor the database may be needed."""
 
+WEB_AND_DATABASE = {"flask", "peewee", "huey", "flask_login", "flask_wtf", "playhouse"}
 FORBIDDEN_NAMES = {"utils", "helpers", "manager", "common", "misc"}
 FILES = sorted(path for path in PACKAGE.rglob("*.py") if "study" not in path.relative_to(PACKAGE).parts[:-1])
 NAMES = [str(path.relative_to(PACKAGE)) for path in FILES]
@@ -53,59 +57,69 @@ def imports_of(tree: ast.Module) -> set[str]:
     return found
 
 
+@cache
 def functions_of(tree: ast.Module) -> list[ast.FunctionDef]:
     return [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
+
+
+def functions_but(left_out: Callable[[str], bool]) -> list[tuple[str, ast.FunctionDef]]:
+    """Every function with the name of its file, without the files that are left out."""
+    return [(name, one) for name in NAMES if not left_out(name) for one in functions_of(tree_of(name))]
 
 
 def lines_of(node: ast.FunctionDef) -> int:
     return (node.end_lineno or node.lineno) - node.lineno + 1
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_imports_point_down(name: str) -> None:
-    room = room_of(name)
-    if room is None:
-        return
-    allowed = set(ROOMS[: ROOMS.index(room) + 1])
-    for module in imports_of(tree_of(name)):
-        parts = module.split(".")
-        if parts[0] == "jobsite" and len(parts) > 1 and parts[1] in ROOMS:
-            assert parts[1] in allowed, f"{name} imports {module}, which is above it"
+def test_imports_point_down() -> None:
+    wrong = []
+    for name in NAMES:
+        if room := room_of(name):
+            above = set(ROOMS[ROOMS.index(room) + 1 :])
+            modules = [module for module in imports_of(tree_of(name)) if module.startswith("jobsite.")]
+            wrong += [
+                f"{name} imports {one}, which is above it" for one in modules if one.split(".")[1] in above
+            ]
+    assert not wrong, "\n".join(wrong)
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_pure_files_know_neither_web_nor_database(name: str) -> None:
-    pure = room_of(name) in PURE_ROOMS or name.split("/")[-1] in PURE_FILES or name.startswith(BARE)
-    if not pure:
-        return
-    roots = {module.split(".")[0] for module in imports_of(tree_of(name))}
-    assert not roots & {"flask", "peewee", "huey", "flask_login", "flask_wtf", "playhouse"}, name
+def test_pure_files_know_neither_web_nor_database() -> None:
+    wrong = []
+    for name in NAMES:
+        if room_of(name) in PURE_ROOMS or name.split("/")[-1] in PURE_FILES or name.startswith(BARE):
+            roots = {module.split(".")[0] for module in imports_of(tree_of(name))}
+            wrong += [f"{name} imports {one}" for one in roots & WEB_AND_DATABASE]
+    assert not wrong, "\n".join(wrong)
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_no_file_grows_fat_and_none_is_a_drawer_for_everything(name: str) -> None:
-    assert len((PACKAGE / name).read_text("utf-8").splitlines()) <= 400
-    assert Path(name).stem not in FORBIDDEN_NAMES
+def test_no_file_grows_fat_and_none_is_a_drawer_for_everything() -> None:
+    lengths = {name: len((PACKAGE / name).read_text("utf-8").splitlines()) for name in NAMES}
+    assert {name: lines for name, lines in lengths.items() if lines > 400} == {}
+    assert [name for name in NAMES if Path(name).stem in FORBIDDEN_NAMES] == []
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if "migrations/" not in name])
-def test_functions_are_short_and_import_nothing_of_ours(name: str) -> None:
-    for function in functions_of(tree_of(name)):
-        assert lines_of(function) <= 40, f"{name}: {function.name} has {lines_of(function)} lines"
-        inner = {
-            module for module in imports_of(ast.Module(function.body, [])) if module.startswith("jobsite")
-        }
-        assert not inner, f"{name}: {function.name} imports {inner}"
+def test_functions_are_short_and_import_nothing_of_ours() -> None:
+    wrong = []
+    for name, function in functions_but(lambda name: "migrations/" in name):
+        wrong += [f"{name}: {function.name} has {lines_of(function)} lines"] * (lines_of(function) > 40)
+        inner = imports_of(ast.Module(function.body, []))
+        wrong += [f"{name}: {function.name} imports {one}" for one in inner if one.startswith("jobsite")]
+    assert not wrong, "\n".join(wrong)
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if name.endswith("views.py")])
-def test_views_read_call_and_answer(name: str) -> None:
-    for function in functions_of(tree_of(name)):
-        assert lines_of(function) <= 25, f"{name}: {function.name} has {lines_of(function)} lines"
-    text = (PACKAGE / name).read_text("utf-8")
-    assert not re.search(
-        r"\.(execute|save|create|delete_instance|insert_many)\(|\bwriting\(|Markup\(", text
-    ), name
+def test_views_read_call_and_answer() -> None:
+    wrong = [
+        f"{name}: {function.name} has {lines_of(function)} lines"
+        for name, function in functions_but(lambda name: not name.endswith("views.py"))
+        if lines_of(function) > 25
+    ]
+    for name in [name for name in NAMES if name.endswith("views.py")]:
+        text = (PACKAGE / name).read_text("utf-8")
+        if writes := re.search(
+            r"\.(execute|save|create|delete_instance|insert_many)\(|\bwriting\(|Markup\(", text
+        ):
+            wrong.append(f"{name} has {writes[0]}")
+    assert not wrong, "\n".join(wrong)
 
 
 def test_functions_are_short_in_the_middle() -> None:
