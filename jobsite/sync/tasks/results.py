@@ -1,6 +1,6 @@
-"""What an agent tells of the end of a job, read for what may be known here (pipelines and jobs, 4.7 and appendix B); pure.
+"""What an agent tells of the end of a job, read for what may be known here (pipelines and jobs, 4.7 and appendix B).
 
-Only numbers, yes or no, and sentences that can hold no name are taken over. Names of files, patterns, hints, messages of
+Only numbers, yes or no, and sentences of a fixed list are taken over. Names of files, patterns, hints, messages of
 exceptions and whatever else comes along are not kept, also where the agent should have left them out.
 """
 
@@ -12,20 +12,17 @@ from typing import Any
 
 from jobsite.jobs.executors.agent import EXCLUDED, NOTHING, SAVED, UNMATCHED
 from jobsite.jobs.executors.contract import AttemptSpec, Exit
+from jobsite.jobs.reports import message_outside
+from jobsite.jobs.rules import CODES
 
-LONGEST = 300
-"""Characters of a sentence that is taken over."""
 USERS_OWN = (
     "a file that it needs is not there, or its code cannot be read; the records of the agent say which"
 )
 
-_BASES = ("Job exited with an error", "Completed successfully")
+_BASE = CODES["nonzero_exit"].sentence
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _EXIT = re.compile(r"[0-9]{1,3}")
 _CLASS = re.compile(r"[A-Za-z_][A-Za-z0-9_.]{0,99}")
-_WORDS = re.compile(r"[A-Za-z0-9 ,.;:()%'-]+")
-_NAME = re.compile(r"[A-Za-z0-9]\.[A-Za-z]|[A-Za-z0-9]-?_|\.\.")
-"""A dot within a word that a letter follows: the end of a name of a file. 4.00GB is none."""
 
 
 def end_of(
@@ -49,11 +46,11 @@ def end_of(
 
 
 def sentence(message: Any) -> str:
-    """What an agent says in its own words of an exit code, where no name of a file can be in it; else ""."""
-    text = " ".join(message.split()) if isinstance(message, str) and len(message) <= LONGEST else ""
-    for base in _BASES:
-        text = text.removeprefix(base).lstrip(": ")
-    return "" if _NAME.search(text) or not _WORDS.fullmatch(text) else text.rstrip(".")
+    """What an agent says of an exit code in its own words, where that is one of the sentences that may be said outside of
+    Level 4; else ""."""
+    text = " ".join(message.split()) if isinstance(message, str) else ""
+    whole = f"{_BASE}: {text.removeprefix(_BASE).lstrip(': ')}"
+    return whole.removeprefix(f"{_BASE}: ") if message_outside("nonzero_exit", whole) == whole else ""
 
 
 def _facts(told: Mapping[str, Any], spec: AttemptSpec, times: Mapping[str, int], at: int) -> dict[str, Any]:

@@ -49,7 +49,7 @@ ENDS: list[tuple[str, dict[str, Any], str, str]] = [
     ("finalized", {"exit_code": "1", "status_message": BASE}, "nonzero_exit", BASE),
     ("finalized", {"exit_code": "1", "status_message": f"{SECRET} is odd"}, "nonzero_exit", BASE),
     ("finalized", {"exit_code": "127"}, "nonzero_exit", f"{BASE}: the command could not be started in this image"),
-    ("finalized", {"exit_code": "4", "status_message": "New data are coming in"}, "nonzero_exit", f"{BASE}: New data are coming in"),
+    ("finalized", {"exit_code": "4", "status_message": "New data are coming in"}, "nonzero_exit", BASE),
     ("finalized", {"exit_code": "137", "oom_killed": True}, "nonzero_exit", f"{BASE}: Job ran out of memory (limit was 4.29GB)"),
     ("error", {"error": {"exception": "LocalJobError", "message": f"{SECRET} was mislaid", "traceback": SECRET}}, "job_error",
      "The job could not be run: a file that it needs is not there, or its code cannot be read; the records of the agent say which"),

@@ -14,6 +14,7 @@ from jobsite.core.clock import now
 from jobsite.jobs.executors import records
 from jobsite.jobs.executors.agent import TOLD, Agent, ask_end, note_end, note_stage, offer
 from jobsite.jobs.executors.contract import REASONS, AttemptSpec, Exit
+from jobsite.jobs.rules import nonzero_sentences
 from jobsite.sync.tasks.database import expected_month
 from jobsite.sync.tasks.results import end_of, sentence
 from jobsite.sync.tasks.updates import Unusable, update_in
@@ -32,7 +33,7 @@ ANYTHING = st.recursive(
 )  # fmt: skip
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.dictionaries(st.sampled_from(KEYS), ANYTHING))
 def test_any_results_make_an_end_that_can_be_stored(told: dict[str, Any]) -> None:
     end = end_of(told, SPEC, {}, 5, overdue=False)
@@ -40,21 +41,20 @@ def test_any_results_make_an_end_that_can_be_stored(told: dict[str, Any]) -> Non
     assert json.loads(json.dumps(asdict(end), allow_nan=False)) == asdict(end)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(
-    st.from_regex(r"[a-z_]{1,8}(/[a-z_]{1,8}){0,2}\.[a-z]{2,4}", fullmatch=True),
-    st.sampled_from(["{}", "no {}", "{} is odd", "Job exited with an error: {} (see log)", "'{}'", "x:{}"]),
+    st.text(max_size=40), st.sampled_from(["{}", "Job exited with an error: {}", "Job ran out of memory {}"])
 )
-def test_no_sentence_with_the_name_of_a_file_is_taken_over(name: str, around: str) -> None:
-    assert sentence(around.format(name)) == ""
+def test_no_words_of_a_run_are_taken_over(said: str, around: str) -> None:
+    assert sentence(around.format(said)) in ("", *nonzero_sentences())
 
 
 SENTENCES = [
-    ("Job exited with an error", ""), ("Job exited with an error: it is odd.", "it is odd"),
+    ("Job exited with an error", ""),
     ("Job ran out of memory (limit was 4.00GB)", "Job ran out of memory (limit was 4.00GB)"),
-    ("A database error; try again later", "A database error; try again later"),
-    ("patients_2024", ""), ("output/table", ""), ("C:\\data", ""), ("a b\nc", "a b c"), ("é", ""), ("<b>x</b>", ""),
-    ("x" * 301, ""), (None, ""), (5, ""), (["x"], ""), ("see ..", ""), ("\x00", ""),
+    ("Job exited with an error: Job ran out of memory (limit was 4.00GB)", "Job ran out of memory (limit was 4.00GB)"),
+    ("assurance  tests\nfailed", "assurance tests failed"), ("assurance tests failed for 7 patients", ""),
+    ("3 patients", ""), ("output/table", ""), ("x" * 10_000, ""), (None, ""), (5, ""), (["x"], ""), ("", ""), ("\x00", ""),
 ]  # fmt: skip
 
 
@@ -92,7 +92,7 @@ STEP = st.one_of(
 )  # fmt: skip
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(st.lists(STEP, max_size=14))
 def test_in_any_order_there_is_one_end_and_no_stage_goes_back(steps: list[tuple[Any, ...]]) -> None:
     with TemporaryDirectory(dir="/tmp") as folder:
