@@ -333,7 +333,11 @@ def _update(count: int) -> Prepared:
 def _update_of(numbers: range) -> Any:
     its = [place(f"id_{number}") for number in numbers]
     new = {
-        name: Case(JobRequest.id, [(its[number], place(f"{name}_{number}")) for number in numbers])
+        name: Case(
+            JobRequest.id,
+            [(its[number], place(f"{name}_{number}")) for number in numbers],
+            getattr(JobRequest, name),  # never taken: it tells PostgreSQL of which type the others are
+        )
         for name in _DERIVED
     }
     return JobRequest.update(new).where(JobRequest.id.in_(its))
