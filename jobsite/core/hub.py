@@ -4,15 +4,19 @@ It carries no facts, so nothing is lost when it is: whoever wakes looks at files
 the processes of an instance ring each other's (`core/leader.py`).
 """
 
+import os
 import secrets
 import threading
 
-NAME = secrets.token_hex(8)
-"""By which this process knows its own among the rings it hears of."""
-
+_begun = secrets.token_hex(8)
 _condition = threading.Condition()
 _rings = 0
 _stopping = False
+
+
+def name() -> str:
+    """By which this process knows its own among the rings it hears of; one forked from it has another."""
+    return f"{_begun}-{os.getpid()}"
 
 
 def ring() -> None:

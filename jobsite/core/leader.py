@@ -136,5 +136,5 @@ FROM pg_stat_activity AS one WHERE datname = current_database() AND application_
 
 def _hear(news: Any) -> None:
     """Something was stored that others may wait for; this process has heard of its own already."""
-    if news.payload != hub.NAME:
+    if news.payload != hub.name():
         hub.ring()

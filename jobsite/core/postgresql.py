@@ -139,7 +139,7 @@ class Database(peewee.PostgresqlDatabase):
         """Store it all, and tell other processes where it is news."""
         with __exception_wrapper__:
             self.cursor().execute(
-                f"NOTIFY {CHANNEL}, '{hub.NAME}'; COMMIT" if self._state.commit_callbacks else "COMMIT"
+                f"NOTIFY {CHANNEL}, '{hub.name()}'; COMMIT" if self._state.commit_callbacks else "COMMIT"
             )
 
     def rollback(self) -> None:
