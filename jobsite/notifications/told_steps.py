@@ -10,6 +10,7 @@ from jobsite.core.db import writing
 from jobsite.core.events import record
 from jobsite.notifications.told_models import ToldReview
 from jobsite.projects.models import Workspace
+from jobsite.releases.models import Release
 from jobsite.releases.requests.models import ReleaseRequest
 from jobsite.settings import current
 
@@ -26,6 +27,14 @@ class Told:
     updates: Sequence[str] = ()
     turn: int | None = None
     repo: str = ""
+
+
+def why_not_tell(by: Backend, request: str) -> str | None:
+    """Why this backend tells nothing of a request: another one does, or released it. Two queries."""
+    told = (ToldReview.request == request) & (ToldReview.backend != by)
+    released = (Release.id == request) & (Release.backend != by)
+    others = ToldReview.select().where(told).exists() or Release.select().where(released).exists()
+    return f"Release request '{request}' is of another backend" if others else None
 
 
 def note_review(*, by: Backend, told: Told) -> None:

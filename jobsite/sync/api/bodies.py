@@ -11,7 +11,7 @@ import re
 import time
 from typing import Any
 
-from waitress.parser import HTTPRequestParser
+from waitress.parser import HTTPRequestParser, ParsingError
 from waitress.utilities import Error
 
 from jobsite.core.api_errors import API, DETAILS
@@ -42,8 +42,11 @@ class Parser(HTTPRequestParser):
     error: Any
 
     def parse_header(self, header_plus: bytes) -> None:
-        """Read the head; that of an upload has a limit of its own for what follows."""
+        """Read the head; that of an upload has a limit of its own for what follows. One that says in two ways how long the body
+        is means another thing to a proxy than to us, perhaps, and is refused."""
         super().parse_header(header_plus)
+        if self.chunked and "CONTENT_LENGTH" in self.headers:
+            raise ParsingError("both Content-Length and Transfer-Encoding")
         if self.is_upload:
             self.adj = copy.copy(self.adj)
             self.adj.max_request_body_size += 2 * current().level4_max_filesize

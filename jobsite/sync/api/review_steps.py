@@ -8,7 +8,7 @@ from flask import Response
 
 from jobsite.accounts.queries import user_named
 from jobsite.notifications.told_rules import STEPS, update_line
-from jobsite.notifications.told_steps import Told, note_review
+from jobsite.notifications.told_steps import Told, note_review, why_not_tell
 from jobsite.projects.models import Workspace
 from jobsite.setting_kinds import repo_name
 from jobsite.sync.api.callers import BACKEND
@@ -40,6 +40,8 @@ def review_step(call: Call) -> Response:
     """A step of a release request: people are told, and its issue is kept. What it names and is not here is told back."""
     told = call.body
     found, unknown = _found(told)
+    if why_not := why_not_tell(call.backend, told["request"]):
+        unknown.append(why_not)
     if unknown:
         return answer({"status": "error", "message": "; ".join(unknown)}, 201)
     lines = [

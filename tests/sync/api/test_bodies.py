@@ -139,6 +139,51 @@ def test_a_file_may_come_slowly_but_not_for_ever(
             assert channel.will_close is is_lost, (path, late)
 
 
+ODD = [
+    ("GET {} HTTP/1.1\r\nHost: x\r\nAuthorization: {}\r\n\r\n", 200),
+    ("GET http://elsewhere.example{} HTTP/1.1\r\nHost: x\r\nAuthorization: {}\r\n\r\n", 200),
+    ("GET {} HTTP/1.0\r\nAuthorization: {}\r\n\r\n", 200),
+    ("GET {} HTTP/1.1\r\nHost: x\r\nAuthorization:\r\n {}\r\n\r\n", 200),
+    ("HEAD {} HTTP/1.1\r\nHost: x\r\nAuthorization: {}\r\n\r\n", 200),
+    ("get {} HTTP/1.1\r\nHost: x\r\nAuthorization: {}\r\n\r\n", 400),
+    ("TRACE {} HTTP/1.1\r\nHost: x\r\nAuthorization: {}\r\n\r\n", 405),
+    ("GET {} HTTP/1.1\r\nHost: x\r\nAuthorization: bad\r\nAuthorization: {}\r\n\r\n", 403),
+    ("GET {} HTTP/1.1\r\nHost: x\r\nAuthorization: {}\r\nAuthorization: bad\r\n\r\n", 403),
+    ("GET {} HTTP/1.1\r\nHost: x\r\nAuthorization_: {}\r\n\r\n", 403),
+    ("GET {} HTTP/1.1\r\nHost: x\r\nAuthorization : {}\r\n\r\n", 400),
+    ("GET {} HTTP/1.1\r\nHost: x\r\nAuthorization: {}\0\r\n\r\n", 400),
+    ("GET {} HTTP/1.1\r\nHost: x\r\nAuthorization: {}\r\nFlags: " + "x" * 70_000 + "\r\n\r\n", 431),
+]
+IN_TWO_WAYS = "Transfer-Encoding: chunked\r\nContent-Length: 2\r\n\r\n2\r\n[]\r\n0\r\n\r\n"
+ODD_BODIES = [
+    ("Content-Length: 2\r\n\r\n[]", 200),
+    ("Transfer-Encoding: chunked\r\n\r\n2;a=b\r\n[]\r\n0\r\n\r\n", 200),
+    ("Content-Length: 2\r\nExpect: 100-continue\r\n\r\n[]", 100),
+    (IN_TWO_WAYS, 400),
+    (IN_TWO_WAYS.replace("chunked", "gzip, chunked"), 501),
+    ("Content-Length: 2\r\nContent-Length: 3\r\n\r\n[] ", 400),
+    ("Content-Length: +2\r\n\r\n[]", 400),
+    ("Content-Length: -1\r\n\r\n[]", 400),
+    ("Content-Length: 5\r\n\r\n\u00ef\u00bb\u00bf[]", 400),
+    ("Content-Length: 4\r\nContent-Encoding: gzip\r\n\r\n\x1f\u008b\x08\x00", 400),
+]
+
+
+def test_requests_of_odd_forms_are_served_or_refused_and_never_taken_for_others(
+    served: tuple[int, dict[str, str]],
+) -> None:
+    port, headers = served
+    token = headers["Authorization"]
+    cases = [(head.format("/api/v2/backend/", token), status) for head, status in ODD]
+    post = f"POST /api/v2/jobs/ HTTP/1.1\r\nHost: x\r\nAuthorization: {token}\r\nContent-Type: application/json\r\n"
+    for sent, wanted in cases + [(post + body, status) for body, status in ODD_BODIES]:
+        with socket.create_connection(("127.0.0.1", port), timeout=60) as connection:
+            connection.sendall(sent.encode("latin-1"))
+            answer = connection.recv(65536).decode("latin-1")
+        assert int(answer.split(" ")[1]) == wanted, (sent[:200], answer[:200])
+        assert "elsewhere.example" not in answer
+
+
 def _break_off(port: int, where: str, headers: dict[str, str]) -> None:
     """Send half of a file and hang up."""
     with socket.create_connection(("127.0.0.1", port), timeout=60) as connection:
