@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Self
 
+from . import forked
 from .databases import database_environ, rows
 
 ARTIFACT = os.environ.get("ARTIFACT", "")
@@ -19,6 +20,8 @@ ARTIFACT = os.environ.get("ARTIFACT", "")
 COMMAND = (
     (sys.executable, ARTIFACT) if ARTIFACT else (sys.executable, "-c", "from jobsite.cli import main; main()")
 )
+IS_FORKED = not (ARTIFACT or os.environ.get("FRESH"))
+"""Whether `COMMAND` is forked from a process that has loaded the program; `FRESH=1` has every one load it by itself."""
 ROOT = Path(__file__).parent.parent
 STUDY_PYTHON = ROOT / ".venv-study" / "bin" / "python"
 
@@ -27,13 +30,12 @@ def jobsite(
     instance: Path, *words: str, command: Sequence[str] = COMMAND, **environ: str
 ) -> subprocess.CompletedProcess[str]:
     """Run `jobsite WORDS --instance INSTANCE` to its end. `command` is what stands for `jobsite`."""
+    words = (*words, "--instance", str(instance))
+    env = {**os.environ, **database_environ(instance), **environ}
+    if IS_FORKED and command is COMMAND:
+        return forked.run(words, env=env, timeout=180)
     return subprocess.run(
-        [*command, *words, "--instance", str(instance)],
-        capture_output=True,
-        text=True,
-        timeout=180,
-        check=False,
-        env={**os.environ, **database_environ(instance), **environ},
+        [*command, *words], capture_output=True, text=True, timeout=180, check=False, env=env
     )
 
 
@@ -79,14 +81,16 @@ class Server:
 
     def __init__(self, instance: Path, *, command: Sequence[str] = COMMAND, **environ: str) -> None:
         self._log = instance.parent / f"{instance.name}-server.log"
+        words = ["serve", "--port", "0", "--instance", str(instance)]
+        env = {**os.environ, **database_environ(instance), **environ}
+        self.process: forked.Process | subprocess.Popen[str]
         with self._log.open("a") as log:
-            self.process = subprocess.Popen(
-                [*command, "serve", "--port", "0", "--instance", str(instance)],
-                stdout=subprocess.PIPE,
-                stderr=log,
-                text=True,
-                env={**os.environ, **database_environ(instance), **environ},
-            )
+            if IS_FORKED and command is COMMAND:
+                self.process = forked.Process(words, stdout=subprocess.PIPE, stderr=log, env=env)
+            else:
+                self.process = subprocess.Popen(
+                    [*command, *words], stdout=subprocess.PIPE, stderr=log, text=True, env=env
+                )
         self.lines: list[str] = []
         self.address = self._ready()
 
