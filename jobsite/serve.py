@@ -93,16 +93,18 @@ def _leading(settings: Settings, queue: Huey) -> Iterator[None]:
 @dataclass(frozen=True)
 class Worker:
     """A thread of the server: its name, the side it runs on (`any`, `public` or `secure`), and what it does until told to
-    stop. `apart`: only on a secure side whose public side is elsewhere."""
+    stop. `apart`: only on a secure side whose public side is elsewhere; `drives`: only where a controller is called."""
 
     name: str
     side: str
     run: Callable[[threading.Event], None]
     apart: bool = False
+    drives: bool = False
 
     def works_for(self, settings: Settings) -> bool:
         """Whether a server with these settings has this thread."""
-        return exists_on(self.side, settings.side) and (settings.is_apart or not self.apart)
+        wanted = (settings.is_apart or not self.apart) and (settings.drives or not self.drives)
+        return exists_on(self.side, settings.side) and wanted
 
 
 def run_jobs(stop: threading.Event) -> None:
@@ -122,7 +124,7 @@ WORKERS = (
     Worker("uploads", "secure", upload),
     Worker("job requests", "secure", fetch_requests, apart=True),
     Worker("reports", "secure", push_jobs, apart=True),
-    Worker("controller", "public", follow_controller),
+    Worker("controller", "public", follow_controller, drives=True),
     Worker("people", "secure", follow_people, apart=True),
     Worker("release steps", "secure", follow_steps, apart=True),
 )

@@ -350,6 +350,9 @@ def test_a_server_has_only_the_tasks_and_threads_of_its_side(tmp_path: Path, sid
     assert ("No job requests are fetched" in said) == (side == "secure")
     apart = replace(settings, side="secure", public_url="https://jobs.example.org")
     elsewhere = {thread.name for thread in Workers(apart, queue)._threads}
+    driving = replace(settings, controller_url="https://controller.example.org")
+    more = {thread.name for thread in Workers(driving, queue)._threads} - names
+    assert more == ({"controller"} if side != "secure" else set())
     assert elsewhere > of_secure | {"job requests", "reports", "people"}
     assert "BACKEND_TOKEN is not set" in "".join(warnings(apart, None))
     close_instance()
