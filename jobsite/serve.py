@@ -172,3 +172,5 @@ def warnings(settings: Settings, redis: Redis | None) -> Iterator[str]:
         yield "No job requests are fetched and nobody can log in: PUBLIC_URL is not set."
     elif settings.is_apart and not settings.backend_token:
         yield "The public side lets nobody in without a token: BACKEND_TOKEN is not set."
+    if settings.drives and not settings.controller_token:
+        yield "The controller answers nobody without a token: CONTROLLER_TOKEN is not set."

@@ -353,6 +353,7 @@ def test_a_server_has_only_the_tasks_and_threads_of_its_side(tmp_path: Path, sid
     driving = replace(settings, controller_url="https://controller.example.org")
     more = {thread.name for thread in Workers(driving, queue)._threads} - names
     assert more == ({"controller"} if side != "secure" else set())
+    assert ("CONTROLLER_TOKEN is not set" in "".join(warnings(driving, None))) == bool(more)
     assert elsewhere > of_secure | {"job requests", "reports", "people"}
     assert "BACKEND_TOKEN is not set" in "".join(warnings(apart, None))
     close_instance()
