@@ -7,6 +7,7 @@ from typing import Any
 
 from jobsite.accounts.contact import note_standing
 from jobsite.core.clock import now
+from jobsite.jobs.models import Job, JobRequest
 from jobsite.jobs.reported import Report, report_jobs
 from jobsite.settings import current
 from jobsite.store.journal import fail_point
@@ -16,10 +17,10 @@ from jobsite.sync.client import Answer
 from jobsite.sync.pushing.bodies import jobs_in, standings_in, unrecognised_in
 from jobsite.sync.pushing.client import NO_CONTROLLER, Controller, sound
 from jobsite.sync.pushing.contact import note_failure, pushed_backends
-from jobsite.sync.pushing.creating import found_there, refuse
+from jobsite.sync.pushing.creating import end_cancelled, found_there, refuse
 from jobsite.sync.pushing.journal import change, change_all, to_ask
 from jobsite.sync.pushing.models import SentRequest
-from jobsite.sync.pushing.rules import LONGEST_DETAILS, UNKNOWN_ERROR, one_line
+from jobsite.sync.pushing.rules import LONGEST_DETAILS, UNKNOWN_ERROR, is_unwanted, one_line
 
 AT_ONCE = 100
 """Requests of which one call asks."""
@@ -29,24 +30,24 @@ NOT_KNOWN = "The controller does not know it (any more)."
 log = logging.getLogger("jobsite.controller")
 
 
-def ask_jobs(controller: Controller) -> int:
-    """Ask how the jobs of every request stand that the controller may know and was not asked about within the interval;
-    gives of how many. Raises `Unreachable`."""
+def ask_jobs(controller: Controller) -> None:
+    """Ask how the jobs of every request stand that the controller may know and was not asked about within the interval.
+
+    Raises `Unreachable`.
+    """
     rows = to_ask(now() - current().controller_every)
     for start in range(0, len(rows), AT_ONCE):
         _ask(controller, rows[start : start + AT_ONCE])
-    return len(rows)
 
 
-def ask_backends(controller: Controller) -> int:
-    """Ask how the backends stand whose requests are pushed, and note it of each; gives of how many. Raises `Unreachable`."""
+def ask_backends(controller: Controller) -> None:
+    """Ask how the backends stand whose requests are pushed, and note it of each. Raises `Unreachable`."""
     told, known = sound(controller.get("backend/status/")), {one.slug: one for one in pushed_backends()}
     try:
         standings = standings_in(told)
     except Wrong:
         raise _no_controller() from None
-    mine = [one for one in standings if one["slug"] in known]
-    for one in mine:
+    for one in (one for one in standings if one["slug"] in known):
         note_standing(
             by=known[one["slug"]],
             seen_at=one["last_seen"],
@@ -54,7 +55,6 @@ def ask_backends(controller: Controller) -> int:
             maintenance=_turn(one["db_maintenance"]),
             by_hand=one["db_maintenance"]["type"] == "manual",
         )
-    return len(mine)
 
 
 def _ask(controller: Controller, rows: Sequence[SentRequest]) -> None:
@@ -103,13 +103,24 @@ def _store(asked: dict[str, SentRequest], jobs: Sequence[tuple[str, Report]]) ->
 
 
 def _unknown_there(row: SentRequest) -> None:
-    """A request that may have arrived never has, unless it is to be sent again; one that the controller once had is noted."""
+    """A request that may have arrived never has, unless it is to be sent again. One that the controller once had is noted, and
+    ends when nobody wants it any more: there is nobody else who could end it."""
     if row.answered_at is None and row.not_before is None:
         change(row, answered_at=now(), problem=UNKNOWN_ERROR)
         refuse(row.job_request, UNKNOWN_ERROR, code="internal_error")
+    elif row.answered_at is not None and _is_unwanted(row.job_request):
+        end_cancelled(row.job_request)
     elif row.answered_at is not None and row.problem != NOT_KNOWN:
         log.error("the controller does not know job request %s (any more)", row.job_request.identifier)
         change(row, problem=NOT_KNOWN)
+
+
+def _is_unwanted(request: JobRequest) -> bool:
+    """Whether every job of it that is active was cancelled, or, where none is known, all that it asks for."""
+    jobs = [job for job in Job.select().where(Job.job_request == request) if job.is_active]
+    if jobs:
+        return all(job.cancelling for job in jobs)
+    return is_unwanted(request.requested_actions, request.cancelled_actions)
 
 
 def _turn(flag: dict[str, Any]) -> tuple[bool, Any]:

@@ -18,12 +18,10 @@ from jobsite.sync.pushing.rules import LONGEST_DETAILS, NO_WORDS, not_there, one
 NOT_CANCELLED = "request:cancel-refused"
 
 
-def cancel_due(controller: Controller) -> int:
-    """Tell of every cancellation that the controller has not heard of; gives of how many requests. Raises `Unreachable`."""
-    rows = to_cancel()
-    for row in rows:
+def cancel_due(controller: Controller) -> None:
+    """Tell of every cancellation that the controller has not heard of. Raises `Unreachable`."""
+    for row in to_cancel():
         _cancel(controller, row)
-    return len(rows)
 
 
 def _cancel(controller: Controller, row: SentRequest) -> None:

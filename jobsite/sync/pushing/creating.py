@@ -4,6 +4,7 @@ Before each call it is written down that it may have arrived. So whatever is kil
 afterwards that the controller may have the request: sent again it changes nothing there.
 """
 
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,7 +13,7 @@ from jobsite.core import hub
 from jobsite.core.clock import now
 from jobsite.core.db import database, writing
 from jobsite.core.events import record
-from jobsite.jobs.models import JobRequest
+from jobsite.jobs.models import Job, JobRequest
 from jobsite.jobs.reported import NO_ACTION, Report, report_jobs
 from jobsite.jobs.rules import CODES
 from jobsite.pipelines.planning import job_identifier
@@ -34,20 +35,23 @@ from jobsite.sync.pushing.rules import (
 )
 
 UNCERTAIN = "unknown_error_creating_jobs"
+AT_MOST = 30.0
+"""Seconds for which requests are sent before it is asked how others stand: a controller may take long for each."""
 NEW = ("unknown", UNCERTAIN, "pending")
 SENT, UNANSWERED, NOTHING_TO_DO = "request:sent", "request:unanswered", "request:nothing-to-do"
 
 
-def send_due(controller: Controller) -> int:
-    """Send every request that is due, and note what became of it; gives how many.
+def send_due(controller: Controller) -> None:
+    """Send the requests that are due, for half a minute at most, and note what became of each.
 
     Raises `Unreachable` at the first to which there is no answer: the others wait, as that one does.
     """
-    rows = to_send()
-    for row in rows:
+    until = time.monotonic() + AT_MOST
+    for row in to_send():
+        if time.monotonic() >= until:
+            return hub.ring()
         if _begin(row):
             _send(controller, row)
-    return len(rows)
 
 
 def found_there(row: SentRequest) -> None:
@@ -61,7 +65,18 @@ def found_there(row: SentRequest) -> None:
 def refuse(request: JobRequest, details: str, *, code: str = "job_error") -> None:
     """End a request of which the controller made no jobs, with the reason that people read."""
     said = {"status": "failed", "status_code": code, "status_message": details}
-    _report(request, [_pseudo(request, NO_ACTION, **said)])
+    _report(request, [_instead(request, job_identifier(request.identifier, NO_ACTION), NO_ACTION, **said)])
+
+
+def end_cancelled(request: JobRequest) -> None:
+    """End a request that was cancelled, and that no controller has: its active jobs are cancelled, or where none is known,
+    a job for each action that it could have started."""
+    jobs = [job for job in Job.select().where(Job.job_request == request) if job.is_active]
+    names = {job.identifier: job.action for job in jobs}
+    names = names or {job_identifier(request.identifier, one): one for one in request.cancelled_actions}
+    code = "cancelled_by_user"
+    said = {"status": "failed", "status_code": code, "status_message": CODES[code].sentence}
+    _report(request, [_instead(request, name, action, **said) for name, action in names.items()])
 
 
 def _begin(row: SentRequest) -> bool:
@@ -71,7 +86,7 @@ def _begin(row: SentRequest) -> bool:
         unwanted = is_unwanted(row.job_request.requested_actions, row.job_request.cancelled_actions)
         if unwanted and not row.unanswered:
             change(row, answered_at=now(), not_before=None)
-            _end_cancelled(row.job_request)
+            end_cancelled(row.job_request)
             return False
         change(row, tries=row.tries + 1, unanswered=row.unanswered + 1)
         return True
@@ -148,17 +163,9 @@ def _cancelled(row: SentRequest) -> list[str]:
     return list(JobRequest.get_by_id(row.job_request_id).cancelled_actions)
 
 
-def _end_cancelled(request: JobRequest) -> None:
-    """End a request that was cancelled before it was sent, with a cancelled job for each action that it could have started."""
-    code = "cancelled_by_user"
-    said = {"status": "failed", "status_code": code, "status_message": CODES[code].sentence}
-    _report(request, [_pseudo(request, action, **said) for action in request.cancelled_actions])
-
-
-def _pseudo(request: JobRequest, action: str, **said: Any) -> Report:
-    """A job that never was, but says something of its request."""
+def _instead(request: JobRequest, name: str, action: str, **said: Any) -> Report:
+    """What the controller would have reported of a job, had it any."""
     at = now()
-    name = job_identifier(request.identifier, action)
     return Report(request.identifier, name, action, "", created_at=at, updated_at=at, completed_at=at, **said)
 
 

@@ -23,8 +23,8 @@ AT_ONCE = 100
 """So many requests are written into the journal, or sent, in one go."""
 
 
-def note_new() -> int:
-    """Write the active requests that are not in the journal into it; gives how many. One query when there are none."""
+def note_new() -> None:
+    """Write the active requests that are not in the journal into it. One query when there are none."""
     known = SentRequest.select(SentRequest.id).where(SentRequest.job_request == JobRequest.id)
     rows = JobRequest.select(JobRequest.id).join(Backend).where(_pushed(), ~fn.EXISTS(known))
     new = [number for (number,) in rows.order_by(JobRequest.id).tuples()]
@@ -34,7 +34,6 @@ def note_new() -> int:
         ]
         with writing():
             SentRequest.insert_many(values).on_conflict_ignore().as_rowcount().execute()
-    return len(new)
 
 
 def to_send() -> list[SentRequest]:

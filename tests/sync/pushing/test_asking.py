@@ -100,6 +100,11 @@ def test_a_request_that_the_controller_has_lost_is_left_alone_and_said_to_staff(
     world.round()
     assert (world.now(request).status, world.states(request)) == ("pending", {"clean": "pending"})
     assert "does not know it" in world.row(request).problem
+    world.peer.answers[CANCEL] = (404, {"error": "jobs not found", "details": "No jobs of it"})
+    cancel(by=world.ada, request=request, may_cancel=True)
+    world.round()
+    assert world.states(request) == {"clean": "cancelled"}, "nobody else could end it"
+    assert (world.now(request).only_cancelled, len(world.sent(CANCEL))) == (True, 1)
 
 
 def test_backends_stand_as_the_controller_tells_each_on_its_own(world: PublicWorld) -> None:

@@ -14,6 +14,7 @@ from jobsite.notifications.models import Notice
 from jobsite.notifications.reading import read_news
 from jobsite.projects import data_permissions
 from jobsite.sync.client import Unreachable
+from jobsite.sync.pushing import creating
 from jobsite.sync.pushing.client import Controller
 from jobsite.sync.pushing.contact import contact
 from jobsite.sync.pushing.following import Pushing
@@ -21,7 +22,7 @@ from jobsite.sync.pushing.models import SentRequest
 from jobsite.sync.pushing.rules import LONGEST_DETAILS
 
 from ..peer import TOKEN, Received, Reply
-from .conftest import BACKENDS, CANCEL, CREATE, ROOT, SHA, STATUS, PublicWorld
+from .conftest import AT, BACKENDS, CANCEL, CREATE, ROOT, SHA, STATUS, PublicWorld, job_of
 
 UNCERTAIN = "unknown_error_creating_jobs"
 LATER = timedelta(minutes=6)
@@ -241,6 +242,9 @@ def test_a_token_that_is_not_accepted_is_told_of_once_and_fails_no_request(world
     ].data
     assert TOKEN not in str(list(Event.select().tuples())) + str(list(SentRequest.select().tuples()))
     assert all(world.now(one).is_active for one in requests)
+    read_news()
+    told = Notice.select().where(Notice.kind == "backend-alert")
+    assert [one.user.username for one in told] == ["sam"]
     world.peer.answers = answers
     world.at_once()
     world.at_once()
@@ -260,6 +264,29 @@ def test_what_was_made_before_a_kill_could_be_noted_is_sent_again_and_makes_noth
     world.at_once()
     assert len(world.sent(CREATE)) == 2 and world.sent(CREATE)[0] == world.sent(CREATE)[1]
     assert (world.now(request).status, world.states(request)) == ("pending", {"clean": "pending"})
+
+
+def test_a_request_that_was_brought_here_under_way_goes_on_where_it_runs(world: PublicWorld) -> None:
+    request = world.asks("clean", status="running", jobs_total=1)
+    started = {"started_at": AT, "status": "running", "status_code": "executing"}
+    world.jobs[request.identifier] = [job_of(request, "clean", **started)]
+    world.at_once()
+    assert (world.now(request).status, world.states(request)) == ("running", {"clean": "running"})
+    assert world.row(request).answered_at
+
+
+def test_a_slow_controller_is_asked_how_others_stand_between_two_requests(
+    world: PublicWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(creating, "AT_MOST", 0.0)
+    request = world.asks("clean", status="running")
+    SentRequest.create(job_request=request, answered_at=clock.now())
+    waiting = world.asks("table")
+    world.at_once()
+    assert world.sent(CREATE) == [] and len(world.sent(STATUS)) == 1
+    monkeypatch.setattr(creating, "AT_MOST", 60.0)
+    world.at_once()
+    assert world.states(waiting) == {"table": "pending"}
 
 
 def test_what_may_have_arrived_is_not_ended_here_when_it_is_cancelled(world: PublicWorld) -> None:
