@@ -40,7 +40,7 @@ bench: system prepare develop
 	@$(BIN)/python -m bench
 
 crash: system prepare develop artifact
-	@ROUNDS="$(ROUNDS)" $(BIN)/python -m pytest -n 0 tests/crash
+	@FRESH=1 ROUNDS="$(ROUNDS)" $(BIN)/python -m pytest -n 0 tests/crash
 	@ARTIFACT="$(DIST)/jobsite.pyz" $(BIN)/python -m pytest -n 0 tests/end_to_end
 
 slurm: system prepare develop
