@@ -11,7 +11,6 @@ import shutil
 import sqlite3
 from collections.abc import Collection, Sequence
 from contextlib import closing
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -54,10 +53,6 @@ class Pool:
         self._made = 0
         self._me = f"{os.environ.get('PYTEST_XDIST_WORKER', 'main')}_{os.getpid()}"
 
-    @cached_property
-    def _server(self) -> "psycopg.Connection[Any]":
-        return psycopg.connect(f"{os.environ[SERVER]}/postgres", autocommit=True)
-
     def address(self, instance: Path, side: str) -> str:
         """The address of the database of an instance: at first an empty one, with the tables of this side."""
         place = instance.resolve()
@@ -87,7 +82,7 @@ class Pool:
 
     def _make_first(self, side: str) -> None:
         name = f"empty_{side}_{self._me}"
-        self._server.execute(f'CREATE DATABASE "{name}"')
+        self._said(f'CREATE DATABASE "{name}"')
         held = database.obj
         open_database(f"{os.environ[SERVER]}/{name}", side)
         close_connections()
@@ -99,8 +94,12 @@ class Pool:
     def _new(self, like: str) -> str:
         self._made += 1
         name = f"{self._me}_{self._made}"
-        self._server.execute(f'CREATE DATABASE "{name}" TEMPLATE "{like}"')
+        self._said(f'CREATE DATABASE "{name}" TEMPLATE "{like}"')
         return name
+
+    def _said(self, statement: str) -> None:
+        with self._connected("postgres") as server:
+            server.execute(statement)
 
     def _connected(self, name: str) -> "psycopg.Connection[Any]":
         return psycopg.connect(f"{os.environ[SERVER]}/{name}", autocommit=True)
@@ -220,3 +219,16 @@ def use_postgresql() -> None:
         plain(self, **given)
 
     Settings.__init__ = with_database  # type: ignore[method-assign]
+    os.register_at_fork(after_in_child=_forget)
+
+
+_not_ours: list[Any] = []
+
+
+def _forget() -> None:
+    """The connections of a process are not those of its fork, which would end them for both."""
+    opened = database.obj
+    if opened is not None:
+        _not_ours.extend([*opened._spare, opened._state.conn])
+        opened._spare.clear()
+        opened.dispose()
