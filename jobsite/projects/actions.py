@@ -223,7 +223,8 @@ def add_members(
         require(why_not_permitted("user_edit_project_roles", permissions_in(by, project)))
         wanted = ProjectMembership.user.in_([user.id for user in users])
         known = ProjectMembership.select(ProjectMembership, User).join(User)
-        already = [row.user.username for row in known.where(ProjectMembership.project == project, wanted)]
+        known = known.where(ProjectMembership.project == project, wanted).order_by(User.username)
+        already = [row.user.username for row in known]
         refuse(
             users=f"Already a member of {project.name}: {', '.join(already)}."
             if already

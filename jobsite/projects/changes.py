@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from peewee import SQL, Field, ModelSelect, Value, fn
+from peewee import Field, ModelSelect, Value, fn
 
 from jobsite.accounts.models import User
-from jobsite.core.db import writing
+from jobsite.core.db import unindexed, writing
 from jobsite.core.events import Event
 from jobsite.projects.models import Project, ProjectMembership, Repo, SeenMark, Workspace
 
@@ -86,13 +86,13 @@ def _standing(person: User) -> tuple[int, int, datetime | None]:
     mark = SeenMark.user == person.id
     cursor, at = SeenMark.select(SeenMark.cursor).where(mark), SeenMark.select(SeenMark.at).where(mark)
     newest, seen, seen_at = Event.select(fn.MAX(Event.id), cursor, at).tuples().get()
-    return newest or 0, seen or 0, datetime.fromisoformat(seen_at) if seen_at else None
+    return newest or 0, seen or 0, SeenMark.at.python_value(seen_at)
 
 
 def _news(person: User, cursor: int) -> ModelSelect:
     """The events after `cursor` that are news to a person: of their projects, by others. The newest first.
 
-    They are found by their subjects, which are few (`+type` keeps SQLite from walking every event of these types).
+    They are found by their subjects, which are few (the types are not looked up, or SQLite would walk every event of these).
     """
     mine = ProjectMembership.select(ProjectMembership.project).where(ProjectMembership.user == person.id)
     spaces = Workspace.select(_subject("workspace", Workspace.name)).where(Workspace.project.in_(mine))
@@ -102,7 +102,7 @@ def _news(person: User, cursor: int) -> ModelSelect:
     return (
         Event.select()
         .where(Event.subject.in_(subjects.union_all(spaces).union_all(repos)))
-        .where(Event.id > cursor, Event.by != person.username, SQL("+type").in_(list(WORDS)))
+        .where(Event.id > cursor, Event.by != person.username, unindexed(Event.type).in_(list(WORDS)))
         .order_by(Event.id.desc())
     )
 

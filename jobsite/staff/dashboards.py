@@ -113,7 +113,7 @@ def _private() -> tuple[ModelSelect, dict[str, Any]]:
     rows, by = _repositories()
     late = months_before(now(), MONTHS_PRIVATE)
     unknown = Repo.is_private.is_null() | Repo.is_private
-    return rows.where(unknown & ~Repo.url.startswith("/")).having(by["run"] < late), by
+    return rows.where(unknown & ~Repo.url.startswith("/")).having(first_run().unalias() < late), by
 
 
 def _shared() -> tuple[ModelSelect, dict[str, Any]]:

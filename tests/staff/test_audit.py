@@ -66,6 +66,7 @@ def test_steps_of_jobs_are_left_out_until_asked_for(instance: object) -> None:
     assert found(type="job:") == found(subject="job:abc") == ["job:created job:abc"]
 
 
+@pytest.mark.sqlite_only("about its query planner")
 def test_the_log_without_steps_of_jobs_walks_its_own_index(instance: object) -> None:
     query, values = audit._found(Filters()).order_by(Event.id.desc()).limit(50).sql()
     plan = " ".join(str(row) for row in database.execute_sql(f"EXPLAIN QUERY PLAN {query}", values))
