@@ -23,6 +23,11 @@ def at(moment: datetime) -> Iterator[None]:
         _set = before
 
 
+def moment_of(found: str | datetime | None) -> datetime | None:
+    """The moment that a raw statement found: SQLite gives its text, PostgreSQL itself."""
+    return datetime.fromisoformat(found) if isinstance(found, str) else found
+
+
 def wire(moment: datetime | None) -> str | None:
     """A time as programs read it: `YYYY-MM-DDTHH:MM:SS.ffffffZ`, or None."""
     return moment.isoformat(timespec="microseconds") + "Z" if moment else None

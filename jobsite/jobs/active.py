@@ -2,7 +2,6 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping
-from datetime import datetime
 from operator import itemgetter
 from typing import Any, NamedTuple, TypeVar
 
@@ -27,6 +26,7 @@ _AT_ONCE = 500
 Row = TypeVar("Row", Backend, Workspace)
 Raw = tuple[Any, ...]
 _held = itemgetter(*_CHANGING)
+_READERS = [getattr(Job, name).python_value for name in _CHANGING]
 
 
 class _Known(NamedTuple):
@@ -72,7 +72,7 @@ class ActiveJobs:
         if raw == one.raw and held == one.held:
             return one
         # The engine itself has moved it: the row need not be read again.
-        return _Known(raw, held, one.job) if raw == tuple(map(_as_stored, held)) else None
+        return _Known(raw, held, one.job) if _read(raw) == held else None
 
     def _surround(self, new: list[Job]) -> None:
         """Give the new jobs backend and workspace, and bring those that the others have up to date."""
@@ -118,9 +118,9 @@ class ActiveJobs:
         return found
 
 
-def _as_stored(value: object) -> object:
-    """A value of a changing column as the database holds it."""
-    return value.isoformat(" ") if isinstance(value, datetime) else value
+def _read(raw: Raw) -> Raw:
+    """The values of the columns that change, as a job holds them, from what the database holds."""
+    return tuple(read(value) for read, value in zip(_READERS, raw, strict=True))
 
 
 def _read_anew(raws: Mapping[int, Raw]) -> dict[int, _Known]:

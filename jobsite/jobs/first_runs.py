@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 
 from peewee import ModelSelect, fn
 
+from jobsite.core.clock import moment_of
 from jobsite.jobs.models import JobRequest
 from jobsite.projects.models import Project, Workspace
 
@@ -17,11 +18,6 @@ def first_run(project: Project) -> datetime | None:
 
 
 def first_start(project: Project) -> ModelSelect:
-    """The same as a column of a query; `moment_of` gives the moment."""
+    """The same as a column of a query; `core.clock.moment_of` gives the moment."""
     spaces, others = Workspace.select(Workspace.id).where(Workspace.project == project), JobRequest.alias()
     return others.select(fn.MIN(others.started_at)).where(others.workspace.in_(spaces))
-
-
-def moment_of(found: str | datetime | None) -> datetime | None:
-    """The moment that the database holds so."""
-    return datetime.fromisoformat(found) if isinstance(found, str) else found

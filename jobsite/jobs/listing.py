@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import reduce
 
-from peewee import SQL, Expression, Field, ModelCompoundSelectQuery, ModelSelect, Node, NodeList, Value, fn
+from peewee import SQL, Expression, Field, ModelCompoundSelectQuery, ModelSelect, Node, Value, fn
 from werkzeug.datastructures import MultiDict
 
 from jobsite.accounts.models import Backend, User
-from jobsite.core.db import any_of, database
+from jobsite.core.db import any_of, database, unindexed
 from jobsite.jobs.models import Job, JobRequest
 from jobsite.jobs.rules import request_words
 from jobsite.projects.models import Organisation, Project, ProjectCollaboration, Workspace
@@ -257,7 +257,7 @@ def _ids_with(q: str, places: ModelSelect | None = None) -> ModelCompoundSelectQ
             requests.where(JobRequest.workspace.in_(places)),
         )
         # The sign keeps SQLite from walking through all jobs of such a name, here and elsewhere.
-        ways = [jobs.where(NodeList((SQL("+"), Job.action), glue="").in_(actions))]
+        ways = [jobs.where(unindexed(Job.action).in_(actions))]
     elif len(actions) > MOST_STRETCHES:
         ways = [jobs.where(Job.action.in_(actions))]
     ways += [jobs.where(_begins(Job.identifier, q)), requests.where(_begins(JobRequest.identifier, q))]
@@ -273,7 +273,7 @@ def _actions_with(q: str) -> list[str]:
     names = (
         "WITH RECURSIVE names(name) AS (SELECT min(action) FROM job UNION ALL"
         " SELECT (SELECT min(action) FROM job WHERE action > name) FROM names WHERE name IS NOT NULL)"
-        " SELECT name FROM names WHERE instr(lower(name), ?)"
+        " SELECT name FROM names WHERE instr(lower(name), ?) > 0"
     )
     return [name for (name,) in database.execute_sql(names, (q.lower(),))]
 

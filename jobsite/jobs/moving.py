@@ -78,12 +78,12 @@ def _follow(request_id: int) -> None:
     rows = _COUNTS.run(request=request_id).fetchall()
     states = [state for state, *_ in rows]
     status = request_status(before, states)
-    # The times stay the texts that the database holds: they sort as the moments do.
+    # The times stay as the database holds them, moments or texts: both sort alike.
     starts = [started for _, _, started, _ in rows if started]
     ends = [completed for *_, completed in rows if completed]
     _FOLLOW.run(
         status=status,
-        only_cancelled=int(only_cancelled(status, states)),
+        only_cancelled=only_cancelled(status, states),
         message="Failed due to job failure" if status == "failed" else message,
         succeeded=sum(count for state, count, *_ in rows if state == "succeeded"),
         started=begun or min(starts, default=None),

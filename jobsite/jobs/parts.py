@@ -1,8 +1,8 @@
 """What the room jobs adds to the pages of projects: requests at home and on a workspace, when code first ran."""
 
 from jobsite.accounts.models import AnonymousPerson, User
-from jobsite.core.clock import now
-from jobsite.jobs.first_runs import PRIVATE_FOR, first_run, first_start, moment_of
+from jobsite.core.clock import moment_of, now
+from jobsite.jobs.first_runs import PRIVATE_FOR, first_run, first_start
 from jobsite.jobs.home_rows import home_rows, running_rows
 from jobsite.jobs.listing import RequestRow, newest_requests
 from jobsite.projects.models import Project, Workspace

@@ -8,6 +8,7 @@ from peewee import JOIN, ModelSelect, fn
 
 from jobsite import settings
 from jobsite.accounts.models import AnonymousPerson, Backend, User
+from jobsite.core.clock import moment_of
 from jobsite.core.db import database
 from jobsite.core.errors import NotFound
 from jobsite.core.events import Event
@@ -229,11 +230,7 @@ def queued_jobs(backend: int | None = None) -> list[Queued]:
     if backend is not None:
         rows = rows.where(Job.backend == backend)
     found = database.execute_sql(*rows.order_by(Job.state.desc(), Job.id).sql())
-    return [Queued(*row[:10], *map(_moment, row[10:13]), *row[13:]) for row in found]
-
-
-def _moment(text: str | None) -> datetime | None:
-    return datetime.fromisoformat(text) if text else None
+    return [Queued(*row[:10], *map(moment_of, row[10:13]), *row[13:]) for row in found]
 
 
 def jobs_with_surroundings(ids: Sequence[int]) -> dict[int, Job]:
