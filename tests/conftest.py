@@ -67,6 +67,14 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         del os.environ[SERVER]
 
 
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[Cluster]:
+    """A PostgreSQL beside the databases of the tests, up at the end of each test: for those about servers that share one."""
+    made = Cluster()
+    yield made
+    made.end()
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """No test reaches another machine."""
     if IS_POSTGRESQL and (mark := item.get_closest_marker("sqlite_only")):

@@ -56,7 +56,7 @@ class Leader:
         self._address, self._work = address, work
         self._name = f"{KIND}{socket.gethostname()[:24]} {place}"
         self._stop = threading.Event()
-        self._leads = False
+        self._leads, self._said = False, ""
         self._thread = threading.Thread(target=self._run, name="leader", daemon=True)
 
     def __enter__(self) -> Self:
@@ -71,13 +71,10 @@ class Leader:
         """Take part until told to stop; a connection that is lost is made anew."""
         while not self._stop.is_set():
             try:
-                with closing(self._connected()) as connection, ExitStack() as leading:
-                    leading.callback(self._lead_no_more)
-                    self._take_part(connection, leading)
+                with closing(self._connected()) as connection:
+                    self._take_part(connection)
             except psycopg.Error as error:
-                log.warning(
-                    "the connection to the database over which servers hear each other is lost: %s", error
-                )
+                self._say_once(f"{str(error).splitlines()[0]}; it is tried again")
             except Exception:
                 log.exception("this server cannot lead; it goes on")
             self._stop.wait(AGAIN)
@@ -91,31 +88,44 @@ class Leader:
         connection.execute(f"LISTEN {CHANNEL}")
         return connection
 
-    def _take_part(self, connection: Any, leading: ExitStack) -> None:
+    def _take_part(self, connection: Any) -> None:
         """Hear, lead when it comes to that, and notice when the connection is lost, by an error of psycopg."""
+        self._said = ""
         hub.ring()  # for whatever was said while nobody listened
         news = select.poll()
         news.register(connection.fileno(), select.POLLIN)
-        while not self._stop.is_set():
-            if self._leads:
-                connection.execute("SELECT 1")  # what has come in meanwhile is heard with the answer
-            elif connection.execute(f"SELECT pg_try_advisory_lock({LEADER})").fetchone()[0]:
-                self._begin(leading)
-            news.poll(LOOK * 1000)
+        leading = ExitStack()
+        try:
+            while not self._stop.is_set():
+                if self._leads:
+                    connection.execute("SELECT 1")  # what has come in meanwhile is heard with the answer
+                elif connection.execute(f"SELECT pg_try_advisory_lock({LEADER})").fetchone()[0]:
+                    self._begin(leading)
+                news.poll(LOOK * 1000)
+        finally:
+            self._end(leading)
 
     def _begin(self, leading: ExitStack) -> None:
         try:
             leading.enter_context(self._work())
         except Conflict as refusal:
-            log.info("this server cannot lead yet: %s", refusal)
+            self._say_once(f"it cannot lead yet: {refusal}")
             return
         self._leads = True
         log.info("this server leads")
 
-    def _lead_no_more(self) -> None:
+    def _end(self, leading: ExitStack) -> None:
+        """End the work, if it was begun; it has nothing to do with why."""
+        leading.close()
         if self._leads:
             log.info("this server does not lead any more")
         self._leads = False
+
+    def _say_once(self, what: str) -> None:
+        """Log it, unless it was the last that was."""
+        if self._said != what:
+            log.warning("among the servers of the instance: %s", what)
+        self._said = what
 
 
 def servers() -> list[Server]:
