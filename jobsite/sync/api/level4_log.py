@@ -5,14 +5,16 @@ from flask import Response
 from jobsite.sync.api.callers import BACKEND
 from jobsite.sync.api.endpoints import Answer, Call, Endpoints, answer
 from jobsite.sync.api.keeping import keep_checkpoint, note_release
-from jobsite.sync.api.shapes import Many, Moment, Shape, Text, Whole
+from jobsite.sync.api.shapes import Many, Moment, Optional, OrNull, Shape, Text, Whole
 
 api = Endpoints("api")
 
+FILES = Optional(OrNull(Many(Text(1000), most=10_000), ()), ())
+"""Release command lines before they named files sent none."""
 CHECKPOINT = Shape(
     {"seq": Whole(1), "head": Text(128), "at": Moment(), "key": Text(128), "signature": Text(500)}
 )
-RELEASED = Shape({"created_by": Text(100), "path": Text(1000), "files": Many(Text(1000), most=10_000)})
+RELEASED = Shape({"created_by": Text(100), "path": Text(1000), "files": FILES})
 
 
 @api("POST", "level4/checkpoints/", caller=BACKEND, body=CHECKPOINT, answers={201: Answer("it is kept")})

@@ -9,6 +9,7 @@ from flask.testing import FlaskClient
 
 from jobsite.accounts.api_tokens import make_api_token
 from jobsite.accounts.models import Backend
+from jobsite.core.events import Event
 from jobsite.jobs.models import Job, JobRequest
 from jobsite.releases.models import Release, ReleaseFile
 
@@ -135,3 +136,13 @@ def test_a_site_of_reports_asks_by_head_and_reads_the_day_of_what_is_public_and_
             assert got.data == DATA and got.headers["Content-Type"] == "text/html; charset=utf-8"
             again = site.get(path, headers={**named, "If-None-Match": got.headers["ETag"]}, buffered=True)
             assert (again.status_code, again.data) == (304, b"")
+
+
+@pytest.mark.parametrize("files", [{}, {"files": None}, {"files": []}, {"files": ["output/a.csv"]}])
+def test_a_release_by_another_way_is_noted_with_or_without_its_files(
+    world: World, files: dict[str, Any]
+) -> None:
+    body = {"created_by": "cat", "path": "/srv/asthma", **files}
+    assert world.call("POST", "release-notifications/", world.near_token, body).status_code == 201
+    noted = Event.get(Event.type == "release:elsewhere")
+    assert json.loads(noted.data)["files"] == len(files.get("files") or [])
