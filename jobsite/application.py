@@ -24,6 +24,7 @@ from jobsite.accounts.provider_views import routes as providers
 from jobsite.accounts.sessions import person_of
 from jobsite.accounts.settings_views import routes as own_settings
 from jobsite.accounts.views import routes as accounts
+from jobsite.accounts.web import Cookies
 from jobsite.core.clock import now
 from jobsite.core.compression import init_compression
 from jobsite.core.db import close_database
@@ -225,6 +226,7 @@ def _config(settings: Settings) -> dict[str, Any]:
 
 
 def _init_login(app: Flask) -> None:
+    app.session_interface = Cookies()
     # Without init_app: it would read the session on every answer, of assets too, to look after a cookie we do not use.
     app.login_manager = login = LoginManager()  # type: ignore[attr-defined]
     app.context_processor(lambda: {"current_user": current_user})

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -32,11 +32,16 @@ def jobsite(
     """Run `jobsite WORDS --instance INSTANCE` to its end. `command` is what stands for `jobsite`."""
     words = (*words, "--instance", str(instance))
     env = {**os.environ, **database_environ(instance), **environ}
-    if IS_FORKED and command is COMMAND:
+    if _is_forked(command, env):
         return forked.run(words, env=env, timeout=180)
     return subprocess.run(
         [*command, *words], capture_output=True, text=True, timeout=180, check=False, env=env
     )
+
+
+def _is_forked(command: Sequence[str], env: Mapping[str, str]) -> bool:
+    """Whether a program is forked. One that a library is to be loaded before has to begin anew."""
+    return IS_FORKED and command is COMMAND and "LD_PRELOAD" not in env
 
 
 def jobsite_json(instance: Path, *words: str, **environ: str) -> Any:
@@ -85,7 +90,7 @@ class Server:
         env = {**os.environ, **database_environ(instance), **environ}
         self.process: forked.Process | subprocess.Popen[str]
         with self._log.open("a") as log:
-            if IS_FORKED and command is COMMAND:
+            if _is_forked(command, env):
                 self.process = forked.Process(words, stdout=subprocess.PIPE, stderr=log, env=env)
             else:
                 self.process = subprocess.Popen(

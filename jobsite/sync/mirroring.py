@@ -4,6 +4,7 @@ Only projects and workspaces that job requests have brought here are known; of o
 """
 
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 
 from peewee import fn
 
@@ -31,10 +32,11 @@ NOT_ONGOING = "postponed"
 """What a project counts as here that is not ongoing: the public side does not say in which way."""
 
 
-def store(there: PersonThere) -> User:
-    """The person with everything the public side said of them, confirmed now. An event for each change, none for none.
+def store(there: PersonThere, *, asked_at: datetime) -> User:
+    """The person with everything the public side said of them. An event for each change, none for none.
 
-    Raises `Invalid` for what cannot be a username.
+    They count as confirmed at `asked_at`: an answer may be as old as its question. Raises `Invalid` for what cannot be a
+    username.
     """
     with writing():
         here = _known((*there.workspaces, *there.copiloted))
@@ -46,7 +48,7 @@ def store(there: PersonThere) -> User:
         person = mirrored_person(username=there.username, fullname=there.fullname, roles=roles)
         _set_memberships(person, there, _projects(here, there.workspaces))
         _set_copiloted(person, _projects(here, there.copiloted))
-        _confirm(person)
+        _confirm(person, asked_at)
     return person
 
 
@@ -134,7 +136,7 @@ def _set_copiloted(person: User, projects: Mapping[int, Project]) -> None:
             record("project:mirrored", by=SYSTEM, subject=f"project:{project.slug}", **facts)
 
 
-def _confirm(person: User) -> None:
+def _confirm(person: User, asked_at: datetime) -> None:
     mine = Confirmation.user == person
-    if not Confirmation.update(confirmed_at=now()).where(mine).execute():
-        Confirmation.create(user=person, confirmed_at=now())
+    if not Confirmation.update(confirmed_at=asked_at).where(mine).execute():
+        Confirmation.create(user=person, confirmed_at=asked_at)

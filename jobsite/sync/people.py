@@ -54,6 +54,7 @@ def sign_in(*, user: str, token: str, address: str, limits: Limits, user_agent: 
     }
     for limit, key in tries.items():
         limits.check(limit, key)
+    asked_at = now()
     try:
         there = _person_in(_authenticate(user, token))
     except Unreachable as cause:
@@ -64,7 +65,7 @@ def sign_in(*, user: str, token: str, address: str, limits: Limits, user_agent: 
             limits.count(limit, key)
         raise LoginFailed(REFUSED)
     with writing():
-        person = store(there)
+        person = store(there, asked_at=asked_at)
         session = start(person=person, way=WAY, user_agent=user_agent)
         User.update(last_login=now()).where(User.id == person.id).execute()
         record("session:started", by=person.username, subject=f"user:{person.username}", way=WAY)
@@ -77,6 +78,7 @@ def confirm(person: User, *, exactly: bool = True, seconds: float = READ) -> Use
     `exactly` asks for their roles by name as well; else those known here stand as far as the rest allows. Raises
     `Unreachable`.
     """
+    asked_at = now()
     answer = side().post("releases/authorise", json={"user": person.username}, seconds=seconds)
     if answer.status in (403, 404) and not answer.is_our_token:
         with writing():
@@ -86,7 +88,7 @@ def confirm(person: User, *, exactly: bool = True, seconds: float = READ) -> Use
     there = _person_in(answer, exactly=exactly)
     if there is None or there.username.lower() != person.username.lower():
         raise Unusable(f"The public side gave no answer about {person.username} that can be used.")
-    return store(there)
+    return store(there, asked_at=asked_at)
 
 
 def refresh() -> bool:
@@ -148,11 +150,13 @@ def _exact_roles(username: str) -> Roles | None:
 
 
 def _due() -> list[User]:
-    """Everybody whom nobody confirmed for a while: a short one for those with a login that lasts."""
+    """Everybody whom nobody confirmed for a while: a short one for those with a login that lasts. A confirmation of the future
+    is one from before the clock was set back: nobody knows how old it is."""
     used = Session.last_seen_at > now() - settings.current().session_idle
     alive = (Session.user == User.id) & (Session.epoch == User.session_epoch) & Session.ended_at.is_null()
     is_here = fn.EXISTS(Session.select(Session.id).where(alive, used))
     people = User.select().join(Confirmation, JOIN.LEFT_OUTER, on=(Confirmation.user == User.id))
-    old = Confirmation.confirmed_at.is_null() | (Confirmation.confirmed_at <= now() - OLD)
+    fresh = (Confirmation.confirmed_at > now() - OLD) & (Confirmation.confirmed_at <= now())
+    old = Confirmation.confirmed_at.is_null() | ~fresh
     due = (is_here & old) | (Confirmation.confirmed_at <= now() - AWAY)
     return list(people.where(User.is_active, due).order_by(Confirmation.confirmed_at))

@@ -92,7 +92,7 @@ def test_it_is_back_once_after_it_was_away_for_two_minutes_and_at_the_start(worl
 def page_of(app: Flask, world: World, path: str) -> str:
     """A page as sam sees it, whom the public side has just confirmed."""
     set_roles(by="system", user=world.cast.sam, roles=["StaffAreaAdministrator"])
-    store(person_there(person("sam"), None))
+    store(person_there(person("sam"), None), asked_at=clock.now())
     client = app.test_client()
     with writing():
         token = start(person=world.cast.sam, way="a single-use token", user_agent="")
