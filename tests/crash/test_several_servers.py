@@ -2,6 +2,8 @@
 other does, whereby no job is lost or run twice."""
 
 import json
+import os
+import re
 import signal
 import sys
 from collections import Counter
@@ -9,6 +11,8 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+from uuid import uuid4
 
 import psycopg
 import pytest
@@ -50,6 +54,15 @@ pytestmark = [
     pytest.mark.xdist_group("postgresql"),
 ]
 
+ENDLESS_WORK = """
+import threading
+from jobsite import serve
+from jobsite.cli import main
+serve.PATIENCE = 0.2
+serve.WORKERS = (serve.Worker("endless", "any", lambda stop: threading.Event().wait()),)
+main()
+"""
+
 
 @dataclass
 class Site:
@@ -58,9 +71,9 @@ class Site:
     instance: Path
     environ: dict[str, str]
 
-    def server(self) -> Server:
+    def server(self, **others: Any) -> Server:
         """One more server."""
-        return Server(self.instance, **self.environ)
+        return Server(self.instance, **{**self.environ, **others})
 
 
 @pytest.fixture
@@ -69,10 +82,11 @@ def site(tmp_path: Path, postgresql: Cluster) -> Iterator[Site]:
     here.mkdir()
     study = committed(tmp_path / "study", {"project.yaml": PROJECT, "run.py": RUN})
     endless = committed(tmp_path / "endless", {"project.yaml": ENDLESS, "chatter.py": CHATTER})
+    name = f"new_{uuid4().hex[:8]}"
     with psycopg.connect(f"{postgresql.address}/postgres", autocommit=True) as server:
-        server.execute("CREATE DATABASE several_servers")
+        server.execute(f'CREATE DATABASE "{name}"')
     with ExitStack() as until_the_end:
-        environ = {"JOBSITE_DATABASE_URL": f"{postgresql.address}/several_servers"}
+        environ = {"JOBSITE_DATABASE_URL": f"{postgresql.address}/{name}"}
         if PROGRAM:
             environ["JOBSITE_HUEY_URL"] = until_the_end.enter_context(RedisServer(tmp_path)).address
         (here / "jobsite.toml").write_text(
@@ -132,6 +146,10 @@ def test_whom_one_asks_makes_no_difference_and_one_leads_after_the_other(site: S
         until(lambda: leads(first))
         until(lambda: len(servers()) == 2)
         assert jobsite(site.instance, "doctor", **site.environ).stdout.count(first.address[7:]) == 2
+        told = dict(
+            re.findall(r'^jobsite_server_leads\{.*:(\d+)"} (.*)$', second.get("/metrics")[1], re.MULTILINE)
+        )
+        assert sorted(told.values()) == ["0.0", "1.0"] and told[first.address.rpartition(":")[2]] == "1.0"
 
         browser = Ada(second.address)
         assert browser.signs_in("ada", make_token(by="system", user=User.get()))
@@ -150,6 +168,20 @@ def test_whom_one_asks_makes_no_difference_and_one_leads_after_the_other(site: S
             until(lambda: ended() == Job.select().count())
             assert "Ada" in browser.at(third).text("/settings/")
     nothing_is_wrong(site.instance)
+
+
+def test_who_leads_no_more_and_cannot_end_its_work_ends_itself_and_starts_without_redis(site: Site) -> None:
+    nobody = {"JOBSITE_HUEY_URL": "redis://127.0.0.1:1/0"}
+    with site.server(command=(sys.executable, "-c", ENDLESS_WORK), **nobody) as server:
+        until(lambda: leads(server))
+        assert [line for line in server.lines if "Redis at 127.0.0.1:1 does not answer" in line]
+        assert server.get("/login/")[0] == 200
+        database.execute_sql(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'jobsite server%'"
+        )
+        assert server.process.wait(timeout=60) == os.EX_TEMPFAIL
+    log = (site.instance.parent / f"{site.instance.name}-server.log").read_text()
+    assert "endless did not end in time: the server ends itself, for another may lead" in log
 
 
 def what_is_started_at_one_is_followed_at_both(browser: Ada, *, leader: Server, other: Server) -> None:
