@@ -146,7 +146,8 @@ class Backend(Model):
     a report of the database does not end it. `are_checks_disabled`: reports of the database change nothing.
     `is_rebooting`: its jobs are stopped for a restart of the server. `is_remote`: a program with its token fetches its
     requests and runs them, so a site of both sides does not (`queries.runs_here`). `dispatch` is how its job requests get to
-    who runs them elsewhere: one of `rules.DISPATCHES`; what is pushed is never run here. `maintenance_from` and
+    who runs them elsewhere: one of `rules.DISPATCHES`; what is pushed is never run here. `has_agent`: what is planned
+    here is carried out by an agent on another machine, which fetches it (`queries.executes_here`). `maintenance_from` and
     `maintenance_until` are the next maintenance of the database that is planned.
     """
 

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -13,7 +14,11 @@ from jobsite.accounts.models import Backend
 from jobsite.cli import main
 from jobsite.core.errors import Conflict, Denied
 from jobsite.core.events import Event
+from jobsite.jobs.actions import Wish, submit
+from jobsite.jobs.definitions import newest_definition
+from jobsite.jobs.engine import Engine
 from jobsite.jobs.models import Job
+from jobsite.jobs.weights import weights_path
 from jobsite.projects import data_permissions
 from jobsite.projects.models import Workspace
 from jobsite.settings import Settings, current, use
@@ -22,7 +27,8 @@ from jobsite.sync.tasks.actions import set_agent
 from jobsite.sync.tasks.models import AgentToken
 from jobsite.sync.tasks.tokens import add_agent_token
 
-from .conftest import Agent
+from ...jobs.conftest import Study
+from .conftest import YAML, Agent
 from .registry import DIGEST, Registry
 
 Ask = Callable[..., dict[str, Job]]
@@ -149,6 +155,34 @@ def test_a_task_says_all_that_an_agent_needs_and_stays_the_same(
     assert Job.get_by_id(table.id).state == "running"
 
 
+def test_a_reusable_action_is_told_with_its_own_code_beside_the_studys(
+    agent: Agent, workspace: Workspace, study: Study, far: Backend, cast: SimpleNamespace, run_until: Any
+) -> None:
+    study.commit(project__yaml=YAML)
+    request = submit(by=cast.ada, wish=Wish(workspace, far, newest_definition(workspace), ("other",)))[0]
+    its = {"code_repo": "https://git.example/actions/plot", "code_commit": "e" * 40, "code_tag": "v2"}
+    Job.update(its).where(Job.job_request == request).execute()
+    run_until(lambda: agent.types() == [("runjob", "other")])
+    definition = agent.fetch()[0]["definition"]
+    assert (definition["repo_url"], definition["commit"]) == (its["code_repo"], its["code_commit"])
+    study_of = {"git_repo_url": workspace.repo.url, "commit": request.commit, "branch": "main"}
+    assert definition["study"] == study_of
+
+
+def test_limits_and_weights_of_the_backend_are_told_and_hold(
+    agent: Agent, ask: Ask, run_until: Any, settings: Settings, engine: Engine
+) -> None:
+    path = weights_path(settings.instance, "far")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("[default]\n'.*c.py' = 2\n'.*' = {memory = '1500 MiB', cpus = 1.5}\n")
+    ask("clean", "other")
+    run_until(lambda: agent.types() == [("runjob", "clean")])
+    told = agent.fetch()[0]["definition"]
+    assert (told["memory_limit"], told["cpu_count"]) == ("1500M", 1.5)
+    waiting = Job.get(Job.action == "other")
+    assert waiting.status_message == "Waiting on available workers for resource intensive job"
+
+
 def test_a_database_job_is_told_what_its_project_may_use_and_no_way_to_the_database(
     agent: Agent, workspace: Workspace, settings: Settings, ask: Ask, run_until: Any
 ) -> None:
@@ -209,7 +243,7 @@ def test_a_backend_is_given_to_an_agent_and_taken_back_by_command(
 
 
 def test_operators_see_whether_an_agent_can_fetch_its_jobs(
-    far: Backend, settings: Settings, client: FlaskClient, sign_in: Any, cast: Any
+    far: Backend, settings: Settings, client: FlaskClient, sign_in: Any, cast: SimpleNamespace
 ) -> None:
     def said() -> tuple[bool, str]:
         return next((one.ok, one.sentence) for one in examination(settings) if one.name == "backend far")

@@ -248,6 +248,8 @@ def test_a_silent_agent_is_told_of_and_its_jobs_stay_until_it_is_declared_lost(
     watch_backends()
     assert Event.select().where(Event.type == MISSING, Event.subject == "backend:far").exists()
     assert "Missing" in client.get("/status/").text
+    page = client.get(f"/asthma/{job.job_request_id}/{job.identifier}/").text
+    assert "Far has sent no report for 60 minutes" in page
     engine.turn()
     assert Job.get_by_id(job.id).state == "running"
     assert declare_lost(by="system", backend=far) == 1 and declare_lost(by="system", backend=far) == 0
