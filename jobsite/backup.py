@@ -228,7 +228,7 @@ def _held(instance: Path, *, has_workspaces: bool) -> Iterator[Path]:
     try:
         with unchanged(Roots.of(instance)) if has_workspaces else nullcontext():
             _hold(instance, held)
-            snapshot(held / DATABASE)
+            snapshot(held)
         _hold(instance, held, but=WORKSPACES)  # what came after the first look and stands in the copied rows
         yield held
     finally:

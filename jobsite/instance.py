@@ -26,7 +26,7 @@ def open_instance(settings: Settings) -> None:
     one does not keep, or the database cannot be reached; and `DatabaseTooNew` when that is of a newer version.
     """
     try:
-        complete(settings.instance)
+        complete(settings)
         _make_passage(settings.instance)
         for folder in FOLDERS + (FOLDERS_OF_LEVEL_4 if settings.secure else ()):
             (settings.instance / folder).mkdir(parents=True, exist_ok=True, mode=0o750)
@@ -45,7 +45,7 @@ def open_instance(settings: Settings) -> None:
     except WrongSide as refusal:
         raise SettingsError(str(refusal)) from None
     except (peewee.OperationalError, peewee.ProgrammingError) as error:
-        if settings.database == settings.database_path:
+        if not settings.is_on_postgresql:
             raise
         raise SettingsError(
             f"The {shown(settings.database_url)} cannot be used: {why_unusable(error)}."

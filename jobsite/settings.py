@@ -304,9 +304,14 @@ class Settings:
         return self.public and bool(self.controller_url)
 
     @property
+    def is_on_postgresql(self) -> bool:
+        """Whether the tables are in a PostgreSQL database."""
+        return self.database_url.startswith("postgresql:")
+
+    @property
     def database(self) -> Path | str:
         """The database: a SQLite file, or the address of a PostgreSQL database."""
-        return self.database_url if self.database_url.startswith("postgresql:") else self.database_path
+        return self.database_url if self.is_on_postgresql else self.database_path
 
     @property
     def database_path(self) -> Path:

@@ -18,6 +18,7 @@ import psycopg
 from psycopg.rows import dict_row
 
 from jobsite.core.db import close_connections, database, open_database
+from jobsite.core.postgresql_copies import EMPTIED
 from jobsite.core.postgresql_words import in_its_words
 from jobsite.settings import Settings
 
@@ -39,6 +40,7 @@ SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND rel
    AND (xpath('/row/c/text()', query_to_xml(format('SELECT count(*) AS c FROM (SELECT 1 FROM %I LIMIT 1) AS one_row', relname),
         false, true, '')))[1]::text = '1'
 """
+IS_MADE = "SELECT 1 FROM pg_class WHERE relname = 'schema_migration'"
 FREE = "SET session_replication_role = replica"
 """Rows come and go in any order, whatever triggers say."""
 
@@ -70,6 +72,8 @@ class Pool:
         for place in [place for place in self._of if place.is_relative_to(top)]:
             name = self._of.pop(place)
             with self._connected(name) as connection:
+                if not connection.execute(IS_MADE).fetchone():
+                    continue  # emptied out by its test: not worth making again
                 clear(connection)
                 look = self._look(connection)
             self._free.setdefault(look, []).append(name)
@@ -184,6 +188,13 @@ def _copied(connection: "psycopg.Connection[Any]") -> dict[str, bytes]:
         with connection.cursor().copy(f'COPY "{table}" TO STDOUT') as parts:
             found[table] = b"".join(bytes(part) for part in parts)
     return found
+
+
+def empty_out(settings: Settings) -> None:
+    """Leave a database of an instance as before its first use. With SQLite there is no file yet."""
+    if IS_POSTGRESQL:
+        with psycopg.connect(settings.database_url, autocommit=True) as connection:
+            connection.execute(EMPTIED)
 
 
 def _empty(file: Path, tables: Collection[str]) -> None:

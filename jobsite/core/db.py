@@ -10,6 +10,7 @@ from playhouse.migrations import Runner
 
 from jobsite.core import postgresql, sqlite
 from jobsite.core.errors import Conflict
+from jobsite.core.postgresql_copies import migrations_in
 from jobsite.core.sides import WrongSide, settle_tables
 from jobsite.core.sqlite import PRAGMAS
 from jobsite.core.turns import Turns
@@ -143,26 +144,25 @@ def _statements(types: dict[str, str], without: Sequence[str] = ()) -> list[tupl
     return rows
 
 
-def why_unusable(path: Path) -> str | None:
-    """Why the SQLite file `path` cannot be the database of this program: damaged, none of ours, or too new; else None."""
-    found = peewee.SqliteDatabase(f"file:{path}?mode=ro", uri=True)
+def why_unusable(copy: Path) -> str | None:
+    """Why a copy of a database cannot be that of this program: damaged, none of ours, or too new; else None."""
     try:
-        if found.execute_sql("PRAGMA quick_check(1)").fetchone() != ("ok",):
-            return "its database is damaged"
-        steps = Runner(found, directory=str(MIGRATIONS)).status()
+        names = migrations_in(copy) if copy.name == postgresql.Database.COPY else sqlite.migrations_in(copy)
     except peewee.DatabaseError as error:
         return f"its database cannot be read ({error})"
-    finally:
-        found.close()
-    if not any(step.applied for step in steps):
+    if names is None:
+        return "its database is damaged"
+    if not names:
         return "its database is none of jobsite"
-    unknown = [step.name for step in steps if step.path is None]
+    known = {file.stem for file in MIGRATIONS.glob("[0-9]*.py")}
+    unknown = sorted(name for name in names if name not in known)
     return f"it was made by a newer version of jobsite (it has {unknown[-1]})" if unknown else None
 
 
-def snapshot(target: Path) -> None:
-    """Copy the database as it is at this moment into the new file `target`, while others write. Raises sqlite3.Error."""
-    database.snapshot(target)
+def snapshot(folder: Path) -> None:
+    """Copy the database as it is at this moment into a new file of the folder, while others write. Raises
+    `sqlite3.Error` or `peewee.OperationalError`."""
+    database.snapshot(folder / database.COPY)
 
 
 def close_database() -> None:

@@ -10,6 +10,7 @@ import json
 import select
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
@@ -17,6 +18,7 @@ import peewee
 from peewee import SqliteJSONMethods, __exception_wrapper__
 
 from jobsite.core import hub
+from jobsite.core.postgresql_copies import dump
 from jobsite.core.postgresql_words import FUNCTIONS, in_its_words
 
 try:
@@ -91,6 +93,7 @@ class Database(peewee.PostgresqlDatabase):
         "JSON": "TEXT",
     }
     NEW_TYPES: ClassVar[dict[str, str]] = {"BOOL": "BOOLEAN"}
+    COPY = "jobsite.sql"
     json_methods = Json
 
     def __init__(self, address: str) -> None:
@@ -163,6 +166,12 @@ class Database(peewee.PostgresqlDatabase):
             if clean == params:
                 raise
             return self._execute_cursor(words, clean)
+        except peewee.InternalError as error:
+            if isinstance(error.orig, psycopg.errors.ReadOnlySqlTransaction):
+                raise peewee.OperationalError(
+                    *error.args
+                ) from None  # as SQLite when its file cannot be written
+            raise
 
     def added(self, statement: str, values: Any) -> int:
         """Carry an INSERT of one row out, which Peewee ends with RETURNING here; the number of the row."""
@@ -198,6 +207,10 @@ class Database(peewee.PostgresqlDatabase):
     def why_damaged(self) -> str | None:
         """What the database says when it looks through itself: it has no such look."""
         return None
+
+    def snapshot(self, target: Path) -> None:
+        """Copy the database as it is at this moment into the new file `target`, while others write."""
+        dump(self.database, target)
 
 
 def shown(address: str) -> str:

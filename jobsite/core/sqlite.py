@@ -69,6 +69,8 @@ class Database(peewee.SqliteDatabase):
 
     NEW_TYPES: ClassVar[dict[str, str]] = {}
     """What a database made anew calls the types of columns that it calls otherwise than Peewee does for SQLite."""
+    COPY = "jobsite.db"
+    """What a copy of the database is called in a backup."""
 
     def __init__(self, path: Path) -> None:
         make_private(path)
@@ -143,6 +145,20 @@ class Database(peewee.SqliteDatabase):
             copy.execute("PRAGMA journal_mode = delete")
         finally:
             copy.close()
+
+
+def migrations_in(copy: Path) -> list[str] | None:
+    """The names of the migrations that the file of a database has; None where it is damaged. Raises
+    `peewee.DatabaseError` where it is none."""
+    found = peewee.SqliteDatabase(f"file:{copy}?mode=ro", uri=True)
+    try:
+        if found.execute_sql("PRAGMA quick_check(1)").fetchone() != ("ok",):
+            return None
+        if "schema_migration" not in found.get_tables():
+            return []
+        return [name for (name,) in found.execute_sql("SELECT name FROM schema_migration")]
+    finally:
+        found.close()
 
 
 def make_private(path: Path) -> None:
