@@ -27,7 +27,9 @@ from jobsite.core.errors import Conflict, Invalid, refuse, require
 from jobsite.core.events import record
 
 PUSHED = "Its job requests are sent to the controller. End that first (`jobsite backend dispatch`)."
-HANDED_ON = "An agent carries out its jobs, which are planned here: they cannot be sent to a controller as well."
+HANDED_ON = (
+    "An agent carries out its jobs, which are planned here: they cannot be sent to a controller as well."
+)
 _WORDS = ("none", "db-maintenance")
 DATABASE_ANSWERS = ("", "db-maintenance", *(f"{word};{level}" for word in _WORDS for level in range(3)))
 
