@@ -274,6 +274,7 @@ FAILURES = {
     "is full": "The disk of this site's server is full, so that nothing can be saved.",
     "is locked": "The database of this site is busy.",
     "readonly": "The database of this site cannot be written at the moment.",
+    "read-only": "The database of this site cannot be written at the moment.",
     "disk I/O error": "The disk of this site's server fails, so that nothing can be read or saved.",
     "unable to open": "The database of this site cannot be opened at the moment.",
     "No space left": "The disk of this site's database is full, so that nothing can be saved.",

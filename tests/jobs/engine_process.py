@@ -18,6 +18,7 @@ def main(given: dict) -> None:
     open_instance(
         Settings(
             instance=Path(given["instance"]),
+            database_url=given["database_url"],
             allowed_repos=tuple(given["allowed_repos"]),
             runtimes={"python": (sys.executable,)},
             max_workers=4,

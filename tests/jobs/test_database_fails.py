@@ -5,10 +5,11 @@ import sqlite3
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+import psycopg
 import pytest
 from flask.testing import FlaskClient
 
@@ -21,6 +22,7 @@ from jobsite.jobs.finishing import finish
 from jobsite.jobs.models import Job, JobRequest
 from jobsite.settings import Settings
 
+from ..databases import IS_POSTGRESQL, pool
 from .conftest import Study, project_yaml
 from .stages import HIGH, job, wait
 
@@ -41,7 +43,10 @@ def mount(*words: str) -> None:
 
 @pytest.fixture
 def settings(settings: Settings, tmp_path: Path) -> Iterator[Settings]:
-    """An instance on a disk of its own of 24 MB."""
+    """An instance on a disk of its own of 24 MB, where that is what fails."""
+    if IS_POSTGRESQL:
+        yield settings
+        return
     disk = tmp_path / "disk"
     disk.mkdir()
     mount("-t", "tmpfs", "-o", "size=24m,mode=755", "tmpfs", str(disk))
@@ -85,6 +90,30 @@ def read_only(instance: Path) -> Iterator[None]:
 
 
 @contextmanager
+def altered(instance: Path, bad: str, good: str) -> Iterator[None]:
+    """Within the block PostgreSQL treats the database of the instance otherwise; nobody's connection stays."""
+    address, _, name = pool.address(instance, "both").rpartition("/")
+    with psycopg.connect(f"{address}/postgres", autocommit=True) as server:
+        server.execute(f'ALTER DATABASE "{name}" {bad}')
+        server.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", (name,))
+        try:
+            yield
+        finally:
+            server.execute(f'ALTER DATABASE "{name}" {good}')
+
+
+def away(instance: Path) -> AbstractContextManager[None]:
+    """Within the block nobody can connect to the database."""
+    return altered(instance, "ALLOW_CONNECTIONS false", "ALLOW_CONNECTIONS true")
+
+
+def standby(instance: Path) -> AbstractContextManager[None]:
+    """Within the block the database can only be read, as one that stands by for another."""
+    only_read = "default_transaction_read_only"
+    return altered(instance, f"SET {only_read} = on", f"RESET {only_read}")
+
+
+@contextmanager
 def turning() -> Iterator[threading.Thread]:
     """Within the block an engine turns in a thread, as in a server."""
     stop = threading.Event()
@@ -98,9 +127,9 @@ def turning() -> Iterator[threading.Thread]:
         thread.join(30)
 
 
-@pytest.mark.parametrize("state", [full, read_only])
+@pytest.mark.parametrize("state", [away, standby] if IS_POSTGRESQL else [full, read_only])
 def test_pages_answer_in_a_sentence_and_the_engine_goes_on_afterwards(
-    state: Callable[[Path], object],
+    state: Callable[[Path], AbstractContextManager[None]],
     instance: Path,
     study: Study,
     ask: Callable[..., JobRequest],

@@ -15,6 +15,7 @@ from jobsite.jobs.engine import Engine
 from jobsite.jobs.execution import executor
 from jobsite.jobs.finishing import finish
 from jobsite.jobs.models import Job, JobOutput, JobRequest
+from jobsite.settings import Settings
 
 from .conftest import Study
 from .stages import QUICK, commit_pair, job, wait
@@ -25,14 +26,14 @@ from pathlib import Path
 from jobsite.instance import open_instance
 from jobsite.jobs.finishing import finish
 from jobsite.settings import Settings
-open_instance(Settings(instance=Path(sys.argv[1])))
-finish(int(sys.argv[2]))
+open_instance(Settings(instance=Path(sys.argv[1]), database_url=sys.argv[2]))
+finish(int(sys.argv[3]))
 """
 
 
 @pytest.fixture
 def cut_off(
-    study: Study, ask: Callable[..., JobRequest], instance: Path, cast: SimpleNamespace
+    study: Study, ask: Callable[..., JobRequest], settings: Settings, instance: Path, cast: SimpleNamespace
 ) -> Callable[[str], Job]:
     """`cut_off(point)`: a job that has ended, whose server was killed at this point of its publication, and that was
     cancelled afterwards. The next engine has seen it."""
@@ -42,7 +43,7 @@ def cut_off(
         request, ended = ask("only"), list[int]()
         first = Engine(executor(), finish=ended.append)
         wait(lambda: first.turn() and ended)
-        command = [sys.executable, "-c", FINISH, str(instance), str(ended[0])]
+        command = [sys.executable, "-c", FINISH, str(instance), settings.database_url, str(ended[0])]
         killed = subprocess.run(command, env={**os.environ, "JOBSITE_FAIL_AT": point}, check=False)
         assert killed.returncode == 137
         cancel(by=cast.ada, request=request, jobs=[job()], may_cancel=True)

@@ -32,7 +32,13 @@ open(sys.argv[1] + ".csv", "w").write(sys.argv[1])
 @contextmanager
 def another_engine(settings: Settings) -> Iterator[subprocess.Popen[str]]:
     """An engine that runs in a process of its own until the end of the block; it must not have failed."""
-    given = json.dumps({"instance": str(settings.instance), "allowed_repos": settings.allowed_repos})
+    given = json.dumps(
+        {
+            "instance": str(settings.instance),
+            "database_url": settings.database_url,
+            "allowed_repos": settings.allowed_repos,
+        }
+    )
     command = [sys.executable, "-W", "error", str(SCRIPT), given]
     environment = {"PYTHONPATH": str(CHECKOUT), "PATH": "/usr/local/bin:/usr/bin:/bin"}
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
