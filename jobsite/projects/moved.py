@@ -1,4 +1,5 @@
-"""Addresses of old: `/⟨project⟩/⟨workspace⟩/…`, `/⟨project⟩/…` and redirects lead to where the thing is now."""
+"""Addresses of old: `/⟨project⟩/⟨workspace⟩/…`, `/⟨project⟩/…`, the same below their organisation, and redirects lead to where
+the thing is now."""
 
 from typing import Any
 from urllib.parse import quote
@@ -7,7 +8,7 @@ from flask import request
 from werkzeug.exceptions import HTTPException
 
 from jobsite.projects import redirects
-from jobsite.projects.models import Project, Workspace
+from jobsite.projects.models import Organisation, Project, Workspace
 from jobsite.projects.rules import RESERVED
 
 PROJECT_PAGES = ("", "edit/", "logs/", "new-workspace/", "releases/")
@@ -29,12 +30,12 @@ class MovedForGood(HTTPException):
 
 
 def moved_to(first: str, rest: str) -> str | None:
-    """Where `/first/rest` is now, or None: a workspace of that project, a page of the project of that slug, else
-    what a redirect tells.
+    """Where `/first/rest` is now, or None: a workspace of that project, a page of the project of that slug, the same behind
+    the slug of an organisation, else what a redirect tells.
 
-    `rest` is "" or ends with a slash where the address did. At most four queries.
+    `rest` is "" or ends with a slash where the address did. At most seven queries.
     """
-    path = None if first in RESERVED else _in_project(first, rest)
+    path = None if first in RESERVED else _in_project(first, rest) or _in_organisation(first, rest)
     return path or redirects.target_of(f"/{first}/{rest}") or _in_renamed_project(first, rest)
 
 
@@ -47,6 +48,14 @@ def _in_project(slug: str, rest: str) -> str | None:
         return f"/{name}/{below}"
     page = rest if not rest or rest.endswith("/") else f"{rest}/"
     return f"/projects/{slug}/{page}" if page in PROJECT_PAGES else None
+
+
+def _in_organisation(slug: str, rest: str) -> str | None:
+    """The same without the organisation, as jobs sites had it once: papers and READMEs keep such links."""
+    project, _, below = rest.partition("/")
+    if not project or not Organisation.select().where(Organisation.slug == slug).exists():
+        return None
+    return _in_project(project, below)
 
 
 def _in_renamed_project(slug: str, rest: str) -> str | None:

@@ -36,6 +36,21 @@ def test_a_renamed_project_is_found_at_its_old_addresses(
     assert client.get("/projects/clean-air/").status_code == 200
 
 
+def test_links_of_old_name_the_organisation_before_the_project(
+    client: FlaskClient, project: Project, workspace: Workspace, org: Organisation
+) -> None:
+    for old, new in (
+        ("/air/asthma/outputs/?x=1", "/asthma/outputs/?x=1"),
+        ("/air/asthma/", "/asthma/"),
+        ("/air/", "/projects/air/"),
+        ("/air/logs/", "/projects/air/logs/"),
+    ):
+        answer = client.get(f"/{org.slug}{old}")
+        assert (answer.status_code, answer.location) == (301, new), old
+    for nowhere in (f"/{org.slug}/", f"/{org.slug}/sea/", f"/{org.slug}/air/nothing/", "/nobody/air/asthma/"):
+        assert client.get(nowhere).status_code == 404, nowhere
+
+
 def test_a_renamed_organisation_is_found_at_its_old_address(client: FlaskClient, org: Organisation) -> None:
     old = f"/orgs/{org.slug}/"
     actions.edit_organisation(by="system", org=org, name=org.name, slug="northfield")
