@@ -285,3 +285,13 @@ def test_every_refusal_has_details_for_the_program_that_reads_them(call: Call, c
 def test_all_that_is_active_is_asked_for_at_once(call: Call) -> None:
     wanted = [f"{number:016x}" for number in range(3000)]
     assert call("rap/status/", {"rap_ids": wanted}) == (200, {"jobs": [], "unrecognised_rap_ids": wanted})
+
+
+def test_a_site_without_organisations_and_workspaces_names_the_project_for_all(
+    call: Call, body: Callable[..., dict[str, Any]]
+) -> None:
+    asked = body("run_all", workspace="asthma", project="asthma", orgs=[], force_run_dependencies=True)
+    status, made = call("rap/create/", {**asked, "requested_actions": ["clean", "table"]})
+    assert (status, made["count"]) == (201, 2)
+    request = JobRequest.get(identifier=RAP)
+    assert (request.workspace.project.slug, request.force_run_dependencies) == ("asthma", True)
