@@ -18,6 +18,7 @@ from jobsite.staff.actions import add_each
 from jobsite.staff.area import asked, listed, people_asked_for, question, routes, staff, sure, tried
 from jobsite.staff.forms import OVERLAPS, BackendForm, MaintenanceForm, RotateForm, moment_in, moment_text
 from jobsite.sync.pushing.switching import set_dispatch
+from jobsite.sync.tasks.tokens import agent_tokens
 
 BACKENDS = "backend_manage"
 
@@ -69,6 +70,7 @@ def backend(backend: str) -> Response:
         "choice": people.choice(asked("find"), request.args.getlist("users"), members),
         "entries": audit.newest(f"backend:{shown.slug}"),
         "drives": current().drives,
+        "agent_tokens": agent_tokens(shown) if shown.has_agent and runs_here(shown) else None,
     }
     return page("staff/backend.html", fragments=("people",), backend=shown, **data)
 

@@ -24,7 +24,7 @@ from jobsite.jobs.weights import read_weights, weights_path
 from jobsite.settings import Settings
 from jobsite.sync.link import link
 from jobsite.sync.pushing.state import drive
-from jobsite.sync.tasks.tokens import has_tokens
+from jobsite.sync.tasks.tokens import agent_tokens
 
 LEAST_FREE = 2**30
 LEAST_SHARE = 0.05
@@ -153,7 +153,7 @@ def _agent(name: str, backend: Backend) -> Finding:
     """Whether an agent can fetch the jobs of the backend, and when it did."""
     if refusal := why_none_handed_out():
         return Finding(name, False, refusal)
-    if not has_tokens(backend):
+    if not agent_tokens(backend):
         return Finding(
             name, False, f"Its agent has no token: `jobsite agent-token add {backend.slug} NAME` makes one."
         )

@@ -38,9 +38,11 @@ def revoke_agent_token(*, by: User | str, backend: Backend, name: str) -> None:
         _record("token-revoked", by, backend, name)
 
 
-def agent_tokens() -> list[AgentToken]:
-    """All tokens with their backends, by backend and name. One query."""
+def agent_tokens(backend: Backend | None = None) -> list[AgentToken]:
+    """The tokens of the agent of a backend, or of all, with their backends, by backend and name. One query."""
     rows = AgentToken.select(AgentToken, Backend).join(Backend)
+    if backend is not None:
+        rows = rows.where(AgentToken.backend == backend)
     return list(rows.order_by(Backend.slug, AgentToken.name))
 
 
@@ -48,11 +50,6 @@ def backend_with_agent(slug: str) -> Backend | None:
     """The active backend of that slug whose jobs are planned here and carried out by an agent; None for every other."""
     found = Backend.get_or_none(Backend.slug == slug, Backend.is_active, Backend.has_agent)
     return found if found is not None and runs_here(found) else None
-
-
-def has_tokens(backend: Backend) -> bool:
-    """Whether the agent of the backend has any token."""
-    return AgentToken.select().where(AgentToken.backend == backend).exists()
 
 
 def is_token_of(backend: Backend, token: str) -> bool:

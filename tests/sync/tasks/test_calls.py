@@ -257,3 +257,4 @@ def test_operators_see_whether_an_agent_can_fetch_its_jobs(
     assert "AGENT_IMAGES" in said()[1]
     page = sign_in(client, "sam").get("/staff/backends/far/").text
     assert "Are carried out by an agent" in page and "Never yet" not in page
+    assert "Token first" in page and agent.token not in page
