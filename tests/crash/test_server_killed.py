@@ -66,6 +66,7 @@ def test_sigterm_leaves_jobs_running_and_exits_cleanly(instance: Path) -> None:
         until(lambda: state_of(instance) == "succeeded")
 
 
+@pytest.mark.sqlite_only("with PostgreSQL a second server stands by")
 def test_a_second_server_on_one_instance_refuses_with_a_sentence(instance: Path) -> None:
     with Server(instance):
         done = jobsite(instance, "serve", "--port", "0")

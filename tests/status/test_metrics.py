@@ -152,5 +152,5 @@ def test_the_numbers_cost_few_queries_however_many_jobs(
         move(job, "waiting_on_workers")
     with queries() as asked:
         numbers(client)
-    assert len(asked) <= 5, asked
+    assert len([one for one in asked if "pg_stat_activity" not in one]) <= 5, asked
     assert Job.select().count() == 40
