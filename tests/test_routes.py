@@ -52,6 +52,10 @@ IN_A_FILE = "marked-cell-4711"
 UNRELEASED = "unreleased_name_4711"
 PRIVATE = (IN_THE_LOG, IN_A_FILE, UNRELEASED)
 WHO = ("ada", "ben", "dan", "cat", "pat", "sam", None)
+BROKEN: tuple[dict[str, str], ...] = (
+    {"name": "\0", "page": "x" * 5000, "actions": "<b>", "sha": "zz", "token": "é"},
+    {},
+)
 MAY_LOOK = ("ada", "cat")
 """A developer of the project and an output checker; nobody else sees Level 4."""
 
@@ -163,10 +167,8 @@ def test_wrong_methods_and_broken_forms_are_refused(
         client = sign_in_without_form(app, sign_in, person)
         for where, found in there.items():
             for method in ("POST", "PUT", "DELETE"):
-                for data in (
-                    {},
-                    {"name": "\0", "page": "x" * 5000, "actions": "<b>", "sha": "zz", "token": "é"},
-                ):
+                is_taken = any(method in route.methods for route in found)
+                for data in BROKEN if is_taken else BROKEN[:1]:  # what is refused by its method is not read
                     status = client.open(where, method=method, data=data, buffered=True).status_code
                     assert status < 500, (person, method, where, status)
                     for route in found:
