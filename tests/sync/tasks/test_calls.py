@@ -44,6 +44,8 @@ def test_whoever_asks_learns_that_there_is_somebody_and_a_wrong_method_is_refuse
         status, told = agent.call(path, method=method)
         assert (status, told["error"]) == (405, "Method not allowed")
     assert agent.client.post("/agent/").status_code == 405
+    assert agent.client.head("/agent/").status_code == 200
+    assert agent.client.head("/agent/far/task/update/").status_code == 405
 
 
 def test_a_backend_without_an_agent_is_not_found(agent: Agent, far: Backend) -> None:

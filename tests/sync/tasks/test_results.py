@@ -1,6 +1,7 @@
 """What is read of an agent's results, whatever it sends; and that no order of what it tells brings two ends."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -137,3 +138,16 @@ def test_the_wish_of_people_counts_before_a_limit_of_time(tmp_path: Path) -> Non
         )
         seen = Agent().observe(folder).exit
         assert isinstance(seen, Exit) and seen.reason == reason, wishes
+
+
+def test_of_ends_told_at_once_one_is_recorded(tmp_path: Path) -> None:
+    Agent().launch(AttemptSpec(**{**SPEC.__dict__, "attempt_dir": str(tmp_path)}))
+
+    def tell(code: int) -> bool:
+        told = {"exit_code": code}
+        return note_end(tmp_path, lambda of, times, late: end_of(told, of, times, 5, overdue=late))
+
+    with ThreadPoolExecutor(16) as threads:
+        first = list(threads.map(tell, range(64)))
+    recorded = Agent().observe(tmp_path).exit
+    assert recorded is not None and first.count(True) == 1 and recorded.exit_code == first.index(True)
