@@ -40,6 +40,7 @@ def test_a_setting_comes_from_the_environment_then_the_file_then_the_default(tmp
         ("EXECUTOR_UNSAFE", "1", True),
         ("BASE_URL", "https://jobs.example/", "https://jobs.example"),
         ("TOKEN_LOGIN_NETWORKS", "10.0.0.0/8", ("10.0.0.0/8",)),
+        ("HUEY_URL", "rediss://:p%40ss@[::1]:6380/2", "rediss://:p%40ss@[::1]:6380/2"),
     ],
 )
 def test_values_are_read_as_what_they_mean(tmp_path: Path, name: str, text: str, value: object) -> None:
@@ -60,6 +61,9 @@ def test_values_are_read_as_what_they_mean(tmp_path: Path, name: str, text: str,
         ({"JOBSITE_RUNTIMES": "python"}, "RUNTIMES must be a table"),
         ({"JOBSITE_RUNTIMES": '{"python": 3}'}, "RUNTIMES must give a program for 'python'"),
         ({"JOBSITE_DATABASE_URL": "mysql://x"}, "DATABASE_URL must begin with sqlite:"),
+        ({"JOBSITE_HUEY_URL": "amqp://host"}, "HUEY_URL must begin with sqlite: or redis: or rediss:"),
+        ({"JOBSITE_HUEY_URL": "redis://host:0"}, "HUEY_URL must be an address such as redis://"),
+        ({"JOBSITE_HUEY_URL": "redis://host/first"}, "HUEY_URL must be an address such as redis://"),
         ({"JOBSITE_EXECUTOR_UNSAFE": "maybe"}, "EXECUTOR_UNSAFE must be 1 or 0"),
         ({"JOBSITE_TOKEN_LOGIN_NETWORKS": "ten"}, "TOKEN_LOGIN_NETWORKS must be a list of networks"),
     ],
