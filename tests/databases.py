@@ -45,6 +45,10 @@ FREE = "SET session_replication_role = replica"
 """Rows come and go in any order, whatever triggers say."""
 
 
+Kept = tuple[dict[str, bytes], list[tuple[str, int]]]
+"""The rows of each table, and how far each count has come."""
+
+
 class Pool:
     """Databases on the server for the instances of this process."""
 
@@ -147,12 +151,7 @@ def keep(settings: Settings, file: Path) -> None:
         shutil.copy(settings.database_path, file)
         return
     close_connections()
-    with psycopg.connect(settings.database_url, autocommit=True) as connection:
-        kept = _copied(connection)
-        numbers = connection.execute(
-            "SELECT sequencename, last_value FROM pg_sequences WHERE last_value IS NOT NULL"
-        ).fetchall()
-    file.write_bytes(pickle.dumps((kept, numbers)))
+    file.write_bytes(pickle.dumps(_all_of(settings.database_url)))
 
 
 def put(file: Path, settings: Settings, without: Collection[str] = ()) -> None:
@@ -167,8 +166,28 @@ def put(file: Path, settings: Settings, without: Collection[str] = ()) -> None:
         if without:
             _empty(settings.database_path, without)
         return
-    kept, numbers = pickle.loads(file.read_bytes())  # noqa: S301 - our own
-    with psycopg.connect(settings.database_url, autocommit=True) as connection:
+    _fill(settings.database_url, pickle.loads(file.read_bytes()), without)  # noqa: S301 - our own
+
+
+def copied_instance(instance: Path, there: Path) -> Path:
+    """A copy of a closed instance, folder and database, in the new folder `there`."""
+    shutil.copytree(instance, there)
+    if IS_POSTGRESQL:
+        _fill(pool.address(there, "both"), _all_of(pool.address(instance, "both")))
+    return there
+
+
+def _all_of(address: str) -> Kept:
+    with psycopg.connect(address, autocommit=True) as connection:
+        numbers = connection.execute(
+            "SELECT sequencename, last_value FROM pg_sequences WHERE last_value IS NOT NULL"
+        ).fetchall()
+        return _copied(connection), numbers
+
+
+def _fill(address: str, whole: Kept, without: Collection[str] = ()) -> None:
+    kept, numbers = whole
+    with psycopg.connect(address, autocommit=True) as connection:
         clear(connection)
         there = {
             name for (name,) in connection.execute("SELECT relname FROM pg_class WHERE relkind IN ('r', 'S')")

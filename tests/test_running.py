@@ -18,6 +18,7 @@ import pytest
 from jobsite.settings import load
 
 from .crash.conftest import made  # noqa: F401
+from .databases import copied_instance
 from .end_to_end.browsing import Browser
 from .servers import Server, jobs_in, jobsite, jobsite_json, until
 
@@ -143,7 +144,7 @@ def test_behind_nginx_people_log_in_and_follow_a_log_while_its_job_runs(
     made: Path,  # noqa: F811
     tmp_path: Path,
 ) -> None:
-    instance = shutil.copytree(made, tmp_path / "instance")
+    instance = copied_instance(made, tmp_path / "instance")
     plain, https = free_ports(2)
     address = f"https://127.0.0.1:{https}"
     environ = {"JOBSITE_BASE_URL": address, "JOBSITE_TRUSTED_PROXIES": "1"}

@@ -4,7 +4,6 @@ bubblewrap itself hides bubblewrap here: the server sees a system on which it is
 """
 
 import os
-import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from ..databases import copied_instance
 from ..servers import COMMAND, Server, jobs_in, jobsite_json, until
 
 pytestmark = [pytest.mark.crash, pytest.mark.xdist_group("server")]
@@ -38,7 +38,7 @@ def instance(made: Path) -> Iterator[Path]:
     """The small instance in a folder that every user of the machine can reach."""
     with TemporaryDirectory() as folder:
         Path(folder).chmod(0o755)
-        yield Path(shutil.copytree(made, Path(folder, "instance")))
+        yield copied_instance(made, Path(folder, "instance"))
 
 
 def test_the_start_says_so_and_no_job_is_started(instance: Path) -> None:

@@ -1,11 +1,11 @@
 """kill -9 of the server while a job runs: the job runs on, is found again, and not a line of its log is lost."""
 
 import json
-import shutil
 from pathlib import Path
 
 import pytest
 
+from ..databases import copied_instance
 from ..servers import Server, jobs_in, jobsite, jobsite_json, until
 from .conftest import LINES
 
@@ -15,7 +15,7 @@ pytestmark = [pytest.mark.crash, pytest.mark.xdist_group("server")]
 @pytest.fixture
 def instance(made: Path, tmp_path: Path) -> Path:
     """A copy of it for one test."""
-    return Path(shutil.copytree(made, tmp_path / "instance"))
+    return copied_instance(made, tmp_path / "instance")
 
 
 def state_of(instance: Path) -> str:
@@ -67,6 +67,7 @@ def test_sigterm_leaves_jobs_running_and_exits_cleanly(instance: Path) -> None:
 
 
 @pytest.mark.sqlite_only("with PostgreSQL a second server stands by")
+@pytest.mark.sqlite_only("with PostgreSQL several servers share an instance")
 def test_a_second_server_on_one_instance_refuses_with_a_sentence(instance: Path) -> None:
     with Server(instance):
         done = jobsite(instance, "serve", "--port", "0")
