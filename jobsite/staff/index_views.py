@@ -6,6 +6,7 @@ from flask import Response, current_app, flash, request
 
 from jobsite.accounts.queries import user_named
 from jobsite.core.errors import NotFound
+from jobsite.core.leader import servers
 from jobsite.core.web import page, see
 from jobsite.jobs.backend_alerts import open_alerts
 from jobsite.jobs.listing import page_in
@@ -50,6 +51,7 @@ def show_health() -> Response:
     data: dict[str, Any] = {
         "sends": sends,
         "disk": health.disk(),
+        "servers": servers(),
         "link": link(),
         "drive": drive(there),
         "cards": health.cards(there),

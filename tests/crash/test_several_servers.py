@@ -105,7 +105,8 @@ def site(tmp_path: Path, postgresql: Cluster) -> Iterator[Site]:
 
 def make_people_and_workspaces(study: str, endless: str) -> None:
     with writing():
-        ada = add_user(by="system", username="ada", fullname="Ada", email="ada@example.org")
+        roles = ["StaffAreaAdministrator"]
+        ada = add_user(by="system", username="ada", fullname="Ada", email="ada@example.org", roles=roles)
     add_backend(by="system", slug="local", name="Local")
     project = add_project(by="system", name="Air", orgs=[add_organisation(by="system", name="Northfield")])
     add_member(by="system", project=project, user=ada, roles=["ProjectDeveloper"])
@@ -166,7 +167,8 @@ def test_whom_one_asks_makes_no_difference_and_one_leads_after_the_other(site: S
             assert second.stop() == 0
             until(lambda: leads(third))
             until(lambda: ended() == Job.select().count())
-            assert "Ada" in browser.at(third).text("/settings/")
+            said = browser.at(third).text("/staff/health/")
+            assert f"{third.address.removeprefix('http://')} Leads, started" in said, said
     nothing_is_wrong(site.instance)
 
 
