@@ -40,6 +40,15 @@ SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND rel
    AND (xpath('/row/c/text()', query_to_xml(format('SELECT count(*) AS c FROM (SELECT 1 FROM %I LIMIT 1) AS one_row', relname),
         false, true, '')))[1]::text = '1'
 """
+MADE = """
+SELECT relname, string_agg(concat_ws(' ', column_name, data_type, collation_name, is_nullable, column_default, is_identity), ', '
+                           ORDER BY column_name)
+  FROM pg_class JOIN information_schema.columns ON table_name = relname AND table_schema = 'public'
+ WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' GROUP BY relname
+UNION ALL SELECT indexname, indexdef FROM pg_indexes WHERE schemaname = 'public'
+UNION ALL SELECT 'rule ' || conname, pg_get_constraintdef(oid) FROM pg_constraint WHERE connamespace = 'public'::regnamespace
+UNION ALL SELECT tgname, pg_get_triggerdef(oid) FROM pg_trigger WHERE NOT tgisinternal
+"""
 IS_MADE = "SELECT 1 FROM pg_class WHERE relname = 'schema_migration'"
 FREE = "SET session_replication_role = replica"
 """Rows come and go in any order, whatever triggers say."""
@@ -133,6 +142,16 @@ def rows(instance: Path, statement: str, values: Sequence[Any] = ()) -> list[dic
     with closing(sqlite3.connect(f"file:{instance}/jobsite.db?mode=ro", uri=True)) as connection:
         connection.row_factory = sqlite3.Row
         return [dict(row) for row in connection.execute(statement, values)]
+
+
+def schema(settings: Settings) -> dict[str, str]:
+    """Everything that a database is made of, by name: its statement."""
+    if not IS_POSTGRESQL:
+        made = "SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite_%'"
+        with closing(sqlite3.connect(settings.database_path)) as opened:
+            return dict(opened.execute(made))
+    with psycopg.connect(settings.database_url) as connection:
+        return dict(connection.execute(MADE).fetchall())
 
 
 def everything(instance: Path) -> bytes:

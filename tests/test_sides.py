@@ -2,15 +2,12 @@
 the other."""
 
 import re
-import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import closing
 from dataclasses import replace
 from html import unescape
 from pathlib import Path
 from types import SimpleNamespace
 
-import peewee
 import pytest
 from click.testing import CliRunner
 from flask import Flask
@@ -23,7 +20,7 @@ from jobsite.accounts.sessions import start
 from jobsite.cli import main
 from jobsite.core.clock import now
 from jobsite.core.consumer import open_queue
-from jobsite.core.db import MIGRATIONS, Model, database, writing
+from jobsite.core.db import MIGRATIONS, Model, database, product_of, writing
 from jobsite.core.queue import nudge, ticks
 from jobsite.core.sides import PUBLIC_ONLY, SECURE_ONLY, absent_tables
 from jobsite.instance import close_instance, open_instance
@@ -41,6 +38,7 @@ from jobsite.serve import Workers, warnings
 from jobsite.settings import Settings, SettingsError
 
 from . import route_matrix
+from .databases import empty_out, schema
 from .jobs import conftest as of_jobs
 from .jobs.conftest import Study, ask, engine, project_yaml, run, run_until, study, workspace  # noqa: F401
 from .releases.world import CONTEXT, CONTROLS, EVERYTHING, make_world
@@ -209,14 +207,6 @@ def test_one_reads_on_the_public_side_how_ones_own_release_request_stands_and_no
     assert TOLD not in logged_in(app, "ben").get("/requests/").text
 
 
-def tables_of(path: Path) -> dict[str, str]:
-    """Everything a database is made of, by name: its statement."""
-    with closing(sqlite3.connect(path)) as opened:
-        return dict(
-            opened.execute("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite_%'")
-        )  # fmt: skip
-
-
 def opened_as(side: str, folder: Path) -> Settings:
     """The instance in this folder, opened as this side."""
     close_instance()
@@ -229,7 +219,7 @@ def opened_as(side: str, folder: Path) -> Settings:
 def test_the_tables_of_the_other_side_are_absent_and_nothing_that_is_there_needs_them(
     tmp_path: Path, side: str
 ) -> None:
-    made = tables_of(opened_as(side, tmp_path).database_path)
+    made = schema(opened_as(side, tmp_path))
     absent = absent_tables(side)
     everything = {model._meta.table_name for model in Model.__subclasses__()}
     assert everything - absent == {name for name in everything if name in made}
@@ -256,23 +246,25 @@ def test_each_table_belongs_to_one_side_or_to_both() -> None:
 
 @pytest.mark.parametrize("side", SIDES)
 def test_an_instance_in_which_nothing_is_lost_changes_its_side_and_back(tmp_path: Path, side: str) -> None:
-    whole = tables_of(opened_as("both", tmp_path / "whole").database_path)
+    whole = schema(opened_as("both", tmp_path / "whole"))
     opened_as("both", tmp_path / "moved")
-    assert set(tables_of(opened_as(side, tmp_path / "moved").database_path)) < set(whole)
-    assert tables_of(opened_as("both", tmp_path / "moved").database_path) == whole
+    assert set(schema(opened_as(side, tmp_path / "moved"))) < set(whole)
+    assert schema(opened_as("both", tmp_path / "moved")) == whole
     close_instance()
 
 
 @pytest.mark.parametrize("side", SIDES)
 def test_a_side_made_by_an_older_version_is_brought_up_to_date(tmp_path: Path, side: str) -> None:
-    fresh = tables_of(opened_as(side, tmp_path / "fresh").database_path)
-    (tmp_path / "old").mkdir()
-    old = peewee.SqliteDatabase(tmp_path / "old" / "jobsite.db")
+    fresh = schema(opened_as(side, tmp_path / "fresh"))
+    settings = Settings(instance=tmp_path / "old", side=side)
+    settings.instance.mkdir()
+    empty_out(settings)
+    old = product_of(settings.database)
     Runner(old, directory=str(MIGRATIONS)).up("0021_publishing")
-    for table in set(old.get_tables()) & absent_tables(side):
-        old.execute_sql(f'DROP TABLE "{table}"')
+    old.remove_tables(sorted(absent_tables(side).intersection(old.get_tables())))
     old.close()
-    assert tables_of(opened_as(side, tmp_path / "old").database_path) == fresh
+    old.close_spare()
+    assert schema(opened_as(side, tmp_path / "old")) == fresh
     close_instance()
 
 

@@ -94,7 +94,7 @@ def open_database(where: Path | str, side: str = "both") -> None:
     what this side has no table for, and `peewee.OperationalError` where it cannot be reached.
     """
     close_connections()
-    opened = postgresql.Database(where) if isinstance(where, str) else sqlite.Database(where)
+    opened = product_of(where)
     database.initialize(opened)
     with opened.alone():
         runner = Runner(opened, directory=str(MIGRATIONS))
@@ -110,6 +110,11 @@ def open_database(where: Path | str, side: str = "both") -> None:
             f"The {opened.shown} was written by a newer version of jobsite (it has {unknown[-1]}, "
             "which this version does not know). Install that version again, or restore an older backup."
         )
+
+
+def product_of(where: Path | str) -> AnyDatabase:
+    """The database of a path or an address, not opened yet."""
+    return postgresql.Database(where) if isinstance(where, str) else sqlite.Database(where)
 
 
 def _migrate(opened: AnyDatabase, runner: Runner, pending: Sequence[str]) -> None:
