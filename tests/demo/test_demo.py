@@ -2,8 +2,6 @@
 
 import json
 import re
-import sqlite3
-from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -11,6 +9,7 @@ from click.testing import CliRunner
 
 from jobsite.cli import main
 
+from ..databases import rows
 from ..servers import commit_to_study, draw_batches, jobsite, jobsite_json
 
 pytestmark = pytest.mark.xdist_group("demo")
@@ -134,9 +133,9 @@ def test_the_event_log_holds_and_a_changed_row_is_named(demo: tuple[Path, str]) 
 
 
 def test_those_who_work_in_the_demo_belong_to_its_organisation(demo: tuple[Path, str]) -> None:
-    with closing(sqlite3.connect(f"file:{demo[0]}/jobsite.db?mode=ro", uri=True)) as database:
-        found = database.execute(
-            "SELECT username FROM org_membership JOIN user ON user.id = user_id"
-            " JOIN organisation ON organisation.id = org_id WHERE organisation.slug = 'demo' ORDER BY username"
-        )
-        assert found.fetchall() == [("ada",), ("ben",)]
+    found = rows(
+        demo[0],
+        'SELECT username FROM org_membership JOIN "user" ON "user".id = user_id'
+        " JOIN organisation ON organisation.id = org_id WHERE organisation.slug = 'demo' ORDER BY username",
+    )
+    assert [row["username"] for row in found] == ["ada", "ben"]

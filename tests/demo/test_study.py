@@ -17,6 +17,8 @@ import yaml
 from jobsite.demo.study import CHECKOUT, STUDY, create_study, study_files, study_python
 from jobsite.pipelines import parse
 
+from ..databases import database_environ
+
 pytestmark = pytest.mark.xdist_group("demo")
 
 HIDDEN = "[REDACTED]"
@@ -148,7 +150,8 @@ def test_a_demo_made_again_keeps_the_python_it_was_given(interpreter, tmp_path):
         "--instance",
         str(tmp_path / "instance"),
     ]
-    environment = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path)}
+    place = tmp_path / "instance"
+    environment = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), **database_environ(place)}
     first = subprocess.run(
         [*demo, "--python", str(interpreter)], env=environment, capture_output=True, text=True, check=False
     )

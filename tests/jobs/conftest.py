@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -27,6 +28,14 @@ from .slurm_of_the_tests import cluster
 __all__ = ["cluster", "image", "podman"]
 
 SECONDS = 60
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_teardown() -> None:
+    """What an engine began beside its turns has ended when the database of the test goes."""
+    for thread in threading.enumerate():
+        if thread.name.startswith("beside "):
+            thread.join(SECONDS)
 
 
 CONFIG = """[core]

@@ -96,14 +96,12 @@ def test_two_jobs_of_one_turn_are_launched_beside_each_other(
 
 
 @pytest.fixture
-def stages_cannot_be_stored() -> Iterator[None]:
-    """The database refuses that a job goes on from `initiated` to a further stage."""
+def stages_cannot_be_stored(instance: Path) -> None:
+    """The database, of which this test is the last use, refuses that a job goes on from `initiated` to a further stage."""
     database.execute_sql(
         "CREATE TRIGGER refuse BEFORE UPDATE ON job WHEN NEW.status_code IN ('preparing', 'prepared', 'executing') "
         "BEGIN SELECT RAISE(ABORT, 'refused'); END"
     )
-    yield
-    database.execute_sql("DROP TRIGGER refuse")
 
 
 def started(engine: Engine) -> None:

@@ -6,10 +6,11 @@ import http.client
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 from flask.testing import FlaskClient
+
+from jobsite.settings import Settings
 
 from ..servers import until
 from .log_world import Log, ada, log, texts, waiting
@@ -22,7 +23,7 @@ from jobsite.jobs import log_stream
 from jobsite.web_server import answer_until_stopped, stop_on_signals, web_server
 from jobsite.settings import Settings
 log_stream.HEARTBEAT = 0.2  # who has gone without a word is found out by the next beat
-settings = Settings(instance=Path(sys.argv[1]), sse_viewers=2)
+settings = Settings(instance=Path(sys.argv[1]), database_url=sys.argv[2], sse_viewers=2)
 app = create_app(settings)
 stop_on_signals()
 server = web_server(app, settings, host="127.0.0.1", port=0)
@@ -34,8 +35,8 @@ answer_until_stopped(server)
 class Web:
     """The web server of the test's instance, without an engine; ada's stream of a log from it."""
 
-    def __init__(self, instance: Path, cookie: str) -> None:
-        words = [sys.executable, "-c", SERVER, str(instance)]
+    def __init__(self, settings: Settings, cookie: str) -> None:
+        words = [sys.executable, "-c", SERVER, str(settings.instance), settings.database_url]
         self.process = subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
         assert self.process.stdout
         self.port = int(self.process.stdout.readline())
@@ -52,10 +53,10 @@ class Web:
 
 
 @pytest.fixture
-def web(ada: FlaskClient, instance: Path) -> Iterator[Web]:
+def web(ada: FlaskClient, settings: Settings) -> Iterator[Web]:
     cookie = ada.get_cookie("jobsite")
     assert cookie
-    server = Web(instance, f"jobsite={cookie.value}")
+    server = Web(settings, f"jobsite={cookie.value}")
     yield server
     server.process.kill()
     server.process.wait()

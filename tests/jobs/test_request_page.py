@@ -178,7 +178,8 @@ def test_one_job_is_cancelled_and_the_others_stay(
 def test_a_request_that_was_only_cancelled_is_not_said_to_have_failed(
     client: FlaskClient, request_of_three: JobRequest
 ) -> None:
-    JobRequest.update(status="failed", status_message="Failed due to job failure").execute()
+    ended = {"status": "failed", "status_message": "Failed due to job failure", "completed_at": now()}
+    JobRequest.update(ended).execute()
     assert "Failed due to job failure" in client.get(path(request_of_three)).text
     Job.update(state="cancelled", status_code="cancelled_by_user").execute()
     assert "Failed due to job failure" not in client.get(path(request_of_three)).text
