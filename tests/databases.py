@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
-from psycopg.rows import dict_row
 
 from jobsite.core.db import close_connections, database, open_database
 from jobsite.core.postgresql_copies import EMPTIED
@@ -136,12 +135,23 @@ def database_environ(instance: Path) -> dict[str, str]:
 
 def rows(instance: Path, statement: str, values: Sequence[Any] = ()) -> list[dict[str, Any]]:
     """What a statement with places `?` finds in the database of an instance, read beside whoever has it open."""
+    names, found = _found(instance, statement, values)
+    return [dict(zip(names, row, strict=True)) for row in found]
+
+
+def tuples(instance: Path, statement: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+    """The same, each row without the names of its columns."""
+    return _found(instance, statement, values)[1]
+
+
+def _found(instance: Path, statement: str, values: Sequence[Any]) -> tuple[list[str], list[tuple[Any, ...]]]:
     if IS_POSTGRESQL:
-        with psycopg.connect(pool.address(instance, "both"), row_factory=dict_row) as connection:
-            return connection.execute(in_its_words(statement), values).fetchall()
-    with closing(sqlite3.connect(f"file:{instance}/jobsite.db?mode=ro", uri=True)) as connection:
-        connection.row_factory = sqlite3.Row
-        return [dict(row) for row in connection.execute(statement, values)]
+        with psycopg.connect(pool.address(instance, "both")) as connection:
+            cursor: Any = connection.execute(in_its_words(statement), values)
+            return [column[0] for column in cursor.description], cursor.fetchall()
+    with closing(sqlite3.connect(f"file:{instance}/jobsite.db?mode=ro", uri=True)) as opened:
+        cursor = opened.execute(statement, values)
+        return [column[0] for column in cursor.description], cursor.fetchall()
 
 
 def schema(settings: Settings) -> dict[str, str]:

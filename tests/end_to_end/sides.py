@@ -1,11 +1,10 @@
 """Both sides as processes of their own, with a network between them, and what people do there."""
 
 import json
-import sqlite3
 import sys
 import time
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack, closing
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ from jobsite.projects.actions import add_member, add_organisation, add_project
 from jobsite.projects.workspaces import create_workspace
 from jobsite.settings import Settings
 
+from ..databases import tuples
 from ..jobs.conftest import Study
 from ..servers import Server, jobs_in, jobsite_json
 from .browsing import Browser
@@ -105,8 +105,7 @@ class Sides:
 
     def rows(self, statement: str, *, of: str = "public") -> list[Any]:
         """What a statement gives on a side."""
-        with closing(sqlite3.connect(f"file:{self.folder}/{of}/jobsite.db?mode=ro", uri=True)) as database:
-            return database.execute(statement).fetchall()
+        return tuples(self.folder / of, statement)
 
     def status_of(self, request: str) -> str:
         """The status of a release request on the secure side."""
