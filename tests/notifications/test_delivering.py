@@ -29,6 +29,7 @@ from jobsite.notifications.reading import follow_events, read_news
 from jobsite.notifications.rules import KEPT_SENT, LEASE, TRIES
 from jobsite.notifications.tasks import clear_old_notices
 
+from ..databases import database_environ
 from ..servers import until
 from .conftest import Listener, PostOffice
 
@@ -61,6 +62,7 @@ def worker(instance: Path, office_port: int) -> "subprocess.Popen[str]":
     """Another process that delivers what is due."""
     environ = {
         **os.environ,
+        **database_environ(instance),
         "JOBSITE_SMTP_URL": f"smtp://127.0.0.1:{office_port}",
         "JOBSITE_MAIL_FROM": "j@x.org",
     }

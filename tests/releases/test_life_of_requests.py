@@ -247,8 +247,8 @@ class TestAdding:
         request = world.draft()
         with pytest.raises(Invalid, match="at most 1 group"):
             move_file(by=world.cast.ada, request_id=request.id, path=A, group="another")
-        row = vars(world.file(request, A))["__data__"]
-        more = [{**row, "id": None, "path": f"output/f{number}.csv"} for number in range(198)]
+        row = {name: value for name, value in world.file(request, A).__data__.items() if name != "id"}
+        more = [{**row, "path": f"output/f{number}.csv"} for number in range(198)]
         RequestFile.insert_many(more).execute()
         for files in ([PLOT], [f"output/f{number}.csv" for number in range(201)]):
             with pytest.raises(Invalid, match="at most 200 files, and this would be 201"):

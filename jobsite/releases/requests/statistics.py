@@ -10,8 +10,8 @@ _COUNTED = """
     WITH found AS (
         SELECT request_file.id AS file, request_file.request_id AS request, request_file.sha256 AS sha256,
                json_extract(one.value, '$.rule') AS rule, json_extract(one.value, '$.fingerprint') AS fingerprint
-          FROM request_file JOIN json_each(request_file.findings) AS one
-          JOIN release_request ON release_request.id = request_file.request_id
+          FROM release_request JOIN request_file ON request_file.request_id = release_request.id
+         CROSS JOIN json_each(request_file.findings) AS one
          WHERE release_request.status IN ('APPROVED', 'RELEASED', 'REJECTED', 'REVOKED')
            AND request_file.kind <> 'WITHDRAWN'
     ), said AS (

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from jobsite.core.db import database
+from jobsite.core.events import Event
 from jobsite.core.wording import counted
 
 STAGES: Mapping[str, str] = {
@@ -71,7 +72,7 @@ def turnaround(since: datetime) -> Turnaround:
     """What became of the requests that were begun since then. One query."""
     lives: dict[str, list[Step]] = {}
     for subject, happened, moment in database.execute_sql(_STEPS, (since,)).fetchall():
-        lives.setdefault(subject, []).append((happened, datetime.fromisoformat(moment)))
+        lives.setdefault(subject, []).append((happened, Event.at.python_value(moment)))
     return summed_up(lives.values())
 
 

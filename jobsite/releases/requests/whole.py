@@ -26,18 +26,18 @@ from jobsite.releases.requests.rules import AUTHOR, OUTPUT, REMOVED, UNDECIDED
 
 _MARKS = """
     SELECT 'explanation', id, file_id, sha256, rule, rule_version, 0, fingerprint, '', '', writer, text, turn, at, '', ''
-      FROM explanation WHERE request_id = ?1 AND superseded_at IS NULL
+      FROM explanation WHERE request_id = :request AND superseded_at IS NULL
     UNION ALL
     SELECT 'waiver', id, file_id, sha256, rule, rule_version, policy_version, fingerprint, verdict, code, checker, text,
            turn, at, '', ''
-      FROM waiver WHERE request_id = ?1 AND superseded_at IS NULL AND sealed_at IS NULL
+      FROM waiver WHERE request_id = :request AND superseded_at IS NULL AND sealed_at IS NULL
     UNION ALL
     SELECT 'pin', id, file_id, sha256, 'M1', 1, 0, fingerprint, '', '', checker, sentence, turn, at, place, severity
-      FROM pin WHERE request_id = ?1 AND sealed_at IS NULL
+      FROM pin WHERE request_id = :request AND sealed_at IS NULL
     UNION ALL
     SELECT 'opened', opened.id, file_id, opened.sha256, '', 0, 0, '', '', '', person, '', turn, at, '', ''
       FROM opened JOIN request_file ON request_file.id = opened.file_id
-     WHERE request_file.request_id = ?1 AND turn = ?2
+     WHERE request_file.request_id = :request AND turn = :turn
 """
 
 
@@ -265,13 +265,13 @@ def changes_of(comment: Comment) -> list[Change]:
 
 
 def _marks(request: ReleaseRequest) -> list[Mark]:
-    cursor = database.execute_sql(_MARKS, (request.id, request.turn))
+    cursor = database.execute_sql(_MARKS, {"request": request.id, "turn": request.turn})
     return [_mark(row) for row in sorted(cursor.fetchall(), key=lambda row: (row[0], row[1]))]
 
 
 def _mark(row: tuple[Any, ...]) -> Mark:
     what, place, at = row[0], row[14], row[13]
-    facts = (*row[:13], datetime.fromisoformat(at), json.loads(place) if what == "pin" else {}, row[15])
+    facts = (*row[:13], Comment.at.python_value(at), json.loads(place) if what == "pin" else {}, row[15])
     return Mark(*facts)
 
 
