@@ -24,11 +24,21 @@ ROOT = Path(__file__).parent.parent
 LARGEST = 2**20
 
 
+COMMAND = "jobsite.cli:main"
+
+
 class Process:
-    """A process of `jobsite WORDS`; its output goes to these files. What it has of `subprocess.Popen` is the same there."""
+    """A process of `jobsite WORDS`, or of another function `module:name` that finds them in `sys.argv`. Its output goes to these
+    files. What it has of `subprocess.Popen` is the same there."""
 
     def __init__(
-        self, words: Sequence[str], *, stdout: IO[str] | int, stderr: IO[str], env: Mapping[str, str]
+        self,
+        words: Sequence[str],
+        *,
+        runs: str = COMMAND,
+        stdout: IO[str] | int,
+        stderr: IO[str],
+        env: Mapping[str, str],
     ) -> None:
         self.args = list(words)
         self.returncode: int | None = None
@@ -38,7 +48,7 @@ class Process:
             ours, out = os.pipe()
             self.stdout = os.fdopen(ours, "r")
         self._ended, told = os.pipe()
-        wish = {"words": self.args, "environ": dict(env), "folder": os.getcwd()}
+        wish = {"runs": runs, "words": self.args, "environ": dict(env), "folder": os.getcwd()}
         socket.send_fds(_loaded(), [json.dumps(wish).encode()], [out, stderr.fileno(), told])
         for theirs in {told} | ({out} if stdout == subprocess.PIPE else set()):
             os.close(theirs)
@@ -100,15 +110,16 @@ def _loaded() -> socket.socket:
 
 
 def main() -> None:
-    """Load the program, then fork it as often as is asked for. In what is forked this returns when the command has ended."""
+    """Load the program, then fork it as often as is asked for. In what is forked this returns when that has ended."""
     from jobsite.cli import MODULES
-    from jobsite.cli import main as command
 
     for name in (*MODULES, "jobsite.application", "jobsite.serve"):
         import_module(name)
     gc.freeze()
-    _Forking(socket.socket(fileno=int(sys.argv[1]))).until_one_is_forked()
-    command()
+    module, _, function = (
+        _Forking(socket.socket(fileno=int(sys.argv[1]))).until_one_is_forked().partition(":")
+    )
+    getattr(import_module(module), function)()
 
 
 class _Forking:
@@ -125,8 +136,8 @@ class _Forking:
         signal.signal(signal.SIGCHLD, lambda *_: None)
         signal.set_wakeup_fd(wakes, warn_on_full_buffer=False)
 
-    def until_one_is_forked(self) -> None:
-        """Returns in each process that is forked. Ends this one when nobody can ask any more."""
+    def until_one_is_forked(self) -> str:
+        """Returns in each process that is forked, with what it is to run. Ends this one when nobody can ask any more."""
         while True:
             ready, _, _ = select.select([self._asked, self._signalled], [], [])
             if self._signalled in ready:
@@ -156,7 +167,7 @@ class _Forking:
                 pass  # nobody waits for it any more
             os.close(end)
 
-    def _become(self, wish: dict[str, Any], ends: list[int]) -> None:
+    def _become(self, wish: dict[str, Any], ends: list[int]) -> str:
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -169,3 +180,4 @@ class _Forking:
         os.environ.update(wish["environ"])
         os.chdir(wish["folder"])
         sys.argv = ["jobsite", *wish["words"]]
+        return str(wish["runs"])

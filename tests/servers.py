@@ -82,17 +82,28 @@ def draw_batches(instance: Path, folder: Path, batches: int) -> None:
 
 
 class Server:
-    """`jobsite serve` on a free port; a context manager that stops it if it still runs."""
+    """`jobsite serve` on a free port; a context manager that stops it if it still runs. `runs` is a function `module:name`
+    of the tests that is to serve in its place."""
 
-    def __init__(self, instance: Path, *, command: Sequence[str] = COMMAND, **environ: str) -> None:
+    def __init__(
+        self,
+        instance: Path,
+        *,
+        command: Sequence[str] = COMMAND,
+        runs: str = forked.COMMAND,
+        **environ: str,
+    ) -> None:
         self._log = instance.parent / f"{instance.name}-server.log"
         words = ["serve", "--port", "0", "--instance", str(instance)]
         env = {**os.environ, **database_environ(instance), **environ}
         self.process: forked.Process | subprocess.Popen[str]
         with self._log.open("a") as log:
             if _is_forked(command, env):
-                self.process = forked.Process(words, stdout=subprocess.PIPE, stderr=log, env=env)
+                self.process = forked.Process(words, runs=runs, stdout=subprocess.PIPE, stderr=log, env=env)
             else:
+                if runs != forked.COMMAND:
+                    module, _, function = runs.partition(":")
+                    command = (sys.executable, "-c", f"from {module} import {function}; {function}()")
                 self.process = subprocess.Popen(
                     [*command, *words], stdout=subprocess.PIPE, stderr=log, text=True, env=env
                 )

@@ -1,7 +1,6 @@
 """The log page in a browser, by events: every line once, a bounded page, and a reader who is left in peace."""
 
 import re
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,7 +15,8 @@ from jobsite.settings import Settings
 
 from ..jobs.conftest import Study, ask, study, workspace  # noqa: F401
 from ..jobs.log_world import Log, log, waiting  # noqa: F401
-from ..jobs.test_log_serving import SERVER
+from ..jobs.test_log_serving import LOG_SERVER
+from ..servers import Server
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
@@ -40,20 +40,16 @@ def page(
     open_page: Callable[..., Page],
 ) -> Iterator[Page]:
     """ada's browser, signed in at the web server of the test's instance, which runs no jobs."""
-    words = [sys.executable, "-c", SERVER, str(instance)]
-    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as server:
-        assert server.stdout
-        address = f"http://127.0.0.1:{server.stdout.readline().strip()}"
+    with Server(instance, runs=LOG_SERVER) as server:
         opened = open_page()
-        opened.goto(f"{address}/login/")
+        opened.goto(f"{server.address}/login/")
         opened.get_by_label(re.compile("user", re.IGNORECASE)).first.fill("ada")
         opened.locator("input[name=token]").fill(make_token(by="system", user=cast.ada))
         opened.locator("main button[type=submit]").first.click()
         opened.wait_for_url(lambda url: "/login" not in url)
-        opened.goto(f"{address}{log.path}")
+        opened.goto(f"{server.address}{log.path}")
         yield opened
         opened.close()  # before the server: a page that follows a log would try to reach it again
-        server.terminate()
 
 
 def asked(page: Page) -> list[str]:

@@ -3,8 +3,6 @@
 # ruff: noqa: F401, F811 (fixtures that are shared)
 
 import http.client
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -12,56 +10,33 @@ from flask.testing import FlaskClient
 
 from jobsite.settings import Settings
 
-from ..servers import until
+from ..servers import Server, until
 from .log_world import Log, ada, log, texts, waiting
 
-SERVER = """
-import sys, threading, time
-from pathlib import Path
-from jobsite.application import create_app
-from jobsite.jobs import log_stream
-from jobsite.web_server import answer_until_stopped, stop_on_signals, web_server
-from jobsite.settings import Settings
-log_stream.HEARTBEAT = 0.2  # who has gone without a word is found out by the next beat
-settings = Settings(instance=Path(sys.argv[1]), database_url=sys.argv[2], sse_viewers=2)
-app = create_app(settings)
-stop_on_signals()
-server = web_server(app, settings, host="127.0.0.1", port=0)
-print(server.effective_port, flush=True)
-answer_until_stopped(server)
-"""
+LOG_SERVER = "tests.jobs.log_server:main"
 
 
 class Web:
     """The web server of the test's instance, without an engine; ada's stream of a log from it."""
 
     def __init__(self, settings: Settings, cookie: str) -> None:
-        words = [sys.executable, "-c", SERVER, str(settings.instance), settings.database_url]
-        self.process = subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
-        assert self.process.stdout
-        self.port = int(self.process.stdout.readline())
+        self.server = Server(settings.instance, runs=LOG_SERVER)
+        self._port = int(self.server.address.rpartition(":")[2])
         self._cookie = cookie
 
     def stream(self, log: Log) -> tuple[http.client.HTTPConnection, http.client.HTTPResponse]:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=60)
         connection.request("GET", f"{log.path}stream?state=running&from=1", headers={"Cookie": self._cookie})
         return connection, connection.getresponse()
-
-    def stop(self) -> int:
-        self.process.terminate()
-        return self.process.wait(timeout=60)
 
 
 @pytest.fixture
 def web(ada: FlaskClient, settings: Settings) -> Iterator[Web]:
     cookie = ada.get_cookie("jobsite")
     assert cookie
-    server = Web(settings, f"jobsite={cookie.value}")
-    yield server
-    server.process.kill()
-    server.process.wait()
-    assert server.process.stdout
-    server.process.stdout.close()
+    served = Web(settings, f"jobsite={cookie.value}")
+    with served.server:
+        yield served
 
 
 def test_a_server_that_stops_tells_those_who_follow_and_ends(web: Web, log: Log) -> None:
@@ -72,7 +47,7 @@ def test_a_server_that_stops_tells_those_who_follow_and_ends(web: Web, log: Log)
     assert start == b"retry: 1000\n"
     while b"event: rows" not in answer.readline():
         pass
-    assert web.stop() == 0
+    assert web.server.stop() == 0
     assert b"event: bye" in answer.read()
     connection.close()
 
