@@ -44,6 +44,19 @@ class Select(peewee.ModelSelect):
         is_asked = ctx.state.in_expr and not ctx.stack
         return ctx.literal("SELECT") if is_asked else super().__sql__(ctx)
 
+    def union(self, other: peewee.Node) -> "Union":
+        """The rows of either query, each once."""
+        return Union(self.model, self, "UNION", other)
+
+    __or__ = union
+
+    def __iter__(self) -> Iterator[Any]:
+        """The rows, all of which have been read by then: whoever writes while a query is half read is told that the database is
+        locked, if somebody else has written since it began (SQLite's BUSY_SNAPSHOT). For many rows there is `iterator`."""
+        self._ensure_execution()
+        self._cursor_wrapper.fill_cache()
+        return iter(self._cursor_wrapper)
+
     def _apply_ordering(self, ctx: peewee.Context) -> peewee.Context:
         """Write the order. Nothing comes before everything else: with SQLite by itself, with PostgreSQL by saying so."""
         mine: Any = self
@@ -71,6 +84,15 @@ class Select(peewee.ModelSelect):
             else:
                 ctx.sql(node)
         return ctx
+
+
+class Union(peewee.ModelCompoundSelectQuery):
+    """The rows of two queries, each once; written no more often than they."""
+
+    def __sql__(self, ctx: peewee.Context) -> peewee.Context:
+        """Write both; to an expression that asks alone whether they are empty, that they are not."""
+        is_asked = ctx.state.in_expr and not ctx.stack
+        return ctx.literal("SELECT") if is_asked else super().__sql__(ctx)
 
 
 class Model(peewee.Model):

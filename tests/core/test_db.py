@@ -224,6 +224,24 @@ def test_rows_that_were_not_read_to_their_end_do_not_hold_the_next_user_in_the_p
         unread[0].fetchone()
 
 
+def test_whoever_goes_through_rows_may_write_at_each_whatever_others_write_meanwhile(instance: Path) -> None:
+    for slug in ("one", "two", "three"):
+        make(slug)
+
+    def rename(backend: Backend, name: str) -> None:
+        with writing():
+            Backend.update(name=name).where(Backend.id == backend.id).execute()
+
+    for backend in Backend.select().where(Backend.slug != "").order_by(Backend.id):
+        in_a_thread(lambda one=backend: rename(one, "by another"))
+        rename(backend, "by me")
+    for (key,) in Backend.select(Backend.id).tuples():
+        in_a_thread(lambda: rename(Backend.get_by_id(key), "by another"))  # noqa: B023  it has run when `key` changes
+        with writing():
+            Backend.update(name=Backend.slug).where(Backend.id == key).execute()
+    assert all(backend.name == backend.slug for backend in Backend.select())
+
+
 @pytest.mark.sqlite_only("its own words for a transaction")
 def test_a_transaction_that_was_left_open_is_not_handed_on(instance: Path) -> None:
     close_database()
