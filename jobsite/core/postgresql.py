@@ -40,8 +40,13 @@ CHANNEL = "jobsite"
 HOW: dict[str, Any] = {"connect_timeout": 5, "tcp_user_timeout": 20_000, "application_name": "jobsite"}
 """Of a connection, unless its address says otherwise: seconds to wait for it, milliseconds for an answer of its host."""
 
-FIRST = "SET TIME ZONE 'UTC'; SET lock_timeout = 5000; SET default_transaction_isolation = 'read committed'"
-"""Said on each new connection. The milliseconds are those for which a writer waits for the one before it."""
+FIRST = """
+SET TIME ZONE 'UTC'; SET default_transaction_isolation = 'read committed'; SET lock_timeout = 5000;
+SET idle_in_transaction_session_timeout = '10min';
+SET tcp_keepalives_idle = 30; SET tcp_keepalives_interval = 10; SET tcp_keepalives_count = 3
+"""
+"""Said on each new connection. The milliseconds are those for which a writer waits for the one before it; whoever has died
+with their machine in the middle of a transaction is noticed after a minute."""
 
 WRITER, MIGRATOR, LEADER = 1, 2, 3
 """Locks of this database: of whoever writes, of whoever makes its tables, and of the server that leads (`core/leader.py`)."""
@@ -135,8 +140,12 @@ class Database(peewee.PostgresqlDatabase):
 
     def begin(self, kind: str = "") -> None:
         """Begin to write, when all who came before have ended; or, with "DEFERRED", only to read how things are now."""
-        with __exception_wrapper__:
-            self.cursor().execute(LOOK if kind == "DEFERRED" else BEGIN)
+        try:
+            with __exception_wrapper__:
+                self.cursor().execute(LOOK if kind == "DEFERRED" else BEGIN)
+        except peewee.OperationalError:  # somebody writes for long: what was begun does not stay behind
+            self.rollback()
+            raise
 
     def commit(self) -> None:
         """Store it all, and tell other processes where it is news."""

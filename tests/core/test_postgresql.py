@@ -17,7 +17,7 @@ from flask.testing import FlaskClient
 from jobsite.accounts.models import Backend
 from jobsite.application import create_app
 from jobsite.cli import main
-from jobsite.core import db, hub
+from jobsite.core import db, hub, postgresql
 from jobsite.core.clock import now
 from jobsite.core.db import (
     MIGRATIONS,
@@ -243,6 +243,38 @@ def test_a_single_write_waits_for_a_transaction_that_has_read_what_it_changes(op
         Backend.update(name="first").where(Backend.name == "one").execute()
     thread.join()
     assert (order, Backend.get().name) == (["first", "alone"], "alone")
+
+
+def test_who_waits_for_too_long_is_told_so_and_can_go_on(
+    opened: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(postgresql, "FIRST", "SET lock_timeout = 50")
+    close_connections()
+    told = []
+
+    def waits() -> None:
+        try:
+            make("late")  # not by `writing`, which waits for other threads of this process first
+        except peewee.OperationalError as error:
+            told.append((str(error).splitlines()[0], Backend.select().count()))
+
+    with writing():
+        make("one")
+        in_threads(waits, 1)
+    assert told == [("canceling statement due to lock timeout", 0)]
+    in_threads(lambda: make("next"), 1)
+    assert [one.slug for one in Backend.select().order_by(Backend.id)] == ["one", "next"]
+
+
+def test_an_export_sees_all_as_it_was_at_its_first_look_and_keeps_nobody_from_writing(opened: str) -> None:
+    make("one")
+    with database.atomic("DEFERRED"):
+        before = Backend.select().count()
+        in_threads(lambda: make("two"), 1)
+        assert (before, Backend.select().count()) == (1, 1)
+        with pytest.raises(peewee.OperationalError, match="read-only"):
+            make("three")
+    assert Backend.select().count() == 2
 
 
 def test_a_transaction_that_was_left_open_is_not_handed_on(opened: str) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from jobsite.releases.bundles.verifying import verify
 
+from ..databases import everything
 from ..jobs.conftest import project_yaml
 from ..servers import jobs_in
 from .browsing import Browser, words
@@ -114,6 +115,7 @@ def published(sides: Sides, tmp_path: Path) -> None:
 
 def nothing_got_out(sides: Sides) -> None:
     """No file of the public side, no line of its log and no page of it holds what must stay inside."""
+    assert MARK.encode() not in everything(sides.folder / "public")
     places = [*(sides.folder / "public").rglob("*"), sides.folder / "public-server.log"]
     for path in places:
         if path.is_file():
