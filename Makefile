@@ -18,7 +18,7 @@ export SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || echo 
 # Compiled modules are kept, whatever the shell says: the suite starts the command some hundred times.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run test check bench crash slurm artifact docs clean locks format prepare develop assets system system-venv system-browser system-sqlite system-postgresql
+.PHONY: run test check bench crash slurm artifact docs clean locks format prepare develop assets system system-venv system-browser system-sqlite system-postgresql linted typed planned
 
 run:
 	@$(MAKE) --no-print-directory system
@@ -31,9 +31,16 @@ test: system system-browser system-$(DATABASE)
 	@DATABASE="$(DATABASE)" $(PYTEST)
 
 check: develop
+	@$(MAKE) --no-print-directory -j 2 -O linted typed planned
+
+linted:
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
+
+typed:
 	@$(BIN)/mypy
+
+planned:
 	@$(BIN)/python -m pytest -q -n 0 tests/test_architecture.py tests/test_build.py -k "not artifact and not wheel"
 
 bench: system prepare develop
