@@ -209,8 +209,7 @@ class Feeds:
                 heard, asked = seen, time.monotonic()
             for feed in feeds:
                 _look(feed, ask_job)
-            if ask_job:
-                close_database()
+            close_database()  # also of a feed that asks later than it was told to
             hub.wait(heard, TICK)
 
     def _followed(self) -> list[Feed]:
