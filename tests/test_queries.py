@@ -60,8 +60,8 @@ def _gather_around(job: Job) -> None:
     """Every second request is of this job's workspace and backend; its project has all people and many workspaces."""
     asthma, air = job.workspace_id, job.workspace.project_id
     for table, at in ((JobRequest, JobRequest.id), (Job, Job.job_request)):
-        table.update(workspace=asthma, backend=job.backend_id).where(at % 2 == 1).execute()
-    Workspace.update(project=air).where(Workspace.id % 2 == 1).execute()
+        table.update(workspace=asthma, backend=job.backend_id).where(at.bin_and(1) == 1).execute()
+    Workspace.update(project=air).where(Workspace.id.bin_and(1) == 1).execute()
     known = ProjectMembership.select(ProjectMembership.user).where(ProjectMembership.project == air)
     strangers = User.select().where(User.id.not_in(known))
     about = {"project": Project.get_by_id(air), "roles": ["ProjectDeveloper"], "created_by": "system"}

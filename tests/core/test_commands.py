@@ -63,6 +63,7 @@ def test_words_that_are_no_text_are_wrong_usage(tmp_path: Path, words: tuple[str
     assert "is not text in UTF-8." in done.stderr
 
 
+@pytest.mark.sqlite_only("its file is none")
 def test_a_database_that_is_none_is_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "jobsite.db").write_text("this is no database, however long it is " * 99)
     done = jobsite(tmp_path, "jobs")
@@ -78,6 +79,7 @@ def test_an_instance_that_cannot_be_made_is_a_sentence(tmp_path: Path) -> None:
     assert (done.returncode, done.stderr.count("\n"), "Not a directory." in done.stderr) == (1, 1, True)
 
 
+@pytest.mark.sqlite_only("its file is none")
 def test_a_database_that_is_a_folder_is_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "jobsite.db").mkdir()
     done = jobsite(tmp_path, "jobs")
