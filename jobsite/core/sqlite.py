@@ -77,6 +77,7 @@ class Database(peewee.SqliteDatabase):
         super().__init__(
             path, pragmas=PRAGMAS, lock_type="IMMEDIATE", check_same_thread=False, factory=Connection
         )
+        self.nulls_ordering = False  # nothing comes before everything else by itself
         self.path = path
         self._spare: list[Connection] = []
 
