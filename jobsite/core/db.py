@@ -119,12 +119,11 @@ def open_database(where: Path | str, side: str = "both") -> None:
     opened = product_of(where)
     database.initialize(opened)
     with opened.alone():
-        runner = Runner(opened, directory=str(MIGRATIONS))
-        steps = runner.status()
-        unknown = [step.name for step in steps if step.path is None]
+        applied, known = _applied(opened), _known()
+        unknown = sorted(applied - known)
         if not unknown:
             opened.prepare()
-            _migrate(opened, runner, [step.name for step in steps if not step.applied])
+            _migrate(opened, sorted(known - applied))
             _settle(opened, side)
     if unknown:
         opened.close()
@@ -139,13 +138,24 @@ def product_of(where: Path | str) -> AnyDatabase:
     return postgresql.Database(where) if isinstance(where, str) else sqlite.Database(where)
 
 
-def _migrate(opened: AnyDatabase, runner: Runner, pending: Sequence[str]) -> None:
+def _applied(opened: AnyDatabase) -> set[str]:
+    """The names of the migrations that a database has. playhouse would make a table's class for it at each start."""
+    if "schema_migration" not in opened.get_tables():
+        return set()
+    return {name for (name,) in opened.execute_sql("SELECT name FROM schema_migration")}
+
+
+def _known() -> set[str]:
+    return {file.stem for file in MIGRATIONS.glob("[0-9]*.py")}
+
+
+def _migrate(opened: AnyDatabase, pending: Sequence[str]) -> None:
     """Apply what is pending. A migration finds the tables of both sides: those that are not there are made for it, as they
     were before it, and go again."""
     if pending and opened.get_tables():
         settle_tables(opened, "both", lambda: _statements(opened.NEW_TYPES, without=pending))
     if pending:
-        runner.up()
+        Runner(opened, directory=str(MIGRATIONS)).up()
 
 
 def _settle(opened: AnyDatabase, side: str) -> None:
@@ -181,8 +191,7 @@ def why_unusable(copy: Path) -> str | None:
         return "its database is damaged"
     if not names:
         return "its database is none of jobsite"
-    known = {file.stem for file in MIGRATIONS.glob("[0-9]*.py")}
-    unknown = sorted(name for name in names if name not in known)
+    unknown = sorted(set(names) - _known())
     return f"it was made by a newer version of jobsite (it has {unknown[-1]})" if unknown else None
 
 
