@@ -92,11 +92,11 @@ def figures() -> list[Figure]:
         large_site(Path(folder), side="public")
         Reading.update(cursor=Event.select(fn.MAX(Event.id)).scalar()).execute()  # its news is not new
         runners = _runners()
-        pages = _pages()
+        pages = pages_of_people()
         instance = Path(folder) / "instance"
         first_start, _ = _start_and_stop(instance)
         with _server(instance) as (process, address, _):
-            asks = _signed_in(address, pages)
+            asks = asks_of_people(address, pages)
             close_instance()
             offer(address, asks, 20, len(asks) / 20)  # whatever is read once has been read
             rest = memory(process.pid)
@@ -168,7 +168,7 @@ def _job(request: str, action: str, age: int) -> dict[str, Any]:
     }
 
 
-def _pages() -> dict[str, list[str]]:
+def pages_of_people() -> dict[str, list[str]]:
     """What twenty people look at, each with other workspaces, requests and jobs: by username."""
     people = [one.username for one in User.select().order_by(User.id).limit(PEOPLE)]
     jobs = list(Job.select().where(Job.position == 0).order_by(Job.id.desc()).limit(PEOPLE * 50))[::50]
@@ -188,7 +188,7 @@ def _pages() -> dict[str, list[str]]:
     }
 
 
-def _signed_in(address: str, pages: dict[str, list[str]]) -> list[Ask]:
+def asks_of_people(address: str, pages: dict[str, list[str]]) -> list[Ask]:
     """The pages of all people by turns, each asked as a browser does."""
     cookies = {person: sign_in(address, person) for person in pages}
     return [

@@ -66,7 +66,7 @@ LARGE = Size(orgs=20, projects=200, workspaces=1_000, people=300, requests=20_00
 
 def large_site(folder: Path, side: str = "both") -> None:
     """Make the instance `folder/instance`, and the study its repositories stand for. It stays open here."""
-    study = _study(folder / "study")
+    study = commit_study(folder / "study")
     open_instance(
         Settings(
             instance=folder / "instance",
@@ -89,7 +89,8 @@ def fill(study: Path, size: Size) -> None:
     add_news(people, workspaces, newest)
 
 
-def _study(study: Path) -> Path:
+def commit_study(study: Path) -> Path:
+    """A repository at `study` with the pipeline of the site's workspaces; gives its place."""
     study.mkdir()
     (study / "project.yaml").write_text(PIPELINE)
     identity = ("-c", "user.name=a", "-c", "user.email=a@b.c")
