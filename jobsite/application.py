@@ -307,7 +307,13 @@ def _asset(name: str) -> str:
 
 def _hashed(name: str) -> str:
     """The address of a static file, with the hash of its content, so that it can be kept for a year."""
-    return url_for("static", filename=name, v=_version(_folder("static") / name))
+    return _address(name, _version(_folder("static") / name), request.script_root)
+
+
+@lru_cache(maxsize=256)
+def _address(name: str, version: str | None, root: str) -> str:
+    """The address of a version of a static file. It begins with the `root` of the request, as all addresses do."""
+    return url_for("static", filename=name, v=version)
 
 
 def _version(path: Path) -> str | None:

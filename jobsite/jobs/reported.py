@@ -183,7 +183,14 @@ def _begun_here(numbers: list[int]) -> set[int]:
 def _stored(requests: Iterable[JobRequest], identifiers: Sequence[str]) -> dict[str, Job]:
     """The jobs there are, of these requests or with these identifiers."""
     its = Job.job_request.in_([one.id for one in requests]) | Job.identifier.in_(identifiers)
-    return {job.identifier: job for job in Job.select().where(its)}
+    return {job.identifier: job for job in Job.select(*_compared()).where(its)}
+
+
+@cache
+def _compared() -> list[Field]:
+    """What of a job is compared with what is reported: the rest of its row need not be read."""
+    own = {"id", *FIXED, "state", "is_database_action", "status_code_updated_at"}
+    return [one for one in Job._meta.sorted_fields if one.name in own | set(Report.__dataclass_fields__)]
 
 
 def _own(request: JobRequest, reports: Mapping[str, Report], stored: Mapping[str, Job]) -> dict[str, Report]:
