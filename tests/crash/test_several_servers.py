@@ -122,6 +122,12 @@ def leads(server: Server) -> bool:
     return [one.name.endswith(f" {at}") for one in servers() if one.leads] == [True]
 
 
+def break_connections() -> None:
+    """The connections over which servers hear each other, and lead, are lost."""
+    like = "application_name LIKE 'jobsite server%'"
+    database.execute_sql(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {like}")  # noqa: S608
+
+
 def ended() -> int:
     """How many jobs have ended."""
     return int(Job.select().where(Job.completed_at.is_null(False)).count())
@@ -169,6 +175,11 @@ def test_whom_one_asks_makes_no_difference_and_one_leads_after_the_other(site: S
             until(lambda: ended() == Job.select().count())
             said = browser.at(third).text("/staff/health/")
             assert f"{third.address.removeprefix('http://')} Leads, started" in said, said
+
+            break_connections()
+            ask("other")
+            until(lambda: ended() == Job.select().count())
+            assert third.process.poll() is None
     nothing_is_wrong(site.instance)
 
 
@@ -178,9 +189,7 @@ def test_who_leads_no_more_and_cannot_end_its_work_ends_itself_and_starts_withou
         until(lambda: leads(server))
         assert [line for line in server.lines if "Redis at 127.0.0.1:1 does not answer" in line]
         assert server.get("/login/")[0] == 200
-        database.execute_sql(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'jobsite server%'"
-        )
+        break_connections()
         assert server.process.wait(timeout=60) == os.EX_TEMPFAIL
     log = (site.instance.parent / f"{site.instance.name}-server.log").read_text()
     assert "endless did not end in time: the server ends itself, for another may lead" in log
