@@ -23,6 +23,8 @@ LOOK = 0.5
 """Seconds between two looks whether the connection stands, and whether somebody has to lead."""
 AGAIN = 1.0
 """Seconds between two attempts to connect."""
+PATIENCE = 45.0
+"""Seconds that a server which ends waits for its work to end, and for a database that hangs."""
 LOST: dict[str, Any] = {
     "keepalives_idle": 2,
     "keepalives_interval": 1,
@@ -65,7 +67,7 @@ class Leader:
 
     def __exit__(self, *_: object) -> None:
         self._stop.set()
-        self._thread.join()
+        self._thread.join(PATIENCE)
 
     def _run(self) -> None:
         """Take part until told to stop; a connection that is lost is made anew."""
@@ -80,16 +82,13 @@ class Leader:
             self._stop.wait(AGAIN)
 
     def _connected(self) -> Any:
-        connection = psycopg.connect(
-            self._address, autocommit=True, application_name=self._name, connect_timeout=5, **LOST
-        )
-        connection.add_notify_handler(_hear)
-        connection.execute(GIVEN_UP)
-        connection.execute(f"LISTEN {CHANNEL}")
-        return connection
+        how = {"application_name": self._name, "connect_timeout": 5, **LOST}
+        return psycopg.connect(self._address, autocommit=True, **how)
 
     def _take_part(self, connection: Any) -> None:
         """Hear, lead when it comes to that, and notice when the connection is lost, by an error of psycopg."""
+        connection.add_notify_handler(_hear)
+        connection.execute(f"{GIVEN_UP}; LISTEN {CHANNEL}")
         self._said = ""
         hub.ring()  # for whatever was said while nobody listened
         news = select.poll()
@@ -116,10 +115,12 @@ class Leader:
 
     def _end(self, leading: ExitStack) -> None:
         """End the work, if it was begun; it has nothing to do with why."""
-        leading.close()
-        if self._leads:
-            log.info("this server does not lead any more")
-        self._leads = False
+        try:
+            leading.close()
+        finally:
+            if self._leads:
+                log.info("this server does not lead any more")
+            self._leads = False
 
     def _say_once(self, what: str) -> None:
         """Log it, unless it was the last that was."""
