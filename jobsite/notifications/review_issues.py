@@ -68,7 +68,9 @@ def _keep(delivery: Delivery, number: int) -> int:
     facts = delivery.facts
     with writing():
         its = {"repo": facts["repo"], "request": facts["request"], "number": number}
-        ReviewIssue.insert(its).on_conflict_replace().execute()
+        ReviewIssue.insert(its).on_conflict(
+            conflict_target=[ReviewIssue.repo, ReviewIssue.request], preserve=[ReviewIssue.number]
+        ).execute()
     return number
 
 

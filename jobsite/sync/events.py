@@ -113,7 +113,7 @@ def send_due() -> datetime | None:
     while message := _open().where(ReleaseMessage.not_before <= now()).first():
         if not _send(message):
             break
-    return _open().select(fn.MIN(ReleaseMessage.not_before)).scalar()
+    return _open().select(ReleaseMessage.not_before).scalar()
 
 
 def wake_messages() -> None:

@@ -3,10 +3,7 @@
 # ruff: noqa: F811 - fixtures of the tests of releases, asked for by name
 
 import json
-import shutil
-import sqlite3
 from collections.abc import Iterator
-from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -30,9 +27,10 @@ from jobsite.sync.link_models import ReleaseMessage
 from jobsite.sync.people import confirm, sign_in
 from jobsite.sync.uploads import send
 
-from ..releases.conftest import first_world, world  # noqa: F401
+from ..databases import everything, put, tuples
+from ..releases.conftest import KEPT, first_world, world  # noqa: F401
 from ..releases.world import CONTEXT, CONTROLS, REASON, TABLE, World
-from ..servers import Server
+from ..servers import Server, jobsite
 
 
 class Public:
@@ -41,17 +39,22 @@ class Public:
     def __init__(self, folder: Path, made: Path) -> None:
         self.instance = folder / "public"
         self.instance.mkdir()
-        shutil.copy(made / "jobsite.db", self.instance)
-        open_instance(Settings(instance=self.instance, side="public"))
+        settings = Settings(instance=self.instance, side="public")
+        put(made / KEPT, settings)
+        open_instance(settings)
         self.words = make_token(by="system", user=user_or_stop("cat"))
         self.token = rotate_token(by="system", backend=Backend.get(slug="local"))
         close_instance()
         self.server = Server(self.instance, JOBSITE_SIDE="public")
 
     def rows(self, statement: str, *values: Any) -> list[Any]:
-        """What a statement gives there; changes are stored."""
-        with closing(sqlite3.connect(self.instance / "jobsite.db", timeout=60)) as database, database:
-            return database.execute(statement, values).fetchall()
+        """What a statement gives there."""
+        return tuples(self.instance, statement, values)
+
+    def user(self, *words: str) -> None:
+        """A command about a person there."""
+        done = jobsite(self.instance, "user", *words, JOBSITE_SIDE="public")
+        assert done.returncode == 0, done.stderr
 
 
 @pytest.fixture(scope="module")
@@ -96,9 +99,9 @@ def test_people_come_in_and_go_out_by_the_word_of_the_public_side(world: World, 
     assert (cat.roles, cat.fullname, Session.select().count()) == (["OutputChecker"], "Cat Castell", 1)
     ada = confirm(user_or_stop("ada"))
     assert [row.roles for row in ada.project_memberships] == [["ProjectDeveloper"]]
-    public.rows("UPDATE user SET roles = '[\"OutputPublisher\"]' WHERE username = 'cat'")
+    public.user("roles", "cat", "--role", "OutputPublisher")
     assert confirm(cat, exactly=False).roles == [] and confirm(cat).roles == ["OutputPublisher"]
-    public.rows("UPDATE user SET is_active = 0 WHERE username = 'cat'")
+    public.user("deactivate", "cat")
     assert confirm(cat) is None
     assert Session.select().where(Session.ended_at.is_null()).count() == 0
     assert sorted(confirm(world.cast.sam).roles) == sorted(world.cast.sam.roles)
@@ -124,15 +127,16 @@ def test_what_was_approved_is_released_there_told_there_and_recalled_there(
     assert run_due(send) is None
     left = {path.name for path in (public.instance / "releases" / "files").rglob("*") if path.is_file()}
     assert not left & {sha256 for name, sha256, _ in files if name.startswith("output/")}
-    everything = b"".join(path.read_bytes() for path in public.instance.rglob("*") if path.is_file())
+    files_there = b"".join(path.read_bytes() for path in public.instance.rglob("*") if path.is_file())
+    there = files_there + everything(public.instance)
     for private in (CONTEXT, CONTROLS, "plot.csv", TABLE):
-        assert private.encode() not in everything
+        assert private.encode() not in there
 
 
 def test_a_releaser_who_lost_the_role_there_is_stopped_there_and_another_checker_goes_on(
     world: World, public: Public
 ) -> None:
-    public.rows("UPDATE user SET roles = '[]' WHERE username = 'cyd'")
+    public.user("roles", "cyd")
     request = released(world, files=("output/plot.csv",))
     assert progress(request).is_stuck and "Another checker" in progress(request).last_error
     with clock.at(request.undo_until + timedelta(seconds=1)):

@@ -2,11 +2,8 @@
 stands goes back."""
 
 import json
-import shutil
-import sqlite3
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -28,6 +25,7 @@ from jobsite.sync.client import PublicSide
 from jobsite.sync.fetching import Fetching
 from jobsite.sync.reporting import Reporting
 
+from ..databases import everything
 from ..jobs.conftest import Study, engine, project_yaml, run_until  # noqa: F401
 from ..servers import Server, jobs_in, jobsite, jobsite_json
 
@@ -81,20 +79,15 @@ class Public:
         """The newest job of each action there, without those that only say that there was nothing to run."""
         return {row["action"]: row for row in reversed(jobs_in(self.instance)) if row["run_command"]}
 
-    def copy(self, place: Path) -> Path:
-        """Its database as it is now."""
-        there = sqlite3.connect(f"file:{self.instance}/jobsite.db?mode=ro", uri=True)
-        with closing(there), closing(sqlite3.connect(place)) as copied:
-            there.backup(copied)
+    def backup(self, place: Path) -> Path:
+        """All that it holds now, in one file."""
+        jobsite_json(self.instance, "backup", str(place), **self.environ)
         return place
 
     def goes_back(self, backup: Path) -> None:
-        """An older database is put in the place of that of the server, which begins anew."""
-        self.server.stop()
-        for left in self.instance.glob("jobsite.db*"):
-            left.unlink()
-        shutil.copy(backup, self.instance / "jobsite.db")
+        """An older backup is put in the place of what it holds, and the server begins anew."""
         self.server.__exit__()
+        jobsite_json(self.instance, "restore", str(backup), "--force", **self.environ)
         self.server = self._serve()
 
 
@@ -156,7 +149,7 @@ def test_a_request_made_there_runs_here_and_only_how_it_stands_goes_back(
         public.instance, "request", "asthma", "write", "--by", "ada", "--dry-run", **public.environ
     )["plan"]
     assert [(one["verdict"], one["reason"][:17]) for one in plan] == [("reuse", "already scheduled")]
-    backup = public.copy(tmp_path / "older.db")
+    backup = public.backup(tmp_path / "older.tar")
 
     run_until(lambda: not Job.select().where(Job.state.in_(("pending", "running"))).exists())
     backends.start_maintenance(by="system", backend=Backend.get())
@@ -193,6 +186,7 @@ def test_a_request_made_there_runs_here_and_only_how_it_stands_goes_back(
     for path in public.instance.rglob("*"):
         if path.is_file():
             assert MARK.encode() not in path.read_bytes(), path
+    assert MARK.encode() not in everything(public.instance)
     for address in (page, f"{page}{here['write'].identifier}/", f"{page}{here['miss'].identifier}/"):
         text = public.server.get(address)[1]
         assert MARK not in text

@@ -316,6 +316,7 @@ def test_a_fault_of_the_platform_is_tried_again_and_then_told_without_its_detail
     assert Job.select().count() == 0
 
 
+@pytest.mark.sqlite_only("its file is written by this process")
 def test_while_the_disk_is_full_nothing_is_lost_and_afterwards_everything_is_taken(
     world: SecureWorld, failing_disk: Callable[[], Any]
 ) -> None:
