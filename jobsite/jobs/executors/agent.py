@@ -133,8 +133,9 @@ def is_overdue(attempt_dir: str | os.PathLike[str], at: int) -> bool:
 
 
 def note_stage(attempt_dir: str | os.PathLike[str], stage: str, at: int) -> None:
-    """Note that a stage of `TOLD` was reached at `at` (microseconds since 1970; what lies ahead is now). One that was reached
-    before, or came before the present one, changes nothing, and neither does anything after the end."""
+    """Note that a stage of `TOLD` was reached at `at` (microseconds since 1970; what lies ahead is now, and what lies before
+    the task was fetched is then: the clock there is wrong). One that was reached before, or came before the present one,
+    changes nothing, and neither does anything after the end."""
     with _alone(Path(attempt_dir)):
         if read_exit(attempt_dir) is None:
             _note(attempt_dir, stage, at)
@@ -159,9 +160,9 @@ def _note(attempt_dir: str | os.PathLike[str], stage: str, at: int) -> None:
     before = records.read(attempt_dir, records.STAGE) or {"stage": None, "times": {}}
     if before["stage"] is not None and TOLD.index(stage) <= TOLD.index(before["stage"]):
         return
-    earliest = max(before["times"].values(), default=0)
-    moment = max(min(at, records.now()), earliest)
-    times = {**before["times"], stage: moment}
+    fetched = (records.read(attempt_dir, records.FETCHED) or {}).get("time", 0)
+    earliest = max(before["times"].values(), default=fetched)
+    times = {**before["times"], stage: max(min(at, records.now()), earliest)}
     records.write(attempt_dir, records.STAGE, {"stage": stage, "times": times})
 
 

@@ -9,6 +9,7 @@ from jobsite.core.clock import now
 from jobsite.core.db import writing
 from jobsite.core.errors import NotFound, refuse, require
 from jobsite.core.events import record
+from jobsite.sync.tasks.actions import carried_out
 from jobsite.sync.tasks.models import AgentToken
 
 
@@ -47,9 +48,12 @@ def agent_tokens(backend: Backend | None = None) -> list[AgentToken]:
 
 
 def backend_with_agent(slug: str) -> Backend | None:
-    """The active backend of that slug whose jobs are planned here and carried out by an agent; None for every other."""
-    found = Backend.get_or_none(Backend.slug == slug, Backend.is_active, Backend.has_agent)
-    return found if found is not None and runs_here(found) else None
+    """The active backend of that slug whose jobs are planned here and carried out by an agent, or were until now, and some
+    still are; None for every other."""
+    found = Backend.get_or_none(Backend.slug == slug, Backend.is_active)
+    if found is None or not runs_here(found):
+        return None
+    return found if found.has_agent or carried_out(found) else None
 
 
 def is_token_of(backend: Backend, token: str) -> bool:

@@ -126,6 +126,31 @@ def test_what_is_told_of_time_and_machine_is_kept(agent: Agent, handed: Handed, 
     assert records.read(attempt_dir(job, attempt), records.EXIT)["image"] == DIGEST
 
 
+def test_a_clock_that_is_slow_there_ends_nothing_and_makes_no_run_longer(
+    agent: Agent, handed: Handed, run_until: Any
+) -> None:
+    job = handed("other")
+    task = f"{job.identifier}-001"
+    agent.tell(task, "executing", timestamp_ns=1)
+    end_overdue()
+    assert agent.types() == [("runjob", "other")]
+    agent.tell(task, "finalized", {"exit_code": "0"}, timestamp_ns=2)
+    run_until(lambda: Job.get_by_id(job.id).state == "succeeded")
+    (attempt,) = Attempt.select()
+    assert attempt.created_at <= attempt.started_at <= attempt.ended_at
+
+
+def test_what_an_agent_carries_out_ends_there_when_its_backend_is_taken_from_it(
+    agent: Agent, handed: Handed, far: Backend, run_until: Any
+) -> None:
+    job = handed("other")
+    set_agent(by="system", backend=far, to=False)
+    assert agent.types() == [("runjob", "other")]
+    assert agent.tell(f"{job.identifier}-001", "finalized", {"exit_code": "0"}) == DONE
+    run_until(lambda: Job.get_by_id(job.id).state == "succeeded")
+    assert agent.call("tasks/")[0] == 404
+
+
 def test_an_end_that_comes_twice_or_late_changes_nothing(
     agent: Agent, handed: Handed, run_until: Any
 ) -> None:
@@ -223,13 +248,17 @@ def test_what_executes_for_too_long_is_ended_with_its_reason(
     agent: Agent, handed: Handed, run_until: Any, settings: Settings
 ) -> None:
     job = handed("other")
-    task, limit = f"{job.identifier}-001", int(settings.job_time_limit.total_seconds()) * 10**9
-    agent.tell(task, "executing", timestamp_ns=records.now() * 1000 - limit + 10**12)
+    task, limit = f"{job.identifier}-001", int(settings.job_time_limit.total_seconds())
+    agent.tell(task, "executing")
+
+    def executes_since(seconds: int) -> None:
+        stage = {"stage": "executing", "times": {"executing": records.now() - seconds * 10**6}}
+        records.write(attempt_dir(job, Attempt.get()), records.STAGE, stage)
+
+    executes_since(limit - 1000)
     end_overdue()
     assert agent.types() == [("runjob", "other")]
-    stage = records.read(attempt_dir(job, Attempt.get()), records.STAGE)
-    stage["times"]["executing"] -= 10**10
-    records.write(attempt_dir(job, Attempt.get()), records.STAGE, stage)
+    executes_since(limit + 1000)
     for _ in range(2):
         end_overdue()
         assert agent.types() == [("canceljob", "other")]
