@@ -16,7 +16,7 @@ from jobsite.sync.api.shapes import Wrong
 from jobsite.sync.client import Answer
 from jobsite.sync.pushing.bodies import jobs_in, standings_in, unrecognised_in
 from jobsite.sync.pushing.client import NO_CONTROLLER, Controller, sound
-from jobsite.sync.pushing.contact import note_failure, pushed_backends
+from jobsite.sync.pushing.contact import note_failure, note_success, pushed_backends
 from jobsite.sync.pushing.creating import end_cancelled, found_there, refuse
 from jobsite.sync.pushing.journal import change, change_all, to_ask
 from jobsite.sync.pushing.models import SentRequest
@@ -47,6 +47,7 @@ def ask_backends(controller: Controller) -> None:
         standings = standings_in(told)
     except Wrong:
         raise _no_controller() from None
+    note_success()
     for one in (one for one in standings if one["slug"] in known):
         note_standing(
             by=known[one["slug"]],
@@ -67,6 +68,7 @@ def _ask(controller: Controller, rows: Sequence[SentRequest]) -> None:
     jobs = jobs_in(told, asked)
     if jobs is None:
         raise _no_controller()
+    note_success()
     fail_point("pushing.told")
     change_all(rows, asked_at=now())
     known = {report.job_request_id for _, report in jobs}

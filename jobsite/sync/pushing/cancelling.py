@@ -10,7 +10,7 @@ from jobsite.store.journal import fail_point
 from jobsite.sync.answers import NotNow
 from jobsite.sync.client import Answer
 from jobsite.sync.pushing.client import NO_CONTROLLER, Controller
-from jobsite.sync.pushing.contact import note_failure
+from jobsite.sync.pushing.contact import note_failure, note_success
 from jobsite.sync.pushing.journal import change, not_told, to_cancel
 from jobsite.sync.pushing.models import SentRequest
 from jobsite.sync.pushing.rules import LONGEST_DETAILS, NO_WORDS, not_there, one_line
@@ -45,6 +45,7 @@ def _ask(controller: Controller, row: SentRequest, actions: list[str]) -> Answer
     if not isinstance(answer.data, dict) or answer.status >= 500:
         note_failure(NO_CONTROLLER)
         raise NotNow(NO_CONTROLLER)
+    note_success()
     return answer
 
 

@@ -12,13 +12,16 @@ from jobsite.core.outgoing import NoAnswer, exchange
 from jobsite.settings import current
 from jobsite.sync.answers import NotNow
 from jobsite.sync.client import Answer, Unreachable
-from jobsite.sync.pushing.contact import note_failure, note_refused, note_success
+from jobsite.sync.pushing.contact import note_failure, note_refused
 
 SECONDS = 20.0
 """A call may take so long: 5 seconds for the connection, 15 for the answer."""
 MOST_BYTES = 16 * 2**20
 NOT_NOW = (429, 502, 503, 504)
 """Answers of a controller that is not there at the moment, or is asked too much: of it, or of a proxy before it."""
+
+HANDED_ON = (502, 504)
+"""Those of them with which a proxy says that it has waited for the controller in vain."""
 
 TOKEN_REFUSED = "The controller does not accept the token of this site (setting CONTROLLER_TOKEN)."  # noqa: S105
 NO_CONTROLLER = "Something that is not a controller answers at its address (setting CONTROLLER_URL)."
@@ -28,8 +31,15 @@ class Unanswered(Unreachable):
     """The call may have reached the controller, and there is no answer."""
 
 
+class HandedOn(NotNow):
+    """A proxy has no answer of the controller, to which it may have handed the call on."""
+
+
 class Controller:
-    """The controller at an address, asked with the token of this site. Threads may share it."""
+    """The controller at an address, asked with the token of this site. Threads may share it.
+
+    That there is no answer that can be used is noted here; that one can, by whoever has read it.
+    """
 
     def __init__(self, url: str, token: str) -> None:
         self.url = url.rstrip("/")
@@ -56,11 +66,9 @@ class Controller:
         if answer.status in NOT_NOW:
             sentence = f"The controller cannot answer at the moment (status {answer.status})."
             note_failure(sentence)
-            raise NotNow(sentence, answer.retry_after)
+            raise (HandedOn if answer.status in HANDED_ON else NotNow)(sentence, answer.retry_after)
         if answer.data is None or answer.status >= 500:
             note_failure(f"The controller gave no answer that can be used (status {answer.status}).")
-        else:
-            note_success()
         return answer
 
     def _twice_when_lost(self, method: str, path: str, body: bytes | None) -> Raw:

@@ -20,14 +20,16 @@ from jobsite.pipelines.planning import job_identifier
 from jobsite.store.journal import fail_point
 from jobsite.sync.client import Unreachable
 from jobsite.sync.pushing.bodies import creation
-from jobsite.sync.pushing.client import Controller, Unanswered
-from jobsite.sync.pushing.journal import change, to_send
+from jobsite.sync.pushing.client import Controller, HandedOn, Unanswered
+from jobsite.sync.pushing.contact import note_success
+from jobsite.sync.pushing.journal import as_it_is, change, to_send
 from jobsite.sync.pushing.models import SentRequest
 from jobsite.sync.pushing.rules import (
     MADE,
     MOST_UNANSWERED,
     NOTHING,
     REFUSED,
+    UNCLEAR,
     Outcome,
     is_unwanted,
     outcome_of,
@@ -80,9 +82,13 @@ def end_cancelled(request: JobRequest) -> None:
 
 
 def _begin(row: SentRequest) -> bool:
-    """Note that a call is made; not for a request that nobody wants any more and that cannot have arrived: it ends here."""
+    """Note that a call is made; not for a request that has gone another way since, nor for one that nobody wants any more
+    and that cannot have arrived: it ends here."""
     with writing():
-        row.job_request.cancelled_actions = _cancelled(row)
+        there = as_it_is(row)
+        if there is None:
+            return False
+        row.job_request.cancelled_actions = there.job_request.cancelled_actions
         unwanted = is_unwanted(row.job_request.requested_actions, row.job_request.cancelled_actions)
         if unwanted and not row.unanswered:
             change(row, answered_at=now(), not_before=None)
@@ -100,10 +106,14 @@ def _send(controller: Controller, row: SentRequest) -> None:
         _unanswered(row, str(cause))
         raise
     except Unreachable as cause:
-        _uncertain(row, str(cause), unanswered=row.unanswered - 1)
+        may_be_there = isinstance(cause, HandedOn)
+        _uncertain(row, str(cause), unanswered=max(row.unanswered - 1, int(may_be_there)))
         raise
     fail_point("pushing.answered")
-    _settle(row, outcome_of(answer.status, answer.data, row.job_request.identifier))
+    outcome = outcome_of(answer.status, answer.data, row.job_request.identifier)
+    if outcome.kind != UNCLEAR and answer.status < 500:
+        note_success()
+    _settle(row, outcome)
 
 
 def _settle(row: SentRequest, outcome: Outcome) -> None:
@@ -157,10 +167,6 @@ def _become(request: JobRequest, status: str, message: str, *, is_over: bool = F
     new = (JobRequest.id == request.id) & JobRequest.status.in_(NEW) & (JobRequest.jobs_total == 0)
     database.after_commit(hub.ring)
     return bool(JobRequest.update(values).where(new).execute())
-
-
-def _cancelled(row: SentRequest) -> list[str]:
-    return list(JobRequest.get_by_id(row.job_request_id).cancelled_actions)
 
 
 def _instead(request: JobRequest, name: str, action: str, **said: Any) -> Report:

@@ -23,6 +23,10 @@ AT_ONCE = 100
 """So many requests are written into the journal, or sent, in one go."""
 
 
+MAY_BE_THERE = SentRequest.answered_at.is_null(False) | (SentRequest.unanswered > 0)
+"""Whether the controller has the request, or may have it."""
+
+
 def note_new() -> None:
     """Write the active requests that are not in the journal into it. One query when there are none."""
     known = SentRequest.select(SentRequest.id).where(SentRequest.job_request == JobRequest.id)
@@ -42,6 +46,12 @@ def to_send() -> list[SentRequest]:
     return list(_rows().where(due).order_by(SentRequest.not_before, SentRequest.id).limit(AT_ONCE))
 
 
+def as_it_is(row: SentRequest) -> SentRequest | None:
+    """The row as it stands now; None where its request is over, or not sent to the controller any more. One query."""
+    found: SentRequest | None = _rows().where(SentRequest.id == row.id).first()
+    return found
+
+
 def to_cancel() -> list[SentRequest]:
     """The rows of which the controller does not know yet that actions were cancelled, oldest first. One query."""
     some = JobRequest.cancelled_actions.cast("text") != "[]"
@@ -56,9 +66,8 @@ def not_told(row: SentRequest) -> list[str]:
 
 def to_ask(before: datetime) -> list[SentRequest]:
     """The rows of requests that the controller may know, and was last asked for before that moment. One query."""
-    may_be_there = SentRequest.answered_at.is_null(False) | (SentRequest.unanswered > 0)
     long_ago = SentRequest.asked_at.is_null() | (SentRequest.asked_at <= before)
-    return list(_rows().where(may_be_there & long_ago).order_by(SentRequest.id))
+    return list(_rows().where(MAY_BE_THERE & long_ago).order_by(SentRequest.id))
 
 
 def change(row: SentRequest, **values: Any) -> None:

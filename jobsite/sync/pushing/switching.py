@@ -9,6 +9,8 @@ from jobsite.core.wording import counted
 from jobsite.jobs.models import JobRequest
 from jobsite.jobs.rules import REQUEST_ACTIVE
 from jobsite.settings import current
+from jobsite.sync.pushing.journal import MAY_BE_THERE
+from jobsite.sync.pushing.models import SentRequest
 
 NO_CONTROLLER = "No controller is set (settings CONTROLLER_URL and CONTROLLER_TOKEN)."
 
@@ -16,17 +18,23 @@ NO_CONTROLLER = "No controller is set (settings CONTROLLER_URL and CONTROLLER_TO
 def set_dispatch(*, by: User | str, backend: Backend, to: str) -> None:
     """Have job requests of a backend sent to the controller from now on (`push`), or fetched (`poll`).
 
-    Requests of which no job is known yet go the new way. Raises `Invalid` where there is no controller, and `Conflict` when
-    it is so already, or while jobs of the backend are under way: who runs them would not hear of them any more.
+    Requests that nobody has begun go the new way. Raises `Invalid` where there is no controller, and `Conflict` when it is
+    so already, or while requests of the backend are under way: who runs them would not hear of them any more.
     """
     refuse(dispatch=NO_CONTROLLER if to == PUSH and not current().drives else None)
     with writing():
         if under_way := _under_way(backend):
-            said = f"{counted(under_way, 'job request')} of {backend.slug} with jobs"
-            raise Conflict(f"{said} {'is' if under_way == 1 else 'are'} not over. Wait for that, or cancel.")
+            said = f"{counted(under_way, 'job request')} of {backend.slug}"
+            raise Conflict(
+                f"{said} {'is' if under_way == 1 else 'are'} under way. Wait for the end, or cancel."
+            )
         backends.set_dispatch(by=by, backend=backend, to=to)
 
 
 def _under_way(backend: Backend) -> int:
+    """How many active requests of the backend have jobs, or may have some at the controller."""
     active = (JobRequest.backend == backend) & JobRequest.status.in_(REQUEST_ACTIVE)
-    return int(JobRequest.select().where(active, JobRequest.jobs_total > 0).count())
+    sent = SentRequest.select(SentRequest.job_request).where(MAY_BE_THERE)
+    return int(
+        JobRequest.select().where(active, (JobRequest.jobs_total > 0) | JobRequest.id.in_(sent)).count()
+    )

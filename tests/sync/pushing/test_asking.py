@@ -17,6 +17,7 @@ from jobsite.jobs.models import Job, JobRequest
 from jobsite.sync.client import Unreachable
 from jobsite.sync.pushing import asking
 from jobsite.sync.pushing.client import MOST_BYTES
+from jobsite.sync.pushing.contact import contact
 from jobsite.sync.pushing.models import SentRequest
 
 from ..peer import Received, Reply
@@ -276,3 +277,17 @@ def test_an_answer_that_is_none_changes_nothing_and_is_known_as_a_failure(world:
     assert (world.now(request).status, world.now(request).status_message) == ("pending", "")
     world.round()
     assert json.dumps(world.states(request)) == '{"clean": "pending"}'
+
+
+def test_since_when_something_else_answers_there_is_kept_and_said_once(
+    world: PublicWorld, caplog: pytest.LogCaptureFixture
+) -> None:
+    world.asks("clean")
+    world.peer.answers[BACKENDS] = (404, {"detail": "Not found."})
+    began = []
+    for minutes in (0, 5):
+        with clock.at(clock.now() + timedelta(minutes=minutes)), pytest.raises(Unreachable):
+            world.round()
+        began.append(contact().failing_since)
+    assert began[0] is not None and began[0] == began[1]
+    assert caplog.text.count("Something that is not a controller") == 1

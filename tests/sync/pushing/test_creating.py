@@ -302,6 +302,26 @@ def test_what_may_have_arrived_is_not_ended_here_when_it_is_cancelled(world: Pub
     ]
 
 
+@pytest.mark.parametrize("status", [502, 504])
+def test_what_a_proxy_may_have_handed_on_is_not_ended_here_when_it_is_cancelled(
+    world: PublicWorld, status: int
+) -> None:
+    create = world.peer.answers[CREATE]
+
+    def handed_on(received: Received) -> Reply:
+        create(received)
+        return status, {"error": "the answer did not come"}
+
+    world.peer.answers[CREATE] = handed_on
+    request = world.asks()
+    for _ in range(4):  # however often: a proxy that is there does not mean that it is given up
+        attempt(world)
+    cancel(by=world.ada, request=request, may_cancel=True)
+    world.peer.answers[CREATE] = create
+    world.at_once()
+    assert world.sent(CANCEL) == [{"rap_id": request.identifier, "actions": ["clean"]}]
+
+
 def test_one_request_that_is_refused_stops_no_other(world: PublicWorld) -> None:
     create = world.peer.answers[CREATE]
     bad, good = world.asks("bad"), world.asks("good")

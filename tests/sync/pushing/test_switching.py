@@ -14,6 +14,7 @@ from jobsite.accounts import backends
 from jobsite.accounts.models import Backend
 from jobsite.accounts.queries import runs_here
 from jobsite.cli import main
+from jobsite.core.db import close_database
 from jobsite.core.errors import Conflict, Invalid
 from jobsite.core.events import Event
 from jobsite.jobs.storing import awaited
@@ -25,8 +26,8 @@ from jobsite.sync.pushing.client import Controller
 from jobsite.sync.pushing.following import Pushing
 from jobsite.sync.pushing.switching import set_dispatch
 
-from ..peer import TOKEN
-from .conftest import PublicWorld
+from ..peer import TOKEN, Received, Reply
+from .conftest import CREATE, PublicWorld
 
 SignIn = Callable[[FlaskClient, str], FlaskClient]
 PAGE = "/staff/backends/tpp/"
@@ -58,9 +59,37 @@ def test_a_backend_of_which_jobs_are_under_way_is_not_switched(world: PublicWorl
     set_dispatch(by="system", backend=world.tpp, to="poll")
     set_dispatch(by="system", backend=world.tpp, to="push")
     world.at_once()
-    with pytest.raises(Conflict, match="1 job request of tpp with jobs is not over"):
+    with pytest.raises(Conflict, match="1 job request of tpp is under way"):
         set_dispatch(by="system", backend=world.tpp, to="poll")
     assert world.now(request).backend.dispatch == "push"
+
+
+def test_a_backend_is_not_switched_while_the_controller_may_have_a_request_of_it(world: PublicWorld) -> None:
+    request = world.asks("clean")
+    world.peer.faults = ["half"] * 2
+    with pytest.raises(Unreachable):
+        world.at_once()
+    assert world.states(request) == {}
+    with pytest.raises(Conflict, match="1 job request of tpp is under way"):
+        set_dispatch(by="system", backend=world.tpp, to="poll")
+
+
+def test_what_is_switched_away_while_others_are_sent_is_not_sent(world: PublicWorld) -> None:
+    emis = backends.add_backend(by="system", slug="emis", name="EMIS")
+    set_dispatch(by="system", backend=emis, to="push")
+    world.asks("clean")
+    waits = world.asks("table", backend=emis)
+    create = world.peer.answers[CREATE]
+
+    def switched_meanwhile(received: Received) -> Reply:
+        set_dispatch(by="system", backend=emis, to="poll")
+        close_database()  # of the thread of the peer
+        return create(received)
+
+    world.peer.answers[CREATE] = switched_meanwhile
+    world.at_once()
+    assert [one["requested_actions"] for one in world.sent(CREATE)] == [["clean"]]
+    assert world.now(waits).is_active
 
 
 def test_without_a_controller_nothing_is_switched_to_one_and_an_agent_keeps_its_jobs(
