@@ -1,11 +1,14 @@
 """A study in a real git repository, a workspace for it, and an engine that runs its jobs in the real sandbox."""
 
+import shutil
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import SimpleNamespace
 
 import pytest
@@ -69,6 +72,10 @@ class Study:
         branch = (self._git_dir / "HEAD").read_text().strip().removeprefix("ref: ")
         return (self._git_dir / branch).read_text().strip()
 
+    def begin_as(self, other: "Study") -> None:
+        """The files and commits of another study, before it has any of its own."""
+        shutil.copytree(other.path, self.path, dirs_exist_ok=True)
+
     def _git(self, *words: str) -> str:
         return subprocess.run(
             ["git", *words], cwd=self.path, check=True, capture_output=True, text=True
@@ -104,10 +111,19 @@ def settings(tmp_path: Path) -> Settings:
     )
 
 
+@cache
+def _begun() -> tuple[Study, TemporaryDirectory[str]]:
+    """A study with its first commit, made once, and the folder that it goes with."""
+    folder = TemporaryDirectory()
+    made = Study(Path(folder.name) / "study")
+    made.commit(README="The study.\n")
+    return made, folder
+
+
 @pytest.fixture
 def workspace(cast: SimpleNamespace, study: Study, local: Backend) -> Workspace:
     """ada's workspace `asthma`, in the project `air`, where ben collaborates."""
-    study.commit(README="The study.\n")
+    study.begin_as(_begun()[0])
     org = add_organisation(by="system", name="Northfield")
     project = add_project(by="system", name="Air", orgs=[org])
     add_member(by="system", project=project, user=cast.ada, roles=["ProjectDeveloper"])
