@@ -7,15 +7,9 @@ no error, and a 95th percentile below half a second. The calls come from this pr
 
 import json
 import os
-import re
-import subprocess
-import sys
 import tempfile
 import threading
 import time
-import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -27,7 +21,7 @@ from bench.figure import Figure
 from bench.offering import Ask, Line, Served, as_fast_as_it_goes, offer
 from bench.rows import insert
 from bench.seed import ACTIONS, large_site
-from bench.serving import memory, processor, sign_in
+from bench.serving import memory, processor, sign_in, started
 from jobsite.accounts.backends import add_backend, rotate_token
 from jobsite.accounts.models import Backend, User
 from jobsite.core.clock import now, wire
@@ -47,7 +41,6 @@ SLOW = 500.0
 """Milliseconds beyond which a page is not served but suffered."""
 KNOWN = 0.95
 BEGUN = now()
-COMMAND = (sys.executable, "-c", "from jobsite.cli import main; main()")
 
 
 class Runner:
@@ -95,7 +88,7 @@ def figures() -> list[Figure]:
         pages = pages_of_people()
         instance = Path(folder) / "instance"
         first_start, _ = _start_and_stop(instance)
-        with _server(instance) as (process, address, _):
+        with started(instance, JOBSITE_SIDE="public") as (process, address, _):
             asks = asks_of_people(address, pages)
             close_instance()
             offer(address, asks, 20, len(asks) / 20)  # whatever is read once has been read
@@ -308,29 +301,10 @@ def _keep(rows: list[Row]) -> None:
     print(table.expandtabs(22))
 
 
-@contextmanager
-def _server(instance: Path) -> Iterator[tuple[subprocess.Popen[str], str, float]]:
-    """The real server as a process, its address, and the seconds until it had answered a first page."""
-    environ = {**os.environ, "JOBSITE_SIDE": "public"}
-    words = [*COMMAND, "serve", "--instance", str(instance), "--port", "0"]
-    start = time.monotonic()
-    with (
-        open(instance.parent / "server.log", "ab") as log,
-        subprocess.Popen(words, stdout=subprocess.PIPE, stderr=log, text=True, env=environ) as process,
-    ):
-        assert process.stdout
-        address = next(found[1] for said in process.stdout if (found := re.search(r"ready on (\S+)", said)))
-        urllib.request.urlopen(f"{address}/login/", timeout=60).read()
-        try:
-            yield process, address, time.monotonic() - start
-        finally:
-            process.terminate()
-
-
 def _start_and_stop(instance: Path) -> tuple[float, float]:
     """Seconds until a first page is answered, and seconds that it takes to stop."""
-    with _server(instance) as (process, _, started):
+    with started(instance, JOBSITE_SIDE="public") as (process, _, seconds):
         begun = time.monotonic()
         process.terminate()
         process.wait(timeout=60)
-        return started, time.monotonic() - begun
+        return seconds, time.monotonic() - begun

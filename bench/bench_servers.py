@@ -17,11 +17,11 @@ from pathlib import Path
 
 from peewee import fn
 
-from bench.bench_load import COMMAND, asks_of_people, pages_of_people
+from bench.bench_load import asks_of_people, pages_of_people
 from bench.figure import Figure
 from bench.offering import Ask, Served, as_fast_as_it_goes
 from bench.seed import Size, commit_study, fill
-from bench.serving import processor
+from bench.serving import COMMAND, processor
 from jobsite.core.events import Event
 from jobsite.instance import close_instance, open_instance
 from jobsite.notifications.models import Reading

@@ -4,15 +4,18 @@ import os
 import re
 import subprocess
 import sys
+import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlencode
 
 from jobsite.accounts.models import User
 from jobsite.accounts.signing_in import make_token
+
+COMMAND = (sys.executable, "-c", "from jobsite.cli import main; main()")
 
 PROCESSOR = "X-Processor-Ms"
 """The header in which this server says how long a processor worked on the answer: others may use the machine too."""
@@ -49,6 +52,28 @@ def server(instance: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
         assert process.stdout
         try:
             yield process, f"http://127.0.0.1:{process.stdout.readline().strip()}"
+        finally:
+            process.terminate()
+
+
+@contextmanager
+def started(
+    instance: Path, command: Sequence[str] = COMMAND, **environ: str
+) -> Iterator[tuple[subprocess.Popen[str], str, float]]:
+    """`jobsite serve` as a process, its address, and the seconds until it had answered a first page."""
+    words = [*command, "serve", "--instance", str(instance), "--port", "0"]
+    begun = time.monotonic()
+    with (
+        open(instance.parent / "server.log", "ab") as log,
+        subprocess.Popen(
+            words, stdout=subprocess.PIPE, stderr=log, text=True, env={**os.environ, **environ}
+        ) as process,
+    ):
+        assert process.stdout
+        address = next(found[1] for said in process.stdout if (found := re.search(r"ready on (\S+)", said)))
+        urllib.request.urlopen(f"{address}/login/", timeout=60).read()
+        try:
+            yield process, address, time.monotonic() - begun
         finally:
             process.terminate()
 

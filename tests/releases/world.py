@@ -179,6 +179,13 @@ class World:
 
 def make_world(instance: Path) -> World:
     """The world, with the files of `OUTPUTS` published. The instance has to be open and without people."""
+    world = make_people(instance)
+    world.publish(OUTPUTS)
+    return world
+
+
+def make_people(instance: Path) -> World:
+    """The world before any job has run. The instance has to be open and without people."""
     with writing():
         for name, (fullname, roles) in PEOPLE.items():
             add_user(by="system", username=name, fullname=fullname, email=f"{name}@example.org", roles=roles)
@@ -191,9 +198,7 @@ def make_world(instance: Path) -> World:
         Workspace.create(
             name="asthma", project=project, repo=repo, branch="main", created_by="ada", updated_by="ada"
         )
-    world = world_at(instance)
-    world.publish(OUTPUTS)
-    return world
+    return world_at(instance)
 
 
 def world_at(instance: Path) -> World:
