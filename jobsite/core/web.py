@@ -278,6 +278,7 @@ FAILURES = {
     "disk I/O error": "The disk of this site's server fails, so that nothing can be read or saved.",
     "unable to open": "The database of this site cannot be opened at the moment.",
     "No space left": "The disk of this site's database is full, so that nothing can be saved.",
+    "index row size": "A name or path in it is longer than the database of this site can look up.",
     "lock timeout": "The database of this site is busy.",
     "too many clients": "The database of this site is busy.",
     "connection slots": "The database of this site is busy.",
