@@ -441,7 +441,7 @@ def test_a_purpose_is_plain_text_with_its_addresses_linked(as_, cast, workspace:
 
 def test_hostile_names_are_shown_as_text(as_, cast, study) -> None:
     org = actions.add_organisation(by="system", name='<b>Org</b> & "Co"', description="<script>d</script>")
-    made = actions.add_project(by="system", name="<script>p</script> {{ 7*7 }}", orgs=[org])
+    made = actions.add_project(by="system", name="<script>p</script> {{ 4711*1000 }}", orgs=[org])
     actions.add_member(by="system", project=made, user=cast.ada, roles=["ProjectDeveloper"])
     study.git("branch", "<img-src=x>&'\"")
     workspaces.create_workspace(by=cast.ada, project=made, name="w", repo=study.url, branch="<img-src=x>&'\"")
@@ -450,8 +450,8 @@ def test_hostile_names_are_shown_as_text(as_, cast, study) -> None:
                  f"/projects/{made.slug}/new-workspace/?repo={study.url}", "/organisations/", f"/orgs/{org.slug}/"):  # fmt: skip
         page = client.get(path)
         assert page.status_code == 200
-        for raw in ("<script>p", "<script>d", "<b>Org", "<img-src", "49"):
-            assert raw not in re.sub(r"\d\d:49|49:\d\d|v=\w+|csrf_token[^>]*", "", page.text), (path, raw)
+        for raw in ("<script>p", "<script>d", "<b>Org", "<img-src", "4711000"):
+            assert raw not in page.text, (path, raw)
 
 
 def test_the_switches_of_a_workspace_tell_what_they_did(as_, workspace: Workspace) -> None:
