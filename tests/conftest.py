@@ -55,7 +55,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if not IS_POSTGRESQL:
         return
     if SERVER not in os.environ:
-        config.stash[CLUSTER] = cluster = Cluster()
+        config.stash[CLUSTER] = cluster = Cluster(room=3 * 2**30)
         os.environ[SERVER] = cluster.address
     use_postgresql()
 
