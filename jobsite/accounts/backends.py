@@ -30,6 +30,7 @@ PUSHED = "Its job requests are sent to the controller. End that first (`jobsite 
 HANDED_ON = (
     "An agent carries out its jobs, which are planned here: they cannot be sent to a controller as well."
 )
+AGENTS = "An agent carries out its jobs, which are planned here. End that first (`jobsite backend agent`)."
 _WORDS = ("none", "db-maintenance")
 DATABASE_ANSWERS = ("", "db-maintenance", *(f"{word};{level}" for word in _WORDS for level in range(3)))
 
@@ -74,8 +75,8 @@ def rotate_token(
 
     The one before works on for `overlap`, at most 30 days, and by default ends now; one from before that ends
     now in any case. `runs_here`: whether its jobs run on this server as before, or are fetched by the program that
-    gets the token; None means that they are fetched from the first token on, and leaves later ones as it is.
-    Raises `Invalid` for an overlap that cannot be.
+    gets the token; None means that they are fetched from the first token on, unless an agent has them, and leaves later
+    ones as it is. Raises `Invalid` for an overlap that cannot be, and for jobs that an agent has.
     """
     require(why_not_manage_backends(permissions_everywhere(by)))
     refuse(overlap=why_not_overlap(overlap))
@@ -86,7 +87,8 @@ def rotate_token(
         until = now() + overlap if kept else None
         _change(backend, auth_token_hash=token_hash(token), old_token_hash=kept, old_token_until=until)
         if runs_here is None:
-            runs_here = bool(there.auth_token_hash) and not there.is_remote
+            runs_here = (bool(there.auth_token_hash) or there.has_agent) and not there.is_remote
+        refuse(runs_here=AGENTS if there.has_agent and not (runs_here or there.is_remote) else None)
         backend.is_remote = there.is_remote
         _set_remote(by, backend, to=not runs_here)
         _record("token-made", by, backend, **({"old_until": wire(until)} if until else {}))

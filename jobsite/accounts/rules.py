@@ -232,10 +232,10 @@ def why_not_email(email: str) -> str | None:
     return None
 
 
-def why_not_slug(slug: str) -> str | None:
-    """Why this cannot be the slug of a backend, or None."""
+def why_not_slug(slug: str, what: str = "A slug") -> str | None:
+    """Why this cannot be the slug of a backend, or what is written like one (`what`), or None."""
     if not re.fullmatch(r"[a-z0-9]([a-z0-9-]{0,48}[a-z0-9])?", slug):
-        return "A slug has 1 to 50 lower-case letters, digits and hyphens, and neither begins nor ends with a hyphen."
+        return f"{what} has 1 to 50 lower-case letters, digits and hyphens, and neither begins nor ends with a hyphen."
     return None
 
 

@@ -70,6 +70,7 @@ def backend(backend: str) -> Response:
         "choice": people.choice(asked("find"), request.args.getlist("users"), members),
         "entries": audit.newest(f"backend:{shown.slug}"),
         "drives": current().drives,
+        "why_not_sent": verbs.HANDED_ON if shown.has_agent else None,
         "agent_tokens": agent_tokens(shown) if shown.has_agent and runs_here(shown) else None,
     }
     return page("staff/backend.html", fragments=("people",), backend=shown, **data)
@@ -154,7 +155,7 @@ def rotate_token(backend: str) -> Response:
     def rotate() -> Response:
         refuse(overlap=None if form.overlap.data in OVERLAPS else "Choose how long from the list.")
         words, overlap = OVERLAPS[form.overlap.data]
-        here = form.runs_here.data
+        here = None if shown.has_agent else form.runs_here.data
         token = verbs.rotate_token(by=person, backend=shown, overlap=overlap, runs_here=here)
         return page(
             "staff/backend_token.html",

@@ -26,7 +26,7 @@ def add_controller_token(*, by: User | str, name: str, backends: Sequence[Backen
     `Invalid` for a name or a backend that cannot be.
     """
     require(OF_ITSELF if current().public else None)
-    why_not = why_not_slug(name)
+    why_not = why_not_slug(name, "The name of a token")
     elsewhere = [backend.slug for backend in backends if not runs_here(backend)]
     token = secrets.token_hex(32)
     with writing():

@@ -68,7 +68,11 @@ def agent(settings: Settings, slug: str, turn: str, by_name: str | None) -> None
 def agent_lost(settings: Settings, slug: str, by_name: str | None) -> None:
     """Give up what the agent of a backend was carrying out, since its machine is gone: the jobs are tried again."""
     lost = declare_lost(by=acting(by_name), backend=backend_or_stop(slug))
-    click.echo(f"{counted(lost, 'job')} of {slug} had been with its agent.")
+    click.echo(
+        f"{counted(lost, 'job')} of {slug} {'was' if lost == 1 else 'were'} with its agent."
+        if lost
+        else f"No job of {slug} was with its agent."
+    )
 
 
 for command in (agent, agent_lost):

@@ -17,7 +17,7 @@ def add_agent_token(*, by: User | str, backend: Backend, name: str) -> str:
     """A new token of 64 hexadecimal digits for the agent of a backend, given back this once. `name` (as slugs are) tells it
     from the others of the backend, which go on working. Raises `Invalid` for a name that cannot be or is taken."""
     require(why_not_manage_backends(permissions_everywhere(by)))
-    why_not = why_not_slug(name)
+    why_not = why_not_slug(name, "The name of a token")
     token = secrets.token_hex(32)
     with writing():
         if why_not is None and AgentToken.get_or_none(backend=backend, name=name):

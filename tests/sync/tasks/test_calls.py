@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -9,10 +10,10 @@ import pytest
 from click.testing import CliRunner
 from flask.testing import FlaskClient
 
-from jobsite.accounts.backends import add_backend, edit_backend
+from jobsite.accounts.backends import add_backend, edit_backend, rotate_token
 from jobsite.accounts.models import Backend
 from jobsite.cli import main
-from jobsite.core.errors import Conflict, Denied
+from jobsite.core.errors import Conflict, Denied, Invalid
 from jobsite.core.events import Event
 from jobsite.jobs.actions import Wish, submit
 from jobsite.jobs.definitions import newest_definition
@@ -216,9 +217,9 @@ def test_a_token_made_beside_the_first_replaces_it_without_a_stop(agent: Agent, 
     assert agent.call("tasks/")[0] == 200
     agent.token = first
     assert agent.call("tasks/")[0] == 401
+    assert "The name of a token has 1 to 50" in run("agent-token", "add", "far", "Not A Slug").stderr
     for words in (
         ("add", "far", "second"),
-        ("add", "far", "Not A Slug"),
         ("add", "moon", "x"),
         ("revoke", "far", "first"),
     ):
@@ -244,6 +245,28 @@ def test_a_backend_is_given_to_an_agent_and_taken_back_by_command(
     assert agent.call("tasks/")[0] == 404
 
 
+def test_a_token_for_the_backend_itself_leaves_its_jobs_to_the_agent(
+    agent: Agent, far: Backend, client: FlaskClient, cast: SimpleNamespace, sign_in: Any, csrf: Any
+) -> None:
+    assert "no program but its agent" in sign_in(client, "sam").get("/staff/backends/far/").text
+    rotate = "/staff/backends/far/rotate/"
+    assert "runs_here" not in client.get(rotate).text
+    assert client.post(rotate, data={"overlap": "0", "csrf_token": csrf(client, rotate)}).status_code == 200
+    rotate_token(by="system", backend=far)
+    with pytest.raises(Invalid, match="An agent carries out its jobs"):
+        rotate_token(by="system", backend=far, runs_here=False)
+    assert Backend.get_by_id(far.id).auth_token_hash and agent.call("tasks/")[0] == 200
+
+
+def test_staff_are_told_why_what_an_agent_has_cannot_be_sent_to_the_controller(
+    agent: Agent, client: FlaskClient, cast: SimpleNamespace, sign_in: Any
+) -> None:
+    use(replace(current(), controller_url="http://127.0.0.1:1", controller_token="t" * 40))
+    page = sign_in(client, "sam").get("/staff/backends/far/").text
+    assert "they cannot be sent to a controller as well" in page
+    assert "/staff/backends/far/dispatch/" not in page
+
+
 def test_operators_see_whether_an_agent_can_fetch_its_jobs(
     far: Backend, settings: Settings, client: FlaskClient, sign_in: Any, cast: SimpleNamespace
 ) -> None:
@@ -259,4 +282,4 @@ def test_operators_see_whether_an_agent_can_fetch_its_jobs(
     assert "AGENT_IMAGES" in said()[1]
     page = sign_in(client, "sam").get("/staff/backends/far/").text
     assert "Are carried out by an agent" in page and "Never yet" not in page
-    assert "Token first" in page and agent.token not in page
+    assert "<strong>first</strong>" in page and agent.token not in page
