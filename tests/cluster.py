@@ -13,7 +13,12 @@ NEWEST_FIRST = sorted(
     Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name), reverse=True
 )
 FASTER = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "shared_buffers": "64MB"}
-OTHERS = {"max_connections": "300", "listen_addresses": "127.0.0.1", "log_min_messages": "fatal"}
+OTHERS = {
+    "max_connections": "300",
+    "listen_addresses": "127.0.0.1",
+    "log_min_messages": "fatal",
+    "dynamic_shared_memory_type": "mmap",  # in its own folder: one that is killed leaves nothing behind elsewhere
+}
 
 
 def programs() -> Path | None:
