@@ -6,6 +6,7 @@ the latest when its process ends, and the next who asks has it. Then it stops it
 """
 
 import logging
+import os
 import select
 import socket
 import threading
@@ -57,7 +58,7 @@ class Leader:
     def __init__(self, address: str, place: str, work: Callable[[], AbstractContextManager[Any]]) -> None:
         self._address, self._work = address, work
         self._name = f"{KIND}{socket.gethostname()[:24]} {place}"
-        self._stop = threading.Event()
+        self._stop, self._bell = threading.Event(), os.eventfd(0, os.EFD_CLOEXEC)
         self._leads, self._said = False, ""
         self._thread = threading.Thread(target=self._run, name="leader", daemon=True)
 
@@ -67,7 +68,10 @@ class Leader:
 
     def __exit__(self, *_: object) -> None:
         self._stop.set()
+        os.eventfd_write(self._bell, 1)
         self._thread.join(PATIENCE)
+        if not self._thread.is_alive():
+            os.close(self._bell)
 
     def _run(self) -> None:
         """Take part until told to stop; a connection that is lost is made anew."""
@@ -92,7 +96,8 @@ class Leader:
         self._said = ""
         hub.ring()  # for whatever was said while nobody listened
         news = select.poll()
-        news.register(connection.fileno(), select.POLLIN)
+        for descriptor in (connection.fileno(), self._bell):
+            news.register(descriptor, select.POLLIN)
         leading = ExitStack()
         try:
             while not self._stop.is_set():
