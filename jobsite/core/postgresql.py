@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 import peewee
-from peewee import SqliteJSONMethods, __exception_wrapper__
+from peewee import SqliteJSONMethods, __exception_wrapper__, fn
 
 from jobsite.core import hub
 from jobsite.core.postgresql_copies import dump
@@ -185,6 +185,12 @@ class Database(peewee.PostgresqlDatabase):
     def added(self, statement: str, values: Any) -> int:
         """Carry an INSERT of one row out, which Peewee ends with RETURNING here; the number of the row."""
         return int(self.execute_sql(statement, values).fetchone()[0])
+
+    def go_on_counting(self, table: type[peewee.Model]) -> None:
+        """Rows of a table came with numbers of their own: let the next number follow the highest. PostgreSQL counts apart
+        from the rows, and would give their numbers once more."""
+        count = fn.pg_get_serial_sequence(table._meta.table_name, "id")
+        table.select(fn.setval(count, fn.MAX(table._meta.primary_key))).execute()
 
     @contextmanager
     def alone(self) -> Iterator[None]:

@@ -111,6 +111,9 @@ class Database(peewee.SqliteDatabase):
         """Carry an INSERT of one row out; the number of the row."""
         return int(self.execute_sql(statement, values).lastrowid)
 
+    def go_on_counting(self, table: type[peewee.Model]) -> None:
+        """Rows of a table came with numbers of their own: the next number follows the highest, as it does by itself."""
+
     @contextmanager
     def alone(self) -> Iterator[None]:
         """Within the block no other process or thread migrates this database: two may open a new one at once."""

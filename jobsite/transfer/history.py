@@ -6,6 +6,7 @@ from typing import Any
 from peewee import fn
 
 from jobsite.accounts.models import Backend, User
+from jobsite.core.db import database
 from jobsite.jobs.models import Job, JobRequest, ProjectFile
 from jobsite.jobs.rules import is_active
 from jobsite.jobs.storing import project_file
@@ -59,6 +60,7 @@ def _request_columns(rows: list[Row]) -> Iterable[dict[str, Any]]:
 
 def _add_requests(rows: list[Row]) -> None:
     store(JobRequest, _request_columns(rows))
+    database.go_on_counting(JobRequest)
 
 
 def _change_requests(rows: list[Row]) -> None:
@@ -185,6 +187,7 @@ def _add_publications(rows: list[Row]) -> None:
             for row in rows
         ),
     )
+    database.go_on_counting(Snapshot)
     store(SnapshotFile, ({"snapshot": row["number"], "file": id} for row in rows for id in row["files"]))
     store(
         PublishRequest,

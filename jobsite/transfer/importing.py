@@ -234,8 +234,9 @@ def _take(folder: Path, kind: Kind, wanted: Sorted) -> Counter[str]:
                 kind.change(changed)
     except peewee.IntegrityError as clash:
         first = wanted.new[0][0] if wanted.new else wanted.changed[0][0]
+        why = str(clash).splitlines()[0]
         raise BadImport(
-            [_at(kind, first, f"One of the {AT_ONCE} lines from here clashes with what is here ({clash}).")]
+            [_at(kind, first, f"One of the {AT_ONCE} lines from here clashes with what is here ({why}).")]
         ) from None
     fail_point("transfer.stored")
     return wanted.counts

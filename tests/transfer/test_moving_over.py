@@ -25,6 +25,7 @@ from jobsite.jobs.models import Job, JobRequest
 from jobsite.jobs.storing import project_file
 from jobsite.projects.models import Project, Workspace
 from jobsite.publishing.actions import draft, publish
+from jobsite.publishing.models import Snapshot
 from jobsite.releases import storage
 from jobsite.releases.actions import delete_file
 from jobsite.releases.models import ReleaseFile
@@ -131,6 +132,30 @@ def test_what_is_taken_over_is_exported_again_byte_by_byte(
     assert verify()[1] is None
     export(tmp_path / "again", by="system")
     assert contents(tmp_path / "again") == contents(exported)
+
+
+def test_what_is_made_after_an_import_has_the_next_number(
+    exported: Path, empty: Callable[[], Settings]
+) -> None:
+    empty()
+    take_over(exported, by="system")
+    for model in (JobRequest, Snapshot):
+        last = model.select().order_by(model.id.desc()).dicts().first()
+        again = {**last, "identifier": "another000000000", "contents": "0"}
+        made = model.create(**{name: again[name] for name in last if name != "id"})
+        assert made.id == last["id"] + 1
+
+
+def test_lines_that_clash_with_what_is_here_are_refused_in_one_sentence(
+    exported: Path, empty: Callable[[], Settings]
+) -> None:
+    empty()
+    take_over(exported, by="system")
+    edit(exported, "requests", 1, identifier="another000000000")
+    with pytest.raises(BadImport, match=r"requests\.jsonl, line 1: .* clashes with what is here") as refusal:
+        take_over(exported, by="system")
+    assert len(str(refusal.value).splitlines()) == 1
+    assert not JobRequest.select().where(JobRequest.identifier == "another000000000").exists()
 
 
 def test_a_second_import_changes_nothing_and_a_later_one_brings_up_to_date(
