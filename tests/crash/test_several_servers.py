@@ -1,17 +1,21 @@
 """Two servers on one instance: it makes no difference which one somebody asks, one leads at a time, and when it ends the
 other does, whereby no job is lost or run twice."""
 
+import http.client
+import itertools
 import json
 import os
 import re
 import signal
 import sys
+import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 import psycopg
@@ -148,6 +152,36 @@ class Ada(Browser):
             assert any(enough(line.decode()) for line in stream), "it ended before"
 
 
+class Visitor(threading.Thread):
+    """Asks for pages all the while, of the servers by turns as a proxy does: another one when one lets nobody in."""
+
+    def __init__(self, *servers: Server) -> None:
+        super().__init__()
+        self._servers = itertools.cycle(urlsplit(one.address).netloc for one in servers)
+        self.goes, self.answers = threading.Event(), Counter[str]()
+
+    def run(self) -> None:
+        while not self.goes.wait(0.01):
+            connection = http.client.HTTPConnection(next(self._servers), timeout=60)
+            with closing(connection), suppress(ConnectionRefusedError):
+                connection.connect()
+                self.answers[self._asked(connection)] += 1
+
+    def _asked(self, connection: http.client.HTTPConnection) -> str:
+        try:
+            connection.request("GET", "/login/")
+            answer = connection.getresponse()
+            return f"{answer.status} and {'all' if answer.read().endswith(b'</html>') else 'not all'}"
+        except OSError as error:
+            return type(error).__name__
+
+    def leave(self) -> Counter[str]:
+        """Ask no more; what became of it all."""
+        self.goes.set()
+        self.join()
+        return self.answers
+
+
 def test_whom_one_asks_makes_no_difference_and_one_leads_after_the_other(site: Site) -> None:
     with site.server() as first, site.server() as second:
         until(lambda: leads(first))
@@ -170,8 +204,12 @@ def test_whom_one_asks_makes_no_difference_and_one_leads_after_the_other(site: S
         with site.server() as third:
             ask("run_all")
             until(lambda: Job.get_or_none(status_code="executing"))
+            visitor = Visitor(second, third)
+            visitor.start()
+            until(lambda: visitor.answers.total() > 5)
             assert second.stop() == 0
             until(lambda: leads(third))
+            assert set(visitor.leave()) == {"200 and all"}
             until(lambda: ended() == Job.select().count())
             said = browser.at(third).text("/staff/health/")
             assert f"{third.address.removeprefix('http://')} Leads, started" in said, said
