@@ -32,8 +32,12 @@ FUNCTIONS = (
     AS $$ SELECT extract(epoch FROM $1)::double precision / 86400 + 2440587.5 $$
     """,
     """
+    CREATE OR REPLACE FUNCTION as_json(text) RETURNS json LANGUAGE sql IMMUTABLE
+    AS $$ SELECT replace($1, '\\u0000', '\\ufffd')::json $$
+    """,
+    """
     CREATE OR REPLACE FUNCTION json_extract(text, text) RETURNS text LANGUAGE sql IMMUTABLE
-    AS $$ SELECT $1::json #>> string_to_array(substr($2, 3), '.') $$
+    AS $$ SELECT as_json($1) #>> string_to_array(substr($2, 3), '.') $$
     """,
     """
     CREATE OR REPLACE FUNCTION json_array_length(text) RETURNS bigint LANGUAGE sql IMMUTABLE
@@ -43,16 +47,17 @@ FUNCTIONS = (
     CREATE OR REPLACE FUNCTION json_each(document text, OUT key text, OUT value text) RETURNS SETOF record
     LANGUAGE sql IMMUTABLE AS $$
         SELECT (number - 1)::text, one FROM json_array_elements_text(
-            CASE WHEN json_typeof(document::json) = 'array' THEN document::json ELSE '[]' END
+            CASE WHEN json_typeof(document::json) = 'array' THEN as_json(document) ELSE '[]' END
         ) WITH ORDINALITY AS element (one, number)
         UNION ALL
         SELECT member.key, member.value FROM json_each_text(
-            CASE WHEN json_typeof(document::json) = 'object' THEN document::json ELSE '{}' END
+            CASE WHEN json_typeof(document::json) = 'object' THEN as_json(document) ELSE '{}' END
         ) AS member
     $$
     """,
 )
-"""Functions of SQLite that statements use and PostgreSQL does not have, or not for these values."""
+"""Functions of SQLite that statements use and PostgreSQL does not have, or not for these values. It can hold a NUL that JSON
+writes as such, but not look into it: `as_json` is for that."""
 
 NAMES = {
     "ifnull": "coalesce",

@@ -1,5 +1,6 @@
 """PostgreSQL beside SQLite, in every run where it is installed: the same schema, the same promises, a server that dies."""
 
+import json
 import subprocess
 import sys
 import threading
@@ -134,6 +135,13 @@ def test_the_migrations_make_the_tables_of_the_models(opened: str) -> None:
             assert null == field.null, (model.__name__, field.name)
             assert (kind == "boolean") == isinstance(field, peewee.BooleanField), (model.__name__, field.name)
             assert (kind.startswith("timestamp")) == isinstance(field, peewee.DateTimeField), field
+
+
+def test_json_that_holds_a_nul_is_looked_into(opened: str) -> None:
+    findings = json.dumps([{"rule": "C1", "place": {"column\0": "\0"}}])
+    look = "SELECT json_extract(one.value, '$.rule') FROM json_each(?) AS one"
+    assert database.execute_sql(look, (findings,)).fetchall() == [("C1",)]
+    assert database.execute_sql("SELECT json_extract(?, '$.rule')", (findings[1:-1],)).fetchone() == ("C1",)
 
 
 @pytest.mark.parametrize("side", ["public", "secure"])
