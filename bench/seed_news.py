@@ -103,7 +103,7 @@ def _places(people: list[User], workspaces: list[Workspace]) -> None:
         BackendMembership,
         ({**at, "backend": backends[n % len(backends)], "user": one} for n, one in enumerate(people)),
     )
-    names = ("icnarc", "t1oo", "isaric")
+    names = ("icnarc", "ukrr", "isaric")
     insert(
         ProjectDataPermission,
         ({**at, "project": one, "kind": "dataset", "value": name} for one in projects for name in names),

@@ -2,16 +2,18 @@
 
 import json
 from collections.abc import Sequence
-from typing import NoReturn
+from itertools import islice
+from typing import Any, NoReturn
 
 from flask import request
 from flask_login import current_user
-from peewee import JOIN, Field, ModelSelect, fn
+from peewee import JOIN, SQL, Field, ModelSelect, fn
 
 from jobsite.accounts.models import AnonymousPerson, User, permissions_everywhere
 from jobsite.accounts.queries import backends_of, membership_asked_for
 from jobsite.accounts.rules import permissions_of
 from jobsite.core.errors import NotFound, require
+from jobsite.core.prepared import Prepared, place, stored
 from jobsite.core.web import ANYONE, granted, login_needed
 from jobsite.projects import redirects
 from jobsite.projects.models import (
@@ -93,7 +95,7 @@ def project_or_stop(slug: str, permission: str = ANYONE) -> Project:
     as the specification has it, for a person who may not create workspaces, `Denied` with the rule's sentence.
     """
     _visitor_stops(permission)
-    rows = Project.select(Project, User, _own_roles(Project.id), _orgs(Project.id))
+    rows = Project.select(Project, User, _own_roles(Project.id, current_user.id), _orgs(Project.id))
     rows = rows.join(User, JOIN.LEFT_OUTER, on=(Project.copilot == User.id))
     project = rows.where(Project.slug == slug).first() or _renamed(f"There is no project {slug}.")
     _know(project)
@@ -108,8 +110,7 @@ def workspace_or_stop(name: str, permission: str = ANYONE) -> Workspace:
     for what one may not know of (running jobs, outputs), `Denied` with the rule's sentence for the rest.
     """
     _visitor_stops(permission)
-    rows = workspaces().select_extend(_own_roles(Workspace.project), _orgs(Workspace.project))
-    workspace = rows.where(Workspace.name == name).first() or _elsewhere(name)
+    workspace = _workspace(name) or _elsewhere(name)
     _know(workspace)
     _stop(
         permission, workspace.permissions, hidden=("job_run", "unreleased_outputs_view", "release_file_view")
@@ -117,9 +118,32 @@ def workspace_or_stop(name: str, permission: str = ANYONE) -> Workspace:
     return workspace
 
 
-def _own_roles(project: Field) -> ModelSelect:
-    """The roles of the person who is asking in the project that is read, null where they do not belong to it."""
-    mine = (ProjectMembership.project == project) & (ProjectMembership.user == current_user.id)
+def _workspace(name: str) -> Workspace | None:
+    """The workspace of that name, its project and repository, with what `_know` reads."""
+    row = _WORKSPACE.run(name=name, person=current_user.id).fetchone()
+    if row is None:
+        return None
+    tables, columns = (Workspace, Project, Repo), iter(row)
+    found, found.project, found.repo = (  # each takes its columns
+        stored(one, tuple(islice(columns, len(one._meta.sorted_fields)))) for one in tables
+    )
+    found.own_roles, found.orgs_as_json = columns
+    return found
+
+
+_WORKSPACE = Prepared(
+    lambda: (
+        workspaces()
+        .select_extend(_own_roles(Workspace.project, place("person")), _orgs(Workspace.project))
+        .where(Workspace.name == place("name"))
+    )
+)
+"""Half of all pages begin with this query."""
+
+
+def _own_roles(project: Field, person: Any) -> ModelSelect:
+    """The roles of a person in the project that is read, null where they do not belong to it."""
+    mine = (ProjectMembership.project == project) & (ProjectMembership.user == person)
     return ProjectMembership.select(ProjectMembership.roles).where(mine).alias("own_roles")
 
 
@@ -128,7 +152,7 @@ def _orgs(project: Field) -> ModelSelect:
     rows = Organisation.select(Organisation.slug, Organisation.name).join(ProjectCollaboration)
     rows = rows.where(ProjectCollaboration.project == project)
     rows = rows.order_by(ProjectCollaboration.is_lead.desc(), ProjectCollaboration.id)
-    one = fn.json_object("slug", rows.c.slug, "name", rows.c.name)
+    one = fn.json_object(SQL("'slug'"), rows.c.slug, SQL("'name'"), rows.c.name)
     return Organisation.select(fn.json_group_array(one)).from_(rows).alias("orgs_as_json")
 
 

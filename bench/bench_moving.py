@@ -1,0 +1,74 @@
+"""A large site moves to another installation: 100,000 jobs are exported, and imported into an instance that is empty; and how long an
+instance takes to start from the one file.
+"""
+
+import resource
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
+
+from bench.figure import Figure
+from bench.seed import LARGE, large_site
+from bench.serving import COMMAND, started
+from jobsite.instance import close_instance
+
+ARTIFACT = Path("dist/jobsite.pyz")
+
+
+def figures() -> list[Figure]:
+    """Seconds and jobs a second of an export and an import, memory of the import, seconds until the first page of either side."""
+    with tempfile.TemporaryDirectory() as folder:
+        here = Path(folder)
+        large_site(here, side="public")
+        close_instance()
+        export = _seconds("export", here / "instance", here / "moved")
+        taking = _seconds("import", here / "new", here / "moved")
+        again = _seconds("import", here / "new", here / "moved")
+        jobs = _jobs(here / "new")
+        peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+        name = f"moving over, {jobs:,} jobs of {LARGE.requests:,} requests"
+        return [
+            Figure(f"{name}: export", export, "s", 60),
+            Figure(f"{name}: import into an empty instance", taking, "s", 120),
+            Figure(f"{name}: import, jobs a second", jobs / taking, "jobs/s", 1000, more_is_better=True),
+            Figure(f"{name}: import again, when all is here", again, "s", 120),
+            Figure(f"{name}: memory at the peak of it", peak, "MB"),
+            *_starts(here),
+        ]
+
+
+def _starts(here: Path) -> list[Figure]:
+    """Until the first page of a new instance, the second time: the first unpacks the file, and makes the instance."""
+    programs = {"checkout": COMMAND} | (
+        {"one file": (sys.executable, str(ARTIFACT.resolve()))} if ARTIFACT.exists() else {}
+    )
+    found = []
+    for program, command in programs.items():
+        for side in ("public", "secure"):
+            seconds = _second_start(here / f"{program}-{side}", command, side)
+            found.append(Figure(f"start, {program}: side {side}, until the first page", seconds, "s", 2))
+    return found
+
+
+def _second_start(instance: Path, command: Sequence[str], side: str) -> float:
+    for _ in range(2):
+        with started(instance, command, JOBSITE_SIDE=side) as (_, _, seconds):
+            pass
+    return seconds
+
+
+def _seconds(verb: str, instance: Path, folder: Path) -> float:
+    words = [*COMMAND, verb, str(folder), "--instance", str(instance)]
+    begun = time.monotonic()
+    subprocess.run(words, check=True, capture_output=True, timeout=600)
+    return time.monotonic() - begun
+
+
+def _jobs(instance: Path) -> int:
+    with closing(sqlite3.connect(f"file:{instance}/jobsite.db?mode=ro", uri=True)) as opened:
+        return int(opened.execute("SELECT count(*) FROM job").fetchone()[0])
