@@ -11,6 +11,7 @@ from jobsite.core.outgoing import Answer as Raw
 from jobsite.core.outgoing import NoAnswer, exchange
 from jobsite.settings import current
 from jobsite.sync.answers import NotNow
+from jobsite.sync.calls import json_in
 from jobsite.sync.client import Answer, Unreachable
 from jobsite.sync.pushing.contact import note_failure, note_refused
 
@@ -116,8 +117,7 @@ def sound(answer: Answer) -> dict[str, Any]:
 
 def _read(raw: Raw) -> Answer:
     try:
-        data = json.loads(raw.body) if raw.body else None
-        json.dumps(data, ensure_ascii=False).encode()  # half a character is none
-    except (ValueError, RecursionError):
+        data = json_in(raw.body) if raw.body else None
+    except ValueError:
         data = None
     return Answer(raw.status, data, raw.headers)

@@ -3,7 +3,6 @@
 It may come twice, late, or in another order than it happened: a stage never goes back, and of several ends the first stands.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -16,6 +15,7 @@ from jobsite.jobs.executors import records
 from jobsite.jobs.executors.agent import TOLD, is_task, note_end, note_stage
 from jobsite.jobs.executors.contract import AttemptSpec, Exit
 from jobsite.jobs.models import Attempt, Job
+from jobsite.sync.calls import json_in
 from jobsite.sync.tasks.database import take_answer
 from jobsite.sync.tasks.listing import CANCEL
 from jobsite.sync.tasks.models import AgentTask
@@ -45,9 +45,8 @@ class Update:
 def update_in(payload: str) -> Update:
     """The update that was sent as JSON. Raises `Unusable`."""
     try:
-        sent = json.loads(payload)
-        json.dumps(sent, ensure_ascii=False).encode("utf-8")  # half a character is none
-    except (ValueError, RecursionError):
+        sent = json_in(payload)
+    except ValueError:
         raise Unusable("it is no JSON") from None
     if not isinstance(sent, dict):
         raise Unusable("it is no JSON object")

@@ -101,6 +101,7 @@ def test_an_update_that_cannot_be_used_changes_nothing(agent: Agent, handed: Han
     for payload in (*UNUSABLE, *sent):
         assert agent.send(payload) == FAILED, payload[:80]
     assert agent.call("task/update/", {"other": "field"}) == FAILED
+    assert agent.send("x" * 500_001)[0] == 413
     assert agent.tell(f"{task}-cancel", "finalized", {}) == FAILED, "nobody has asked for its end"
     assert agent.tell(f"{job.identifier}-002", "executing") == FAILED
     assert agent.types() == [("runjob", "other")]
