@@ -14,14 +14,18 @@ needs_redis = pytest.mark.skipif(PROGRAM is None, reason="redis-server is not in
 PASSWORD = "marked-password"
 
 
+CERTIFICATE = Path(__file__).parent / "projects" / "loopback.pem"
+TLS = f"--port 0 --tls-cert-file {CERTIFICATE} --tls-key-file {CERTIFICATE} --tls-ca-cert-file {CERTIFICATE} --tls-auth-clients no"
+
+
 class RedisServer:
     """A server that begins empty; a context manager that ends it. It can be killed and started again at the same address."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, tls: bool = False) -> None:
         with socket.create_server(("127.0.0.1", 0)) as free:
             self.port = free.getsockname()[1]
-        self._folder = folder
-        self.address = f"redis://:{PASSWORD}@127.0.0.1:{self.port}/0"
+        self._folder, self._tls = folder, tls
+        self.address = f"{'rediss' if tls else 'redis'}://:{PASSWORD}@127.0.0.1:{self.port}/0"
         self.start()
 
     def __enter__(self) -> Self:
@@ -32,7 +36,8 @@ class RedisServer:
 
     def start(self) -> None:
         """Start it, and wait until it answers."""
-        words = f"--port {self.port} --bind 127.0.0.1 --requirepass {PASSWORD} --appendonly no --save".split()
+        door = f"{TLS} --tls-port {self.port}" if self._tls else f"--port {self.port}"
+        words = f"{door} --bind 127.0.0.1 --requirepass {PASSWORD} --appendonly no --save".split()
         self._process = subprocess.Popen(
             [PROGRAM or "", *words, "", "--dir", str(self._folder)], stdout=subprocess.DEVNULL
         )
@@ -50,6 +55,6 @@ class RedisServer:
         try:
             with socket.create_connection(("127.0.0.1", self.port), timeout=1) as asked:
                 asked.sendall(b"PING\r\n")
-                return asked.recv(64).startswith(b"-NOAUTH")
+                return self._tls or asked.recv(64).startswith(b"-NOAUTH")
         except OSError:
             return False

@@ -16,7 +16,7 @@ from jobsite.core.limits import Limits, TooMany
 from jobsite.core.queue import nudge, task
 from jobsite.core.redis import Away, Redis
 
-from ..redis_server import PASSWORD, RedisServer, needs_redis
+from ..redis_server import CERTIFICATE, PASSWORD, RedisServer, needs_redis
 
 pytestmark = needs_redis
 
@@ -188,3 +188,12 @@ def test_a_wrong_password_is_a_sentence(server: RedisServer) -> None:
     said = redis.why_away()
     assert said and "password" in said and "wrong" not in said.split("does not answer")[0]
     redis.close()
+
+
+def test_with_tls_only_a_server_with_a_trusted_certificate_is_spoken_to(tmp_path: Path) -> None:
+    with RedisServer(tmp_path, tls=True) as server:
+        trusting = Redis(f"{server.address}?ssl_ca_certs={CERTIFICATE}", NAME)
+        assert trusting.why_away() is None
+        said = Redis(server.address, NAME).why_away()
+        assert said and "certificate" in said and PASSWORD not in said
+        trusting.close()
