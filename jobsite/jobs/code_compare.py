@@ -65,7 +65,7 @@ def comparisons(request: JobRequest) -> tuple[Comparison, ...]:
     before &= JobRequest.id < request.id
     newest = JobRequest.select(fn.MAX(JobRequest.id)).where(before)
     succeeded = newest.where(JobRequest.status == "succeeded")
-    rows = JobRequest.select().where(JobRequest.id.in_(newest) | JobRequest.id.in_(succeeded))
+    rows = JobRequest.select().where(JobRequest.id.in_(newest | succeeded))
     found = list(rows.order_by(JobRequest.id.desc()))
     url = request.workspace.repo.url
     return tuple(

@@ -1,7 +1,7 @@
 """How long actions ran so far, and how a stretch of time is said: as a range, for no run is like the other."""
 
+import json
 import math
-from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -15,13 +15,13 @@ Key = tuple[int, int, str]
 _AT_ONCE = 1000
 _NEWEST = """
 WITH wanted (workspace, backend, action) AS (VALUES {values})
-SELECT wanted.workspace, wanted.backend, wanted.action,
-       (julianday(job.completed_at) - julianday(job.started_at)) * 86400
-FROM wanted JOIN job ON job.id IN (
-    SELECT one.id FROM job AS one
-    WHERE one.workspace_id = wanted.workspace AND one.backend_id = wanted.backend AND one.action = wanted.action
-      AND one.state = 'succeeded' AND one.started_at IS NOT NULL
-    ORDER BY one.id DESC LIMIT ?)
+SELECT wanted.workspace, wanted.backend, wanted.action, (
+    SELECT json_group_array((julianday(completed_at) - julianday(started_at)) * 86400) FROM (
+        SELECT completed_at, started_at FROM job
+        WHERE workspace_id = wanted.workspace AND backend_id = wanted.backend AND job.action = wanted.action
+          AND state = 'succeeded' AND started_at IS NOT NULL
+        ORDER BY id DESC LIMIT ?) AS newest)
+FROM wanted
 """
 
 
@@ -55,14 +55,13 @@ def run_times(keys: Collection[Key]) -> Mapping[Key, RunTime]:
     days of a time are exact to a millisecond, and so is this.
     """
     wanted = list(dict.fromkeys(keys))
-    found: dict[Key, list[float]] = defaultdict(list)
+    found: dict[Key, list[float]] = {}
     for start in range(0, len(wanted), _AT_ONCE):
         some = wanted[start : start + _AT_ONCE]
         sql = _NEWEST.format(values=", ".join(["(?, ?, ?)"] * len(some)))
-        for workspace, backend, action, seconds in database.execute_sql(
-            sql, [*(part for key in some for part in key), MOST_RUNS]
-        ):
-            found[workspace, backend, action].append(max(0.0, round(seconds, 3)))
+        values = [*(part for key in some for part in key), MOST_RUNS]
+        for workspace, backend, action, times in database.execute_sql(sql, values):
+            found[workspace, backend, action] = [max(0.0, round(one, 3)) for one in json.loads(times)]
     return {key: known for key, times in found.items() if (known := spread(times))}
 
 

@@ -38,16 +38,17 @@ class HomeRows:
 def home_rows(person: User) -> HomeRows:
     """The requests of a person's home. One query."""
     mine, since = JobRequest.created_by == person.id, _unseen_since(person)
-    others = _finished_by_others(person, since).order_by(JobRequest.id.desc()).limit(FINISHED)
-    wanted = JobRequest.id.in_(_ids(mine, OWN)) | JobRequest.id.in_(_ids(_shown(), NEWEST))
-    wanted |= mine & (JobRequest.completed_at.is_null() | _failed_since(since)) | JobRequest.id.in_(others)
+    others = _newest_of(_finished_by_others(person, since), FINISHED)
+    pressing = _ids(mine & (JobRequest.completed_at.is_null() | _failed_since(since)))
+    # Lists of ids become one: an OR of them would make PostgreSQL look through all requests.
+    wanted = _newest_of(_ids(mine), OWN) | _newest_of(_ids(_shown()), NEWEST) | pressing | others
     count = JobRequest.select(fn.COUNT(JobRequest.id)).where(mine)
     more = (
         count.alias("total"),
         _failed_since(since).alias("is_new"),
         JobRequest.id.in_(others).alias("is_news"),
     )
-    rows = rows_of(JobRequest.select(JobRequest.id).where(wanted), MOST, more=more)
+    rows = rows_of(_ids(JobRequest.id.in_(wanted)), MOST, more=more)
     own = tuple(row for row in rows if row.request.created_by_id == person.id)
     return HomeRows(
         own=own[:OWN],
@@ -62,7 +63,7 @@ def home_rows(person: User) -> HomeRows:
 def running_rows(person: User) -> tuple[RequestRow, ...]:
     """The requests of a person that run or wait, the newest first. One query."""
     active = (JobRequest.created_by == person.id) & JobRequest.completed_at.is_null()
-    return rows_of(JobRequest.select(JobRequest.id).where(active), MOST)
+    return rows_of(_ids(active), MOST)
 
 
 def _unseen_since(person: User) -> Function:
@@ -71,8 +72,14 @@ def _unseen_since(person: User) -> Function:
     return fn.COALESCE(mark, now() - UNMARKED)
 
 
-def _ids(condition: Expression, limit: int) -> ModelSelect:
-    return JobRequest.select(JobRequest.id).where(condition).order_by(JobRequest.id.desc()).limit(limit)
+def _ids(condition: Expression) -> ModelSelect:
+    return JobRequest.select(JobRequest.id).where(condition)
+
+
+def _newest_of(found: ModelSelect, limit: int) -> ModelSelect:
+    """The newest of these ids, so that other ids can be added to them."""
+    newest = found.order_by(JobRequest.id.desc()).limit(limit)
+    return newest.select_from(newest.c.id)
 
 
 def _shown() -> Expression:
@@ -87,4 +94,4 @@ def _finished_by_others(person: User, since: Function) -> ModelSelect:
     mine = ProjectMembership.select(ProjectMembership.project).where(ProjectMembership.user == person.id)
     places = Workspace.select(Workspace.id).where(Workspace.project.in_(mine))
     finished = (JobRequest.completed_at > since) & (JobRequest.created_by != person.id)
-    return JobRequest.select(JobRequest.id).where(JobRequest.workspace.in_(places) & finished)
+    return _ids(JobRequest.workspace.in_(places) & finished)

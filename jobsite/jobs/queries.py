@@ -45,8 +45,9 @@ def jobs_and_last_good(request: JobRequest) -> tuple[list[Job], dict[str, Job]]:
     not succeed: the newest success of its action there, by action. One query."""
     unlucky = Job.select(Job.action).where((Job.job_request == request) & Job.state.in_(UNLUCKY))
     good = _newest_success(request.workspace_id, request.backend_id).where(Job.action.in_(unlucky))
-    wanted = (Job.job_request == request) | Job.id.in_(good.group_by(Job.action))
-    found = list(Job.select().where(wanted).order_by(Job.position, Job.id))
+    # Two lists of ids become one: an OR of them would make PostgreSQL look through all jobs.
+    wanted = Job.select(Job.id).where(Job.job_request == request) | good.group_by(Job.action)
+    found = list(Job.select().where(Job.id.in_(wanted)).order_by(Job.position, Job.id))
     jobs = [job for job in found if job.job_request_id == request.id]
     for job in jobs:
         job.job_request, job.backend = request, request.backend
@@ -70,13 +71,12 @@ def related_jobs(job: Job) -> tuple[dict[str, Job], Job | None]:
 
     The success is None for a job that has succeeded itself, and for one that has not ended.
     """
-    condition = Job.identifier.in_(list(job.needs.values()))
+    wanted = Job.select(Job.id).where(Job.identifier.in_(list(job.needs.values())))
     if job.state in UNLUCKY:
-        newest = _newest_success(job.workspace_id, job.backend_id).where(Job.action == job.action)
-        condition |= Job.id.in_(newest)
+        wanted |= _newest_success(job.workspace_id, job.backend_id).where(Job.action == job.action)
     elif not job.needs:
         return {}, None
-    found = list(Job.select().where(condition))
+    found = list(Job.select().where(Job.id.in_(wanted)))
     by_identifier = {one.identifier: one for one in found}
     suppliers = {
         action: by_identifier[key] for action, key in sorted(job.needs.items()) if key in by_identifier
