@@ -95,7 +95,8 @@ def _requests(text: str) -> list[Hit]:
     wanted = JobRequest.id == min(number, LARGEST_ID)
     if _IDENTIFIER.fullmatch(text.lower()):
         within = Job.select(Job.job_request).where(_begins(Job.identifier, text.lower()))
-        wanted |= _begins(JobRequest.identifier, text.lower()) | JobRequest.id.in_(within.limit(MOST + 1))
+        first = within.order_by(Job.identifier).limit(MOST + 1)
+        wanted |= _begins(JobRequest.identifier, text.lower()) | JobRequest.id.in_(first)
     elif not number:
         return []
     rows = JobRequest.select(JobRequest, Workspace, Project).join(Workspace).join(Project).where(wanted)
@@ -112,7 +113,8 @@ def _requests(text: str) -> list[Hit]:
 
 def _workspaces(text: str, words: Sequence[str]) -> list[Hit]:
     rows = workspaces().where(*_all_in(words, (Workspace.name, Workspace.purpose)))
-    rows = rows.order_by(_rank(Workspace.name, text), Workspace.updated_at.desc()).limit(MOST + 1)
+    order = (_rank(Workspace.name, text), Workspace.updated_at.desc(), Workspace.name)
+    rows = rows.order_by(*order).limit(MOST + 1)
     return [Hit(row.name, row.project.title, f"/{row.name}/") for row in rows]
 
 
@@ -131,7 +133,8 @@ def _actions(text: str, words: Sequence[str]) -> list[Hit]:
     if newest or len(words) == 1:
         return _jobs(Job.id.in_(newest), text)
     spaces = Workspace.select(Workspace.id).where(any_of(Workspace.name.contains(word) for word in words))
-    near = spaces.order_by(_rank(Workspace.name, words[0]), Workspace.updated_at.desc()).limit(MOST_PLACES)
+    order = (_rank(Workspace.name, words[0]), Workspace.updated_at.desc(), Workspace.name)
+    near = spaces.order_by(*order).limit(MOST_PLACES)
     own = any_of(WorkspaceAction.action.contains(word) for word in words)
     rows = (
         WorkspaceAction.select(WorkspaceAction.job)
@@ -181,13 +184,15 @@ def _jobs(condition: Expression, text: str) -> list[Hit]:
 
 def _people(text: str, words: Sequence[str]) -> list[Hit]:
     rows = User.select().where(User.is_active, *_all_in(words, (User.fullname, User.username)))
-    rows = rows.order_by(_rank(User.username, text), _rank(User.fullname, text), fn.LOWER(User.fullname))
-    return [Hit(row.fullname, row.username, f"/users/{row.username}/") for row in rows.limit(MOST + 1)]
+    order = (_rank(User.username, text), _rank(User.fullname, text), fn.LOWER(User.fullname), User.username)
+    rows = rows.order_by(*order).limit(MOST + 1)
+    return [Hit(row.fullname, row.username, f"/users/{row.username}/") for row in rows]
 
 
 def _organisations(text: str, words: Sequence[str]) -> list[Hit]:
     rows = Organisation.select().where(*_all_in(words, (Organisation.name, Organisation.slug)))
-    rows = rows.order_by(_rank(Organisation.name, text), fn.LOWER(Organisation.name)).limit(MOST + 1)
+    order = (_rank(Organisation.name, text), fn.LOWER(Organisation.name), Organisation.slug)
+    rows = rows.order_by(*order).limit(MOST + 1)
     return [Hit(row.name, "", f"/orgs/{row.slug}/") for row in rows]
 
 
