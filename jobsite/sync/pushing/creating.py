@@ -22,7 +22,7 @@ from jobsite.sync.client import Unreachable
 from jobsite.sync.pushing.bodies import creation
 from jobsite.sync.pushing.client import Controller, HandedOn, Unanswered
 from jobsite.sync.pushing.contact import note_success
-from jobsite.sync.pushing.journal import as_it_is, change, to_send
+from jobsite.sync.pushing.journal import change, still_open, to_send
 from jobsite.sync.pushing.models import SentRequest
 from jobsite.sync.pushing.rules import (
     MADE,
@@ -82,19 +82,19 @@ def end_cancelled(request: JobRequest) -> None:
 
 
 def _begin(row: SentRequest) -> bool:
-    """Note that a call is made; not for a request that has gone another way since, nor for one that nobody wants any more
-    and that cannot have arrived: it ends here."""
+    """Note that a call is made; not for a request that was answered or has gone another way since, nor for one that nobody
+    wants any more and that cannot have arrived: it ends here."""
     with writing():
-        there = as_it_is(row)
+        there = still_open(row)
         if there is None:
             return False
         row.job_request.cancelled_actions = there.job_request.cancelled_actions
         unwanted = is_unwanted(row.job_request.requested_actions, row.job_request.cancelled_actions)
-        if unwanted and not row.unanswered:
+        if unwanted and not there.unanswered:
             change(row, answered_at=now(), not_before=None)
             end_cancelled(row.job_request)
             return False
-        change(row, tries=row.tries + 1, unanswered=row.unanswered + 1)
+        change(row, tries=there.tries + 1, unanswered=there.unanswered + 1)
         return True
 
 

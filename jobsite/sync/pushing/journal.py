@@ -46,9 +46,10 @@ def to_send() -> list[SentRequest]:
     return list(_rows().where(due).order_by(SentRequest.not_before, SentRequest.id).limit(AT_ONCE))
 
 
-def as_it_is(row: SentRequest) -> SentRequest | None:
-    """The row as it stands now; None where its request is over, or not sent to the controller any more. One query."""
-    found: SentRequest | None = _rows().where(SentRequest.id == row.id).first()
+def still_open(row: SentRequest) -> SentRequest | None:
+    """The row as it stands now; None where its request was answered, is over, or goes another way. One query."""
+    its = (SentRequest.id == row.id) & SentRequest.answered_at.is_null()
+    found: SentRequest | None = _rows().where(its).first()
     return found
 
 

@@ -92,6 +92,23 @@ def test_what_is_switched_away_while_others_are_sent_is_not_sent(world: PublicWo
     assert world.now(waits).is_active
 
 
+def test_what_the_command_has_sent_meanwhile_is_not_sent_again(world: PublicWorld) -> None:
+    world.asks("clean")
+    second = world.asks("table")
+    create, rounds = world.peer.answers[CREATE], [world.at_once]
+
+    def beside(received: Received) -> Reply:
+        if rounds:
+            rounds.pop()()  # another process has its turn while this one waits for the answer
+            close_database()
+        return create(received)
+
+    world.peer.answers[CREATE] = beside
+    world.at_once()
+    assert [one["rap_id"] for one in world.sent(CREATE)].count(second.identifier) == 1
+    assert world.states(second) == {"table": "pending"} and len(world.jobs) == 2
+
+
 def test_without_a_controller_nothing_is_switched_to_one_and_an_agent_keeps_its_jobs(
     world: PublicWorld, settings: Settings
 ) -> None:
