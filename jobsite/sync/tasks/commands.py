@@ -11,7 +11,7 @@ from jobsite.core.commands import as_json, instance_command, print_json
 from jobsite.core.wording import counted
 from jobsite.settings import Settings
 from jobsite.sync.own_backend import own_backend
-from jobsite.sync.tasks.actions import declare_lost, set_agent
+from jobsite.sync.tasks.actions import carried_out, declare_lost, set_agent
 from jobsite.sync.tasks.tokens import add_agent_token, agent_tokens, revoke_agent_token
 
 _slug, _name = click.argument("slug"), click.argument("name")
@@ -62,6 +62,9 @@ def agent(settings: Settings, slug: str, turn: str, by_name: str | None) -> None
     repeatable(lambda: set_agent(by=acting(by_name), backend=there, to=to))
     who = "an agent, which fetches them here" if to else "this server"
     click.echo(f"The jobs of {slug} are carried out by {who}.")
+    if not to and (left := len(carried_out(there))):
+        said = f"{counted(left, 'job')} {'is' if left == 1 else 'are'} with its agent, and {'ends' if left == 1 else 'end'} there."
+        click.echo(f"{said} If that is gone: `jobsite backend agent-lost {slug}`.")
 
 
 @instance_command(_slug, operator, name="agent-lost", side="secure")

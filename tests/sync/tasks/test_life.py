@@ -6,10 +6,12 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from flask.testing import FlaskClient
 
 from jobsite.accounts.backends import end_maintenance, pause, prepare_for_reboot, resume, start_maintenance
 from jobsite.accounts.models import Backend
+from jobsite.cli import main
 from jobsite.core.clock import now
 from jobsite.core.events import Event
 from jobsite.jobs.actions import cancel
@@ -22,7 +24,7 @@ from jobsite.jobs.planning import plan_request
 from jobsite.jobs.stopping import kill
 from jobsite.notifications.watching import MISSING, watch_backends
 from jobsite.projects.models import Workspace
-from jobsite.settings import Settings, current
+from jobsite.settings import Settings, current, use
 from jobsite.sync.tasks.actions import declare_lost, end_overdue, set_agent
 
 from .conftest import Agent
@@ -141,10 +143,12 @@ def test_a_clock_that_is_slow_there_ends_nothing_and_makes_no_run_longer(
 
 
 def test_what_an_agent_carries_out_ends_there_when_its_backend_is_taken_from_it(
-    agent: Agent, handed: Handed, far: Backend, run_until: Any
+    agent: Agent, handed: Handed, settings: Settings, run_until: Any
 ) -> None:
     job = handed("other")
-    set_agent(by="system", backend=far, to=False)
+    done = CliRunner().invoke(main, ["backend", "agent", "far", "off", "--instance", str(settings.instance)])
+    use(settings)
+    assert "1 job is with its agent, and ends there." in done.stdout
     assert agent.types() == [("runjob", "other")]
     assert agent.tell(f"{job.identifier}-001", "finalized", {"exit_code": "0"}) == DONE
     run_until(lambda: Job.get_by_id(job.id).state == "succeeded")
