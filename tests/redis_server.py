@@ -1,6 +1,7 @@
 """A Redis of the tests' own, on a free port of this machine, with a password."""
 
 import shutil
+import signal
 import socket
 import subprocess
 import time
@@ -50,6 +51,10 @@ class RedisServer:
         """kill -9."""
         self._process.kill()
         self._process.wait()
+
+    def hang(self) -> None:
+        """It takes connections, and answers nothing."""
+        self._process.send_signal(signal.SIGSTOP)
 
     def _answers(self) -> bool:
         try:

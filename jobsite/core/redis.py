@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 
 from jobsite.core.errors import Refused
 
-SECONDS = 1.0
-"""So long it is waited for a connection and for an answer at most."""
+SECONDS = 2.0
+"""So long it is waited for a connection, or for an answer, at most."""
 REST = 5.0
 """So many seconds it is not asked again after it did not answer, so that nobody else waits for it."""
 
@@ -41,10 +41,10 @@ class Redis:
                 "HUEY_URL names a Redis, for which the Python package redis is needed. Install it, or leave HUEY_URL out."
             ) from None
         self.name = name
-        # Once again at once: after a restart of Redis the connections that were kept are dead.
-        once_more = Retry(NoBackoff(), 1)
+        # Once again at once: after a restart of Redis the connections that were kept are dead. Who hangs is not waited for twice.
+        once_more = Retry(NoBackoff(), 1, supported_errors=(redis.ConnectionError,))
         self.pool = redis.ConnectionPool.from_url(
-            address, socket_connect_timeout=SECONDS, socket_timeout=2 * SECONDS, retry=once_more
+            address, socket_connect_timeout=SECONDS, socket_timeout=SECONDS, retry=once_more
         )
         self.client: Any = redis.Redis(connection_pool=self.pool)
         self._error = redis.RedisError
@@ -56,12 +56,14 @@ class Redis:
         """What `question` answers, which uses the client. Raises `Away`, at once for a while after it did not answer."""
         if time.monotonic() < self._asked_again:
             raise Away(f"Redis at {self._place} does not answer.")
+        if self.is_away:
+            self._asked_again = time.monotonic() + REST  # whether it is back, one finds out for all
         try:
             answer = question()
         except self._error as error:
             raise self._left_alone(error) from None
         if self.is_away:
-            self.is_away = False
+            self.is_away, self._asked_again = False, 0.0
             log.warning("Redis at %s answers again", self._place)
         return answer
 

@@ -2,6 +2,7 @@
 nothing stops."""
 
 import logging
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -12,6 +13,7 @@ import pytest
 
 from jobsite.core import redis as of_redis
 from jobsite.core.consumer import open_queue
+from jobsite.core.errors import Refused
 from jobsite.core.limits import Limits, TooMany
 from jobsite.core.queue import nudge, task
 from jobsite.core.redis import Away, Redis
@@ -167,6 +169,16 @@ def test_a_limit_holds_while_redis_is_away_and_knows_what_was_before(
     assert attempts(Limits(FEW, other)) == 3, "Redis begins anew"
 
 
+def test_a_limit_holds_while_redis_hangs(
+    server: RedisServer, connect: Callable[..., Redis], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(of_redis, "SECONDS", 0.1)
+    limits = Limits(FEW, connect())
+    server.hang()
+    assert attempts(limits) == 3
+    assert attempts(limits) == 0
+
+
 def test_who_is_away_is_not_asked_by_everybody(server: RedisServer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(of_redis, "REST", 60.0)
     redis = Redis(server.address, NAME)
@@ -181,6 +193,14 @@ def test_who_is_away_is_not_asked_by_everybody(server: RedisServer, monkeypatch:
         with pytest.raises(Away, match=rf"127\.0\.0\.1:{server.port} does not answer"):
             redis.ask(ping)
     assert len(asked) == 1
+
+
+def test_without_the_package_for_it_the_start_is_refused_with_a_sentence(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "redis", None)
+    with pytest.raises(Refused, match="the Python package redis is needed"):
+        Redis("redis://127.0.0.1:1/0", NAME)
 
 
 def test_a_wrong_password_is_a_sentence(server: RedisServer) -> None:
