@@ -19,6 +19,8 @@ REQUIRED = object()
 LONGEST_LINE = 16 * 2**20
 
 _SHA1, _SHA256 = re.compile(r"[0-9a-f]{40}"), re.compile(r"[0-9a-f]{64}")
+_HALF = re.compile(rb"\\u[dD][89a-fA-F]")
+"""Half of a character, as JSON writes one that UTF-16 has in two: alone it is none."""
 _IDENTIFIER, _ULID = re.compile(r"[a-z0-9]{16}"), re.compile(r"[0-9A-Za-z]{1,26}")
 
 
@@ -151,9 +153,12 @@ def lines(file: Any) -> Iterator[tuple[int, Any]]:
     for number, line in enumerate(iter(lambda: file.readline(LONGEST_LINE), b""), 1):
         if line.strip():
             try:
-                yield number, json.loads(line)
+                value = json.loads(line)
+                if _HALF.search(line):
+                    json.dumps(value, ensure_ascii=False).encode()
             except (ValueError, RecursionError):
-                yield number, Wrong("This is no JSON, or it is not in UTF-8.")
+                value = Wrong("This is no JSON, or it is not in UTF-8.")
+            yield number, value
 
 
 def _made(*more: str) -> tuple[Entry, ...]:

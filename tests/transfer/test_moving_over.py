@@ -189,6 +189,8 @@ WRONG: list[tuple[str, int, dict[str, Any], str]] = [
     ("people", 1, {"username": "(gone)"}, "username is missing"),
     ("people", 1, {"usernme": "x"}, "'usernme' is not known; is it username"),
     ("people", 1, {"roles": ["Emperor"]}, "Emperor"),
+    ("workspaces", 1, {"purpose": "half \ud83d"}, "not in UTF-8"),
+    ("jobs", 1, {"metrics": {"half \udc00": 1}}, "not in UTF-8"),
     ("people", 1, {"is_active": 1}, "is_active: true or false"),
     ("people", 1, {"date_joined": "yesterday"}, "date_joined"),
     ("people", 1, {"date_joined": "2026-01-01T00:00:00"}, "a time ends in Z"),
