@@ -72,6 +72,11 @@ class Study:
         branch = (self._git_dir / "HEAD").read_text().strip().removeprefix("ref: ")
         return (self._git_dir / branch).read_text().strip()
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing has been committed."""
+        return not any((self._git_dir / "refs" / "heads").iterdir())
+
     def begin_as(self, other: "Study") -> None:
         """The files and commits of another study, before it has any of its own."""
         shutil.copytree(other.path, self.path, dirs_exist_ok=True)
@@ -123,7 +128,10 @@ def _begun() -> tuple[Study, TemporaryDirectory[str]]:
 @pytest.fixture
 def workspace(cast: SimpleNamespace, study: Study, local: Backend) -> Workspace:
     """ada's workspace `asthma`, in the project `air`, where ben collaborates."""
-    study.begin_as(_begun()[0])
+    if study.is_empty:
+        study.begin_as(_begun()[0])
+    else:
+        study.commit(README="The study.\n")
     org = add_organisation(by="system", name="Northfield")
     project = add_project(by="system", name="Air", orgs=[org])
     add_member(by="system", project=project, user=cast.ada, roles=["ProjectDeveloper"])
@@ -170,6 +178,6 @@ def run(run_until: Callable[..., None]) -> Callable[[JobRequest], dict[str, Job]
 
     def to_the_end(request: JobRequest) -> dict[str, Job]:
         run_until(lambda: not JobRequest.get_by_id(request.id).is_active)
-        return {job.action: job for job in Job.select().where(Job.job_request == request)}
+        return {job.action: job for job in Job.select().where(Job.job_request == request).order_by(Job.id)}
 
     return to_the_end
