@@ -9,6 +9,7 @@ MODULES = {
     "jobsite.instance_commands": "init settings",
     "jobsite.serve_command": "serve",
     "jobsite.backup_commands": "backup restore",
+    "jobsite.moving_commands": "move-to-postgresql",
     "jobsite.accounts.commands": "user backend",
     "jobsite.projects.commands": "org project member workspace",
     "jobsite.pipelines.commands": "check",
