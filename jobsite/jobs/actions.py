@@ -67,7 +67,8 @@ def cancel(*, by: User, request: JobRequest, jobs: Sequence[Job] | None = None, 
     """
     with writing():
         request = JobRequest.get_by_id(request.id)
-        found = list(Job.select().where(Job.job_request == request)) if jobs is None else list(jobs)
+        its = Job.select().where(Job.job_request == request).order_by(Job.id)
+        found = list(its if jobs is None else jobs)
         unreported = _not_yet_cancelled(request) if request.is_active and not found else set()
         wanted = [job for job in found if job.is_active and not job.cancelling]
         active = any(job.is_active for job in found) or (request.is_active and not found)

@@ -103,7 +103,8 @@ _WORKS = Prepared(_works)
 def clear_quiet_alerts(quiet: timedelta = QUIET) -> None:
     """End the alerts on backends where something went well since the last failure, and that is so long ago."""
     due = BackendAlert.cleared_at.is_null() & BackendAlert.worked_at.is_null(False)
-    for alert in BackendAlert.select().where(due & (BackendAlert.last_at <= now() - quiet)):
+    alerts = BackendAlert.select().where(due & (BackendAlert.last_at <= now() - quiet))
+    for alert in alerts.order_by(BackendAlert.id):
         with writing():
             same = (BackendAlert.id == alert.id) & due & (BackendAlert.last_at == alert.last_at)
             cleared = BackendAlert.update(cleared_at=now()).where(same).execute()

@@ -40,7 +40,7 @@ class NoAnswer(Exception):
 def check_database(patience: float = PATIENCE) -> None:
     """Ask, and tell each active backend without an agent whose checks are not disabled. Does nothing without a program."""
     command, asked_at = current().database_status_command, now()
-    active = list(Backend.select().where(Backend.is_active, ~Backend.has_agent))
+    active = list(Backend.select().where(Backend.is_active, ~Backend.has_agent).order_by(Backend.id))
     backends = [one for one in active if command and not one.are_checks_disabled]
     _forget([one.id for one in active if one not in backends], asked_at)
     if not backends:

@@ -164,7 +164,7 @@ def _requests(by: Backend, named: Collection[str]) -> list[JobRequest]:
     """The requests of this backend that are reported, and run nowhere else."""
     wanted = [name for name in named if len(name) == LENGTH]  # others would be cut to that
     its = JobRequest.identifier.in_(wanted) & (JobRequest.backend == by.id)
-    found = [] if runs_here(by) else list(JobRequest.select().where(its))
+    found = [] if runs_here(by) else list(JobRequest.select().where(its).order_by(JobRequest.id))
     begun = _begun_here([one.id for one in found])
     taken = [one for one in found if one.id not in begun]
     if ignored := sorted(set(named) - {one.identifier for one in taken}):

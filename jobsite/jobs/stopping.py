@@ -71,7 +71,9 @@ def _with_processes(backend_id: int) -> list[Job]:
     names = [path.name for path in work.iterdir()] if work.exists() else []
     rows = Attempt.select(Attempt, Job).join(Job).where(Attempt.identifier.in_(names))
     here = rows.where((Job.backend == backend_id) & (Job.state != "running"))
-    return [row.job for row in here if executor().observe(attempt_dir(row.job, row)).alive]
+    return [
+        row.job for row in here.order_by(Attempt.id) if executor().observe(attempt_dir(row.job, row)).alive
+    ]
 
 
 def _ask_stop(job: Job, code: str, message: str, *, by: str) -> None:

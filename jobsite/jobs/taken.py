@@ -112,7 +112,7 @@ def cancel_taken(request: JobRequest, actions: Collection[str]) -> int:
     """
     with writing():
         rows = Job.select().where((Job.job_request == request) & Job.state.in_(("pending", "running")))
-        wanted = [job for job in rows if job.action in actions and not job.cancelling]
+        wanted = [job for job in rows.order_by(Job.id) if job.action in actions and not job.cancelling]
         if wanted:
             ask_cancel(SYSTEM, JobRequest.get_by_id(request.id), wanted)
     return len(wanted)

@@ -13,6 +13,7 @@ from flask.testing import FlaskClient
 from jobsite.accounts.backends import pause, start_maintenance
 from jobsite.application import create_app
 from jobsite.core.clock import now
+from jobsite.core.db import database
 from jobsite.core.events import Event
 from jobsite.jobs.actions import cancel, move
 from jobsite.jobs.models import Job, JobRequest
@@ -157,6 +158,18 @@ def test_who_asked_cancels_the_request(
     assert "Cancelling" in page and "extract runs until its processes have ended" in page
     assert [one.state for one in Job.select().order_by(Job.position)] == ["running", "cancelled", "cancelled"]
     assert Event.get(Event.type == "request:cancel").by == "ada"
+
+
+def test_jobs_are_cancelled_in_the_order_in_which_they_were_planned(
+    cast: SimpleNamespace, request_of_three: JobRequest
+) -> None:
+    for one in Job.select().order_by(Job.id.desc()):
+        Job.update(reason="changed").where(Job.id == one.id).execute()
+    database.execute_sql("ANALYZE job")  # PostgreSQL now finds the rows of a small table as they were changed
+    cancel(by=cast.ada, request=request_of_three, may_cancel=True)
+    told = Event.select(Event.subject).where(Event.type == "job:cancelled_by_user").order_by(Event.id)
+    planned = Job.select(Job.identifier).order_by(Job.id)
+    assert [one.subject for one in told] == [f"job:{one.identifier}" for one in planned]
 
 
 def test_one_job_is_cancelled_and_the_others_stay(
