@@ -186,7 +186,8 @@ class RequestPage:
         if report.pipeline is None:
             return None
         address = f"/{self.request.workspace.name}/"
-        states = {name: ("", "Not in this request", "") for name in report.pipeline.actions}
+        untold = "Not reported yet" if self.is_awaited else "Not in this request"
+        states = {name: ("", untold, "") for name in report.pipeline.actions}
         states |= {
             row.job.action: (*row.pill, f"{address}{row.job.job_request_id}/{row.job.identifier}/")
             for row in self.shown

@@ -126,6 +126,7 @@ def test_the_page_says_that_the_request_waits_to_be_fetched_and_when_the_backend
     page = browser.get(address).text
     assert "Waiting for Local to fetch it" in page
     assert "No job was started" not in page
+    assert "Not reported yet" in page and "Not in this request" not in page
     assert f"{address}cancel/" in page
     asked = browser.get(f"{address}cancel/").text
     assert "Everything that the request could start: no job has been reported yet." in asked
