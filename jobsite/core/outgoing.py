@@ -52,8 +52,8 @@ def exchange(
 ) -> Answer:
     """The answer of the server at `address`, of any status but a redirect, with at most `most` bytes.
 
-    A body that comes in pieces needs its `Content-Length` among the headers. Takes at most `seconds` in all, apart from looking up the name of the host. Follows no redirect, so that no other
-    host ever gets what is sent. Raises `NoAnswer`.
+    A body that comes in pieces needs its `Content-Length` among the headers. Takes at most `seconds` in all, apart from
+    looking up the name of the host. Follows no redirect, so that no other host ever gets what is sent. Raises `NoAnswer`.
     """
     deadline = time.monotonic() + seconds
     cause, answer, is_lost, was_sent = "", Answer(0, b""), False, True
