@@ -99,6 +99,7 @@ class Database(peewee.PostgresqlDatabase):
     }
     NEW_TYPES: ClassVar[dict[str, str]] = {"BOOL": "BOOLEAN"}
     COPY = "jobsite.sql"
+    LOOKED_AT = "The database answers. Whether its files are sound PostgreSQL's own programs tell."
     json_methods = Json
 
     def __init__(self, address: str) -> None:

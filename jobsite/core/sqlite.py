@@ -71,6 +71,8 @@ class Database(peewee.SqliteDatabase):
     """What a database made anew calls the types of columns that it calls otherwise than Peewee does for SQLite."""
     COPY = "jobsite.db"
     """What a copy of the database is called in a backup."""
+    LOOKED_AT = "The database is sound."
+    """What is known when `why_damaged` finds nothing."""
 
     def __init__(self, path: Path) -> None:
         make_private(path)

@@ -73,7 +73,7 @@ def _server(settings: Settings) -> Finding:
 def _database() -> Finding:
     if said := database.why_damaged():
         return Finding("database", False, f"The database is damaged ({said}). Restore a backup.")
-    return Finding("database", True, "The database is sound.")
+    return Finding("database", True, database.LOOKED_AT)
 
 
 def _disk(settings: Settings) -> Finding:

@@ -22,6 +22,8 @@ from jobsite.jobs.weights import weights_path
 from jobsite.settings import Settings
 from jobsite.status.doctor import examination
 
+from ..databases import IS_POSTGRESQL
+
 Bad = Callable[[Settings], dict[str, str]]
 
 
@@ -93,5 +95,7 @@ def test_the_public_side_looks_at_tokens_and_contact(bad: Bad, settings: Setting
 
 def test_the_command_exits_with_1_when_something_is_wrong(instance: Path, local: Backend) -> None:
     result = CliRunner().invoke(main, ["doctor", "--json", "--instance", str(instance)])
-    found = {one["name"]: one["ok"] for one in json.loads(result.output)}
-    assert result.exit_code == 1 and found["server"] is False and found["database"] is True
+    found = {one["name"]: one for one in json.loads(result.output)}
+    assert result.exit_code == 1 and found["server"]["ok"] is False and found["database"]["ok"] is True
+    looked_at = "The database answers. " if IS_POSTGRESQL else "The database is sound."
+    assert found["database"]["sentence"].startswith(looked_at), "no more is said than was looked at"
