@@ -9,7 +9,7 @@ from jobsite.accounts import actions, backends, queries
 from jobsite.accounts.api_tokens import api_tokens_of, make_api_token, revoke_api_token
 from jobsite.accounts.identities import link, unlink
 from jobsite.accounts.models import Backend, User
-from jobsite.accounts.rules import GLOBAL, SYSTEM, roles_in
+from jobsite.accounts.rules import GLOBAL, PUSH, SYSTEM, roles_in
 from jobsite.accounts.sessions import sign_out_everywhere
 from jobsite.accounts.signing_in import make_token
 from jobsite.core.clock import wire
@@ -257,8 +257,9 @@ def list_backends(settings: Settings, json_wanted: bool) -> None:
     if json_wanted:
         return print_json([backend_json(each) for each in found])
     for each in found:
-        states = [word for word, holds in _states(each).items() if holds]
-        click.echo(f"{each.slug}  {each.name}  {', '.join(states) or 'running'}")
+        states = [word for word, holds in _states(each).items() if holds] or ["running"]
+        ways = [word for word, holds in _ways(each).items() if holds]
+        click.echo(f"{each.slug}  {each.name}  {', '.join(states + ways)}")
 
 
 def _person_as_json(person: User) -> dict[str, object]:
@@ -280,7 +281,7 @@ def backend_json(each: Backend) -> dict[str, object]:
         "is_active": each.is_active,
         "accepts_jobs": each.accepts_jobs,
     }
-    facts |= {"dispatch": each.dispatch}
+    facts |= {"dispatch": each.dispatch, "has_agent": each.has_agent}
     facts |= {"is_paused": each.is_paused, "paused_since": wire(each.paused_since)}
     facts |= {
         "is_in_maintenance_mode": each.is_in_maintenance_mode,
@@ -289,6 +290,11 @@ def backend_json(each: Backend) -> dict[str, object]:
         "maintenance_until": wire(each.maintenance_until),
     }
     return {**facts, "has_token": each.auth_token_hash is not None, "last_seen_at": wire(each.last_seen_at)}
+
+
+def _ways(each: Backend) -> dict[str, bool]:
+    """How its jobs get to a program elsewhere, where an agent or the controller runs them."""
+    return {"with an agent": each.has_agent, "sent to the controller": each.dispatch == PUSH}
 
 
 def _states(each: Backend) -> dict[str, bool]:

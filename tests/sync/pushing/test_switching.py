@@ -186,6 +186,7 @@ def test_the_same_by_command(world: PublicWorld, settings: Settings) -> None:
         use(settings)
         return done
 
+    assert "running, sent to the controller" in run("backend", "list").stdout
     request = world.asks("clean")
     facts = json.loads(run("controller", "status", "--json").stdout)
     assert (facts["waiting"], facts["is_well"], facts["backends"]) == (1, False, ["tpp"])

@@ -235,6 +235,8 @@ def test_a_backend_is_given_to_an_agent_and_taken_back_by_command(
         use(settings)
         return done
 
+    assert run("list").stdout == "far  Far  running, with an agent\n"
+    assert json.loads(run("list", "--json").stdout)[0]["has_agent"] is True
     assert run("agent", "far", "off").exit_code == 0 and agent.call("tasks/")[0] == 404
     assert "this server" in run("agent", "far", "off").stdout, "asked for twice is no mistake"
     assert run("agent", "far", "on").exit_code == 0 and agent.call("tasks/")[0] == 200
