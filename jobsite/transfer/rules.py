@@ -41,6 +41,9 @@ def _backend(row: Row) -> str | None:
         None
         if row["is_remote"] or row["dispatch"] != accounts.PUSH
         else "What is sent to the controller is not run here (is_remote).",
+        "What an agent carries out is planned here (is_remote)."
+        if row["has_agent"] and row["is_remote"]
+        else None,
     )
 
 

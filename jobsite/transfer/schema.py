@@ -217,6 +217,7 @@ SCHEMA: dict[str, tuple[Entry, ...]] = {
             "`poll`: that fetches its job requests; `push`: they are sent to the controller",
             "poll",
         ),
+        Entry("has_agent", FLAG, "Whether an agent carries out its jobs, which are planned here", False),
         Entry("alert_timeout", NUMBER, "After how many seconds without contact it is missing", 300),
         *_made(),
     ),

@@ -244,6 +244,20 @@ def test_what_runs_where_it_comes_from_waits_for_its_end(
         take_over(exported, by="system")
 
 
+def test_an_agent_keeps_its_backend_where_that_moves_to(
+    cast: SimpleNamespace, local: Backend, empty: Callable[[], Settings], tmp_path: Path
+) -> None:
+    Backend.update(has_agent=True).execute()
+    export(tmp_path / "export", by="system")
+    empty()
+    edit(tmp_path / "export", "backends", 1, is_remote=True)
+    with pytest.raises(BadImport, match="What an agent carries out is planned here"):
+        take_over(tmp_path / "export", by="system")
+    edit(tmp_path / "export", "backends", 1, is_remote=False)
+    take_over(tmp_path / "export", by="system")
+    assert Backend.get().has_agent
+
+
 def test_an_import_that_was_killed_is_taken_up_again(
     exported: Path, empty: Callable[[], Settings], tmp_path: Path
 ) -> None:
