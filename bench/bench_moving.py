@@ -1,30 +1,24 @@
-"""A large site moves to another installation: 100,000 jobs are exported, and imported into an instance that is empty; and how long an
-instance takes to start from the one file.
-"""
+"""A large site moves to another installation: 100,000 jobs are exported, and imported into an instance that is empty."""
 
 import os
 import resource
 import sqlite3
 import subprocess
-import sys
 import tempfile
 import time
-from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 
 from bench.figure import Figure
 from bench.seed import LARGE, large_site
-from bench.serving import COMMAND, started
+from bench.serving import COMMAND
 from jobsite.accounts.backends import rotate_token
 from jobsite.accounts.models import Backend
 from jobsite.instance import close_instance
 
-ARTIFACT = Path("dist/jobsite.pyz")
-
 
 def figures() -> list[Figure]:
-    """Seconds and jobs a second of an export and an import, memory of the import, seconds until the first page of either side."""
+    """Seconds and jobs a second of an export and an import, memory of the import."""
     with tempfile.TemporaryDirectory() as folder:
         here = Path(folder)
         large_site(here, side="public")
@@ -43,28 +37,7 @@ def figures() -> list[Figure]:
             Figure(f"{name}: import, jobs a second", jobs / taking, "jobs/s", 1000, more_is_better=True),
             Figure(f"{name}: import again, when all is here", again, "s", 120),
             Figure(f"{name}: memory at the peak of it", peak, "MB"),
-            *_starts(here),
         ]
-
-
-def _starts(here: Path) -> list[Figure]:
-    """Until the first page of a new instance, the second time: the first unpacks the file, and makes the instance."""
-    programs = {"checkout": COMMAND} | (
-        {"one file": (sys.executable, str(ARTIFACT.resolve()))} if ARTIFACT.exists() else {}
-    )
-    found = []
-    for program, command in programs.items():
-        for side in ("public", "secure"):
-            seconds = _second_start(here / f"{program}-{side}", command, side)
-            found.append(Figure(f"start, {program}: side {side}, until the first page", seconds, "s", 2))
-    return found
-
-
-def _second_start(instance: Path, command: Sequence[str], side: str) -> float:
-    for _ in range(2):
-        with started(instance, command, JOBSITE_SIDE=side) as (_, _, seconds):
-            pass
-    return seconds
 
 
 def _seconds(verb: str, instance: Path, folder: Path) -> float:
