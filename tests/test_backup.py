@@ -26,6 +26,7 @@ from jobsite.cli import main
 from jobsite.core.db import close_connections, database
 from jobsite.core.errors import Conflict
 from jobsite.core.events import Event, verify
+from jobsite.core.postgresql_copies import load
 from jobsite.instance import open_instance
 from jobsite.jobs.executors import processes, records
 from jobsite.jobs.lock import InstanceLock
@@ -280,7 +281,10 @@ def test_what_is_there_is_kept_and_moved_aside_only_when_told_to(
     assert "later" not in opened(settings)
     (aside,) = filled.glob("before-restore-*")
     assert {database.COPY, "workspaces", "secret.key"} <= {path.name for path in aside.iterdir()}
-    assert "later" in opened(Settings(instance=aside))
+    before = Settings(instance=aside)
+    if (aside / "jobsite.sql").exists():
+        load(before.database_url, aside / "jobsite.sql")
+    assert "later" in opened(before)
 
 
 def test_nothing_is_taken_from_under_a_job_that_runs(backup: Path, settings: Settings, filled: Path) -> None:

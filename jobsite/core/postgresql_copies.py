@@ -48,7 +48,12 @@ def load(address: str, source: Path) -> None:
     """
     how = ("--no-psqlrc", "--quiet", "--single-transaction", "--set=ON_ERROR_STOP=1", "--output=/dev/null")
     quiet = "SET client_min_messages = warning"
-    _run("psql", [*how, f"--command={quiet}", f"--command={EMPTIED}", f"--file={source}"], address)
+    said = (quiet, EMPTIED)
+    _run(
+        "psql",
+        [*how, *(f"--command={one}" for one in said), f"--file={source}", "--command=ANALYZE"],
+        address,
+    )
 
 
 def holds_tables(address: str) -> bool:

@@ -40,7 +40,9 @@ def take_over(source: Path) -> int:
             raise Conflict("The database of DATABASE_URL holds something already: take an empty one.")
         for table in reversed(tables):  # migrations put a row here and there
             database.execute_sql(f'DELETE FROM "{table}"')  # noqa: S608 - names of our own tables
-        return sum(_copy(file, table) for table in tables)
+        count = sum(_copy(file, table) for table in tables)
+        database.execute_sql("ANALYZE")
+        return count
 
 
 def _in_their_order() -> Sequence[str]:
