@@ -121,7 +121,8 @@ def test_a_change_of_the_settings_is_a_new_version_and_checks_anew(
     check_now(wanted(SMALL), policy_of(world.project))
     assert [(one.policy, one.version) for one in PolicyVersion.select()] == [("default", 1)]
     monkeypatch.setattr(
-        "jobsite.outputs.policies.current", lambda: Settings(instance=settings.instance, disclosure_threshold=2)
+        "jobsite.outputs.policies.current",
+        lambda: Settings(instance=settings.instance, disclosure_threshold=2),
     )
     newer = policy_of(world.project)
     assert (newer.version, newer.id, loaded(newer).counts.threshold) == (2, None, 2)
