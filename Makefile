@@ -2,6 +2,7 @@
 
 PORT ?= 8000
 INSTANCE ?= instance
+DATABASE ?= sqlite
 ROUNDS ?= 20
 DIST ?= dist
 BUILD ?= build
