@@ -19,6 +19,9 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 MOST_WORDS = 10
 """So many words of a search count; the others are left out."""
 
+PORTION = 2000
+"""So many rows of a whole table are read at a time."""
+
 LARGEST_ID = 2**53
 """No row has a larger number, and SQLite cannot compare with one of thousands of digits."""
 
@@ -52,7 +55,8 @@ class Select(peewee.ModelSelect):
 
     def __iter__(self) -> Iterator[Any]:
         """The rows, all of which have been read by then: whoever writes while a query is half read is told that the database is
-        locked, if somebody else has written since it began (SQLite's BUSY_SNAPSHOT). For many rows there is `iterator`."""
+        locked, if somebody else has written since it began (SQLite's BUSY_SNAPSHOT). For many rows there is
+        `in_portions`."""
         self._ensure_execution()
         self._cursor_wrapper.fill_cache()
         return iter(self._cursor_wrapper)
@@ -264,6 +268,15 @@ def any_of(conditions: Iterable[peewee.Expression]) -> peewee.Expression:
     for other in others:
         first |= other
     return first
+
+
+def in_portions(rows: peewee.ModelSelect, key: peewee.Field, size: int = PORTION) -> Iterator[Any]:
+    """The rows by ascending key, which tells them apart. They are read so many at a time, so that however many there are do
+    not stand in memory together."""
+    left = rows.order_by(key).limit(size)
+    while portion := list(left):
+        yield from portion
+        left = rows.where(key > getattr(portion[-1], key.name)).order_by(key).limit(size)
 
 
 def with_words(rows: peewee.ModelSelect, text: str, *columns: peewee.Node) -> peewee.ModelSelect:

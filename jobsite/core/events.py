@@ -7,7 +7,7 @@ programs read on from a cursor (`since`).
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -15,7 +15,7 @@ import peewee
 
 from jobsite.core import hub
 from jobsite.core.clock import now, wire
-from jobsite.core.db import Model, database
+from jobsite.core.db import Model, database, in_portions
 from jobsite.core.prepared import Prepared, place
 
 START = "0" * 64
@@ -113,15 +113,11 @@ def since(cursor: int, *, limit: int = 1000) -> list[Event]:
 def verify() -> tuple[int, Event | None]:
     """Walk the whole chain. Gives the number of sound rows and the first row that is not, or None."""
     sound, previous = 0, START
-    for event in _all():
+    for event in in_portions(Event.select(), Event.id):
         if event.previous != previous or event.hash != _hash(event):
             return sound, event
         sound, previous = sound + 1, event.hash
     return sound, None
-
-
-def _all() -> Iterator[Event]:
-    yield from Event.select().order_by(Event.id).iterator()
 
 
 def _hash(event: Event) -> str:

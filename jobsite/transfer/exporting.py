@@ -4,7 +4,7 @@ import json
 import os
 from pathlib import Path
 
-from jobsite.core.db import database, writing
+from jobsite.core.db import database, in_portions, writing
 from jobsite.core.errors import Conflict
 from jobsite.core.events import record
 from jobsite.core.files import remove_tree
@@ -33,7 +33,7 @@ def export(target: Path, *, by: str) -> dict[str, int]:
     (partial / FILES).mkdir(parents=True, mode=0o750)
     with database.atomic("DEFERRED"):  # all of it as of its first look, and nobody has to wait to write
         counts = {kind.name: _write(partial, kind) for kind in KINDS}
-        for file in ReleaseFile.select().where(ReleaseFile.deleted_at.is_null()).iterator():
+        for file in in_portions(ReleaseFile.select().where(ReleaseFile.deleted_at.is_null()), ReleaseFile.id):
             if file.uploaded_at is not None:
                 _copy(partial / FILES / file.sha256, file)
     (partial / FACTS).write_text(json.dumps({"format": FORMAT, "lines": counts}, indent=1) + "\n")

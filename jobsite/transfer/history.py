@@ -6,7 +6,7 @@ from typing import Any
 from peewee import fn
 
 from jobsite.accounts.models import Backend, User
-from jobsite.core.db import database
+from jobsite.core.db import database, in_portions
 from jobsite.jobs.models import Job, JobRequest, ProjectFile
 from jobsite.jobs.rules import is_active
 from jobsite.jobs.storing import project_file
@@ -26,8 +26,7 @@ def _requests(keys: Collection[Key] | None) -> Rows:
     query = JobRequest.select(JobRequest, Workspace.name, Backend.slug, User.username, ProjectFile.text)
     for join in (Workspace, Backend, User, ProjectFile):
         query = query.join(join).switch(JobRequest)
-    query = among(query, JobRequest.identifier, keys).order_by(JobRequest.id)
-    for one in query.iterator():
+    for one in in_portions(among(query, JobRequest.identifier, keys), JobRequest.id):
         yield plain(
             one,
             SCHEMA["requests"],
@@ -70,7 +69,7 @@ def _change_requests(rows: list[Row]) -> None:
 
 def _jobs(keys: Collection[Key] | None) -> Rows:
     query = Job.select(Job, JobRequest.identifier).join(JobRequest)
-    for one in among(query, Job.identifier, keys).order_by(Job.id).iterator():
+    for one in in_portions(among(query, Job.identifier, keys), Job.id):
         yield plain(one, SCHEMA["jobs"], request=one.job_request.identifier)
 
 

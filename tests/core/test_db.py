@@ -21,10 +21,12 @@ from jobsite.core.db import (
     close_connections,
     close_database,
     database,
+    in_portions,
     open_database,
     writing,
 )
 from jobsite.core.errors import Conflict
+from jobsite.core.events import Event, record
 from jobsite.core.sqlite import make_private
 from jobsite.settings import Settings
 
@@ -243,6 +245,18 @@ def test_whoever_goes_through_rows_may_write_at_each_whatever_others_write_meanw
 
 
 @pytest.mark.sqlite_only("its own words for a transaction")
+def test_many_rows_are_read_in_portions_each_once_and_in_order(instance: Path, queries: Any) -> None:
+    with writing():
+        for number in range(7):
+            record("test:told", by="system", subject=f"test:{number % 2}")
+    with queries() as seen:
+        found = [event.id for event in in_portions(Event.select(), Event.id, 3)]
+    assert found == [row.id for row in Event.select().order_by(Event.id)] and len(found) == 7
+    assert len(seen) == 4, "three portions, and the look for more"
+    some = Event.select().where((Event.subject == "test:0") | (Event.subject == "test:1"))
+    assert len(list(in_portions(some, Event.id, 7))) == 7, "what was asked for holds for each portion"
+
+
 def test_a_transaction_that_was_left_open_is_not_handed_on(instance: Path) -> None:
     close_database()
     in_a_thread(lambda: (database.execute_sql("BEGIN IMMEDIATE"), make("one")))
