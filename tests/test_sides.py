@@ -70,7 +70,7 @@ TICKS = {
     "any": {"clear_old_notices"},
     "public": {
         "check_codelists_again", "refresh_repositories", "check_visibilities", "list_all_repositories",
-        "look_for_missing_backends", "look_for_ending_support",
+        "look_for_missing_backends", "sweep_releases", "look_for_ending_support",
     },
     "secure": {"ask_database", "end_alerts", "release_content_hourly", "check_what_is_unchecked", "tidy_up_requests", "ask_agents", "end_overdue"},
 }  # fmt: skip

@@ -14,6 +14,7 @@ from jobsite.core.db import changed_one, writing
 from jobsite.core.errors import Denied, Invalid, NotFound, refuse, require
 from jobsite.core.events import record
 from jobsite.core.ids import ulid
+from jobsite.core.queue import every
 from jobsite.projects.models import Workspace
 from jobsite.projects.queries import permissions_in, workspace_named
 from jobsite.releases import rules, storage
@@ -147,13 +148,13 @@ def file_of(release: Release, file_id: str) -> ReleaseFile:
     return found
 
 
-def sweep() -> int:
-    """Remove bytes that a kill left behind: of deleted files, and what arrived and was never kept. Gives how many files."""
-    removed = storage.sweep_arrivals()
+@every(minutes=60, side="public")
+def sweep_releases() -> None:
+    """Remove bytes that a kill left behind: of deleted files, and what arrived and was never kept."""
+    storage.sweep_arrivals()
     gone = ReleaseFile.select(ReleaseFile, Release, Workspace).join(Release).join(Workspace)
     for file in gone.where(ReleaseFile.deleted_at.is_null(False), ReleaseFile.uploaded_at.is_null(False)):
-        removed += _remove_bytes(file.release, [file])
-    return removed
+        _remove_bytes(file.release, [file])
 
 
 def require_any(by: User, backend: Backend, workspace: Workspace, *permissions: str) -> None:
@@ -288,13 +289,10 @@ def _mark_deleted(file: ReleaseFile, by: str, reason: str) -> None:
     changed_one(ReleaseFile.update(gone).where(there), "Somebody has deleted this file already.")
 
 
-def _remove_bytes(release: Release, files: Iterable[ReleaseFile]) -> int:
-    """Remove the bytes of deleted files, unless a file that is still there has the same. Gives how many it went through."""
-    removed = 0
+def _remove_bytes(release: Release, files: Iterable[ReleaseFile]) -> None:
+    """Remove the bytes of deleted files, unless a file that is still there has the same."""
     fail_point("releases.deleted")
     for file in files:
         others = (ReleaseFile.release == release.id) & (ReleaseFile.sha256 == file.sha256)
         if not ReleaseFile.select().where(others, ReleaseFile.deleted_at.is_null()).exists():
             storage.remove(release.workspace.name, release.id, file.sha256)
-            removed += 1
-    return removed

@@ -76,15 +76,12 @@ def remove(workspace: str, release_id: str, sha256: str) -> None:
     remove_beneath(_folder("files"), _place(workspace, release_id, sha256))
 
 
-def sweep_arrivals() -> int:
-    """Remove what arrived more than a day ago and was never kept (the program was killed). Gives how many."""
-    removed = 0
+def sweep_arrivals() -> None:
+    """Remove what arrived more than a day ago and was never kept (the program was killed)."""
     for path in _folder("incoming").iterdir():
         with suppress(FileNotFoundError):
             if time.time() - path.lstat().st_mtime > ABANDONED:
                 path.unlink()
-                removed += 1
-    return removed
 
 
 def pieces_of(file: BinaryIO) -> Iterator[bytes]:

@@ -12,8 +12,9 @@ from jobsite.accounts.backends import add_backend
 from jobsite.accounts.models import Backend
 from jobsite.core.errors import Conflict, Denied, Invalid, NotFound
 from jobsite.core.events import Event, verify
+from jobsite.core.queue import ticks
 from jobsite.releases import storage
-from jobsite.releases.actions import create_release, delete_file, receive_file, revoke, sweep
+from jobsite.releases.actions import create_release, delete_file, receive_file, revoke, sweep_releases
 from jobsite.releases.announced import announcement_of
 from jobsite.releases.models import Release, ReleaseFile
 from jobsite.releases.queries import open_file
@@ -352,6 +353,7 @@ def test_the_sweep_removes_what_a_kill_left_and_nothing_else(world: Made) -> Non
     for name, age in (("old", 2 * 86400), ("young", 60)):
         (incoming / name).write_bytes(b"half")
         os.utime(incoming / name, (deleted.created_at.timestamp() - age,) * 2)
-    sweep()
+    assert ticks("public")["sweep_releases"] == 60, "also on a public side that uploads nothing itself"
+    sweep_releases()
     assert bytes_there(world) == [row("b.svg").sha256]
     assert [path.name for path in incoming.iterdir()] == ["young"]

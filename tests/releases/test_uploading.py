@@ -207,7 +207,7 @@ def test_a_removal_that_is_killed_shows_no_byte_and_the_sweep_ends_it(world: Wor
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 137
     with pytest.raises(NotFound):
         open_file(world.workspace, ReleaseFile.get_by_id(file.id))
-    actions.sweep()
+    actions.sweep_releases()
     kept = {path.name for path in (world.instance / "releases" / "files").rglob("*") if path.is_file()}
     assert file.sha256 not in kept
     assert kept == {row.sha256 for row in ReleaseFile.select() if row.is_here}

@@ -23,7 +23,6 @@ from jobsite.core.clock import now
 from jobsite.core.db import changed_one, close_database, writing
 from jobsite.core.errors import Conflict, require
 from jobsite.projects.models import Workspace
-from jobsite.releases.actions import sweep
 from jobsite.releases.requests.copies import open_content
 from jobsite.releases.requests.models import ReleaseRequest
 from jobsite.releases.requests.retrying import NO_ANSWER, delay, error_words, is_retried, is_success
@@ -52,8 +51,6 @@ log = logging.getLogger("jobsite.uploads")
 def follow_uploads(stop: threading.Event, send: Send = send) -> None:
     """Send what is due, at every ring of the hub and whenever the next step is due, until `stop` is set."""
     heard, seconds = hub.heard(), 0.0
-    if current().public:
-        _survive(sweep)
     while not stop.is_set():
         due = _survive(lambda: run_due(send))
         seconds = (due - now()).total_seconds() if due else IDLE
