@@ -64,6 +64,7 @@ class Pool:
         self._of: dict[Path, str] = {}
         self._free: dict[str, list[str]] = {}
         self._looks: dict[str, str] = {}
+        self._firsts: dict[str, Kept] = {}
         self._made = 0
         self._me = f"{os.environ.get('PYTEST_XDIST_WORKER', 'main')}_{os.getpid()}"
 
@@ -86,8 +87,8 @@ class Pool:
             with self._connected(name) as connection:
                 if not connection.execute(IS_MADE).fetchone():
                     continue  # emptied out by its test: not worth making again
-                clear(connection)
                 look = self._look(connection)
+                _fill(connection, self._firsts.get(look, ({}, [])))
             self._free.setdefault(look, []).append(name)
 
     def _taken(self, side: str) -> str:
@@ -105,7 +106,8 @@ class Pool:
         if held is not None:
             database.initialize(held)
         with self._connected(name) as connection:
-            self._looks[side] = self._look(connection)
+            self._looks[side] = look = self._look(connection)
+            self._firsts[look] = _all_of(connection)  # what migrations put in
 
     def _new(self, like: str) -> str:
         self._made += 1
@@ -180,7 +182,8 @@ def keep(settings: Settings, file: Path) -> None:
         shutil.copy(settings.database_path, file)
         return
     close_connections()
-    file.write_bytes(pickle.dumps(_all_of(settings.database_url)))
+    with psycopg.connect(settings.database_url, autocommit=True) as connection:
+        file.write_bytes(pickle.dumps(_all_of(connection)))
 
 
 def put(file: Path, settings: Settings, without: Collection[str] = ()) -> None:
@@ -195,38 +198,40 @@ def put(file: Path, settings: Settings, without: Collection[str] = ()) -> None:
         if without:
             _empty(settings.database_path, without)
         return
-    _fill(settings.database_url, pickle.loads(file.read_bytes()), without)  # noqa: S301 - our own
+    with psycopg.connect(settings.database_url, autocommit=True) as connection:
+        _fill(connection, pickle.loads(file.read_bytes()), without)  # noqa: S301 - our own
 
 
 def copied_instance(instance: Path, there: Path) -> Path:
     """A copy of a closed instance, folder and database, in the new folder `there`."""
     shutil.copytree(instance, there)
     if IS_POSTGRESQL:
-        _fill(pool.address(there, "both"), _all_of(pool.address(instance, "both")))
+        with psycopg.connect(pool.address(instance, "both"), autocommit=True) as connection:
+            whole = _all_of(connection)
+        with psycopg.connect(pool.address(there, "both"), autocommit=True) as connection:
+            _fill(connection, whole)
     return there
 
 
-def _all_of(address: str) -> Kept:
-    with psycopg.connect(address, autocommit=True) as connection:
-        numbers = connection.execute(
-            "SELECT sequencename, last_value FROM pg_sequences WHERE last_value IS NOT NULL"
-        ).fetchall()
-        return _copied(connection), numbers
+def _all_of(connection: "psycopg.Connection[Any]") -> Kept:
+    numbers = connection.execute(
+        "SELECT sequencename, last_value FROM pg_sequences WHERE last_value IS NOT NULL"
+    ).fetchall()
+    return _copied(connection), numbers
 
 
-def _fill(address: str, whole: Kept, without: Collection[str] = ()) -> None:
+def _fill(connection: "psycopg.Connection[Any]", whole: Kept, without: Collection[str] = ()) -> None:
     kept, numbers = whole
-    with psycopg.connect(address, autocommit=True) as connection:
-        clear(connection)
-        there = {
-            name for (name,) in connection.execute("SELECT relname FROM pg_class WHERE relkind IN ('r', 'S')")
-        }
-        for table in (kept.keys() & there) - set(without):
-            with connection.cursor().copy(f'COPY "{table}" FROM STDIN') as rows:
-                rows.write(kept[table])
-        for name, number in numbers:
-            if name in there:
-                connection.execute("SELECT setval(quote_ident(%s)::regclass, %s)", (name, number))
+    clear(connection)
+    there = {
+        name for (name,) in connection.execute("SELECT relname FROM pg_class WHERE relkind IN ('r', 'S')")
+    }
+    for table in (kept.keys() & there) - set(without):
+        with connection.cursor().copy(f'COPY "{table}" FROM STDIN') as rows:
+            rows.write(kept[table])
+    for name, number in numbers:
+        if name in there:
+            connection.execute("SELECT setval(quote_ident(%s)::regclass, %s)", (name, number))
 
 
 def _copied(connection: "psycopg.Connection[Any]") -> dict[str, bytes]:

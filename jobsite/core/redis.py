@@ -56,13 +56,14 @@ class Redis:
         """What `question` answers, which uses the client. Raises `Away`, at once for a while after it did not answer."""
         if time.monotonic() < self._asked_again:
             raise Away(f"Redis at {self._place} does not answer.")
-        if self.is_away:
+        was_away = self.is_away  # who asked before it went away does not bring it back
+        if was_away:
             self._asked_again = time.monotonic() + REST  # whether it is back, one finds out for all
         try:
             answer = question()
         except self._error as error:
             raise self._left_alone(error) from None
-        if self.is_away:
+        if was_away and self.is_away:
             self.is_away, self._asked_again = False, 0.0
             log.warning("Redis at %s answers again", self._place)
         return answer

@@ -244,7 +244,6 @@ def test_whoever_goes_through_rows_may_write_at_each_whatever_others_write_meanw
     assert all(backend.name == backend.slug for backend in Backend.select())
 
 
-@pytest.mark.sqlite_only("its own words for a transaction")
 def test_many_rows_are_read_in_portions_each_once_and_in_order(instance: Path, queries: Any) -> None:
     with writing():
         for number in range(7):
@@ -257,6 +256,7 @@ def test_many_rows_are_read_in_portions_each_once_and_in_order(instance: Path, q
     assert len(list(in_portions(some, Event.id, 7))) == 7, "what was asked for holds for each portion"
 
 
+@pytest.mark.sqlite_only("its own words for a transaction")
 def test_a_transaction_that_was_left_open_is_not_handed_on(instance: Path) -> None:
     close_database()
     in_a_thread(lambda: (database.execute_sql("BEGIN IMMEDIATE"), make("one")))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from jobsite.core.clock import at
+from jobsite.core.clock import at, moment_of
 
 from ..jobs.conftest import project_yaml
 from .browsing import Browser, words
@@ -79,12 +79,12 @@ class Apart(Sides):
     def ticked(self, side: str) -> datetime:
         """When the work of the hour was last done there."""
         found = self.rows("SELECT at FROM heartbeat WHERE name = 'clear_old_notices'", of=side)
-        return datetime.fromisoformat(found[0][0]) if found else datetime.min
+        return (moment_of(found[0][0]) if found else None) or datetime.min
 
     def last_try(self) -> datetime:
         """When the secure side last noted that it cannot reach the public side."""
         [(failed,)] = self.rows("SELECT failed_at FROM public_contact", of="secure")
-        return datetime.fromisoformat(failed) if failed else datetime.min
+        return moment_of(failed) or datetime.min
 
     def jobs(self, side: str) -> dict[str, tuple[str, ...]]:
         """Of each action there: its state, and when it was made, started and ended."""
@@ -143,7 +143,7 @@ def test_after_a_day_apart_by_the_clock_everything_catches_up_once_in_order_and_
     until(lambda: sides.there()["slow"] == ["succeeded"])
     until(lambda: b"Highlands" in ada.ask(file)[2])
     assert sides.jobs("public") == sides.jobs("secure")
-    ended = datetime.fromisoformat(sides.jobs("public")["slow"][-1])
+    ended = moment_of(sides.jobs("public")["slow"][-1])
     assert left < ended < met
     assert f'datetime="{ended:%Y-%m-%dT%H:%M:%SZ}"' in home["ada"].ask("/asthma/2/")[2].decode()
     came_once_and_in_order(sides)

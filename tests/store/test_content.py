@@ -39,7 +39,9 @@ def test_outputs_that_were_lost_or_changed_are_noticed(study, tmp_path, damage):
     elif damage == "workspace deleted":
         shutil.rmtree(study.high)
     else:
-        path.rename(tmp_path / "taken away")  # not removed: its inode could be that of what comes in its place
+        path.rename(
+            tmp_path / "taken away"
+        )  # not removed: its inode could be that of what comes in its place
     if damage == "same size and time":
         path.write_text(A2)
         os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
