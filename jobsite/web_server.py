@@ -14,9 +14,10 @@ from jobsite.core import hub
 from jobsite.settings import Settings
 from jobsite.sync.api.bodies import Receiving
 
-THREADS = 8
-"""More would not serve more, for they share one core: with 16 a third fewer pages went out, of a site that is asked for more than
-it bears, in half as much memory again (`python -m bench load`). Slow clients take none: what they send is gathered before."""
+THREADS = 4
+"""More would not serve more, for they share one core and keep each other from it: of a site that is asked for more than it bears,
+a fifth fewer pages went out with 8, and a third fewer of those with 16 (`python -m bench load`). Slow clients take none: what they
+send is gathered before."""
 
 MOST_BODY = 8 * 2**20
 """Bytes of a request that are taken in at all, but for uploads; what a form may have, and is told with a page, is less."""

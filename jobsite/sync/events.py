@@ -99,10 +99,8 @@ def read_steps() -> int:
 
 def checkpoint_when_due() -> None:
     """Once a day, when anything happened since: the newest row of the event log, signed."""
-    rows = ReleaseMessage.select().where(ReleaseMessage.event_type == CHECKPOINT)
-    last = rows.order_by(ReleaseMessage.id.desc()).first()
-    head = Event.select().order_by(Event.id.desc()).first()
-    if head is None or (last and (now() - last.made_at < CHECKPOINT_EVERY or last.payload["seq"] == head.id)):
+    last, head = _last_checkpoint(), Event.select().order_by(Event.id.desc()).first()
+    if head is None or (last and now() - last.made_at < CHECKPOINT_EVERY):
         return
     with writing():
         _checkpoint(head)
@@ -197,7 +195,17 @@ def _queue(event: Event, request: ReleaseRequest, due: datetime) -> None:
     _store(kind, payload, due, request=request, turn=turn)
 
 
+def _last_checkpoint() -> ReleaseMessage | None:
+    rows = ReleaseMessage.select().where(ReleaseMessage.event_type == CHECKPOINT)
+    found: ReleaseMessage | None = rows.order_by(ReleaseMessage.id.desc()).first()
+    return found
+
+
 def _checkpoint(head: Event) -> None:
+    """The log up to a row, signed, unless the last checkpoint covers that row already: it was made while this one was read."""
+    last = _last_checkpoint()
+    if last and last.payload["seq"] >= head.id:
+        return
     stated = {"seq": head.id, "head": head.hash, "at": wire(now())}
     signature = base64.b64encode(bytes.fromhex(sign(canonical(stated).encode()))).decode()
     _store(CHECKPOINT, {**stated, "key": fingerprint(public_key()), "signature": signature}, now())

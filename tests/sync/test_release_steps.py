@@ -193,6 +193,17 @@ def test_what_the_public_side_will_never_take_is_not_repeated(peer: Peer, world:
     peer.answers[EVENTS] = (201, {"status": "error", "message": "Unknown user ada"})
 
 
+def test_an_approval_that_was_sealed_with_the_day_is_not_sealed_again_after_it(
+    peer: Peer, world: World
+) -> None:
+    world.approved()
+    world.draft(by=world.cast.ben, files=("output/plot.csv",))
+    checkpoint_when_due()  # before the approval was read
+    tell()
+    (sealed,) = (one.json for one in peer.received if one.path == "level4/checkpoints/")
+    assert sealed["seq"] > Event.get(Event.type == "release:approved").id
+
+
 def test_the_head_of_the_log_is_given_away_signed_at_each_approval_and_once_a_day(
     peer: Peer, world: World
 ) -> None:
